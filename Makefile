@@ -1,0 +1,68 @@
+# Two commands matter: `make repro` and `make test`. Both set up .venv first when it is missing or out of date.
+
+# The first of these that is new enough makes .venv; `make PYTHON=/path/to/python` decides otherwise.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
+IS_NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+
+# Commands find `groundwork`, `dvc` and each other in .venv, activated or not.
+RUN = PATH="$(CURDIR)/.venv/bin:$$PATH"
+READY = .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint format bench lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY)  ## Make .venv with the locked dependencies
+
+repro: $(READY)  ## Fetch, train, evaluate, predict and report every competition
+	@$(RUN) groundwork repro
+
+test: $(READY)  ## Run the whole test suite (one file: make test ARGS=tests/test_files.py)
+	@$(RUN) python -m pytest -n auto --maxprocesses 4 $(ARGS)
+
+lint: $(READY)  ## Check style, types, the direction of imports and the workflows
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(RUN) zizmor --offline --quiet .github/workflows
+	$(RUN) dvc stage list --all > /dev/null
+
+format: $(READY)  ## Mend what ruff can mend
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+bench: $(READY)  ## Time our training against a loop written by hand
+	@$(RUN) python benchmarks/fit.py $(ARGS)
+
+# Constraints for pip: versions only, one for every Python we support. Where pip looks and which build of
+# torch it finds there stay the machine's affair. What is locked stays; `make lock ARGS=--upgrade` renews it.
+lock: $(READY)  ## Rewrite requirements.lock after a change of dependencies in pyproject.toml
+	.venv/bin/python -m pip install --quiet uv
+	.venv/bin/uv pip compile --quiet --universal --all-extras --fork-strategy fewest --annotation-style line \
+		--custom-compile-command 'make lock' --output-file requirements.lock $(ARGS) pyproject.toml
+
+clean:  ## Remove .venv and the tools' caches, never data or results
+	rm -rf .venv .venv.unfinished .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find main.py src tests -name __pycache__ -prune -exec rm -rf {} +
+
+# .venv.unfinished outlives an interrupted set-up: the next one then starts over, unless the process it names is
+# still at it. torch comes first and alone, so that its build is the one that pip is set up for on this machine.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c '$(IS_NEW_ENOUGH)' || { echo "Groundwork needs Python 3.11 or newer; $(PYTHON) is older or missing."; \
+		echo "  -> install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments."; \
+		echo "  -> on Debian and Ubuntu: apt install python3-venv"; exit 2; }
+	@! kill -0 $$(cat .venv.unfinished 2>/dev/null) 2>/dev/null || { echo "Another set-up of .venv is running."; \
+		echo "  -> wait for it; if none is, type: make clean"; exit 2; }
+	@if [ -e .venv.unfinished ] || ! .venv/bin/python -c '$(IS_NEW_ENOUGH)' 2>/dev/null; then rm -rf .venv; fi
+	@echo $$PPID > .venv.unfinished
+	@[ -d .venv ] || $(PYTHON) -m venv .venv
+	@echo "Setting up .venv: a few minutes, once."
+	.venv/bin/python -m pip install -c requirements.lock torch
+	.venv/bin/python -m pip install -qq -c requirements.lock -e '.[dev]'
+	@touch $@ && rm .venv.unfinished
