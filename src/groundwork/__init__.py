@@ -1,0 +1,3 @@
+"""Groundwork: an experiment-tracked workspace for deep learning on Kaggle."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,227 @@
+"""The schema of params.yaml: every key, its type, its range. Nothing has a default that changes a result unseen."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from groundwork.errors import UserError
+
+PARAMS = Path("params.yaml")
+
+# What pydantic says less plainly, by its error type.
+EXPECTED = {
+    "string_pattern_mismatch": "DD:HH:MM:SS, such as 00:01:30:00, for a time; letters, digits, . _ - for a name",
+    "model_type": "a section with keys",
+    "model_attributes_type": "a section with keys",
+    "list_type": "a list",
+}
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class Settings(BaseModel):
+    """A section of params.yaml: no unknown keys, no silent conversion, not changed once read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Tracking(Settings):
+    """Where runs are logged. `offline` needs no account; `groundwork sync` sends later what it kept."""
+
+    mode: Literal["offline", "online", "disabled"]
+    project: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
+
+
+class Hardware(Settings):
+    """Passed to Lightning's Trainer; `auto` takes a GPU when there is one, and bf16 where the GPU has it."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "mps"]
+    devices: Literal["auto"] | Count | list[Annotated[int, Field(ge=0)]]
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed", "64-true"]
+    strategy: str
+    num_nodes: Count
+
+
+class TableEncoding(Settings):
+    """How a table's columns become tensors; see `groundwork.data.transforms.TableEncoder`."""
+
+    inputs: Literal["table"]
+    clip: Annotated[float, Field(ge=0, lt=0.5)]
+    min_category_count: Count
+    group_smoothing: Positive
+
+
+class ImageEncoding(Settings):
+    """How pictures are augmented while training; see `groundwork.data.augment.affine`."""
+
+    inputs: Literal["image"]
+    degrees: Annotated[float, Field(ge=0, le=180)]
+    scale: Fraction
+    shear: Fraction
+    shift: NotNegative
+
+
+class FNNSettings(Settings):
+    """A feed-forward network for tables; see `groundwork.models.fnn`."""
+
+    network: Literal["fnn"]
+    members: Count
+    width: Count
+    depth: Count
+    bins: Annotated[int, Field(ge=2)]
+    embedding: Count
+    category_scale: Positive
+    dropout: Fraction
+
+
+class CNNSettings(Settings):
+    """A convolutional network for pictures; see `groundwork.models.cnn`."""
+
+    network: Literal["cnn"]
+    channels: Annotated[list[Count], Field(min_length=1)]
+    dropout: Fraction
+
+
+class CrossEntropy(Settings):
+    """The objective of classification."""
+
+    loss: Literal["cross_entropy"]
+    label_smoothing: Fraction
+
+
+class SmoothL1(Settings):
+    """The objective of regression: squared below `beta` standard deviations of the target, absolute above."""
+
+    loss: Literal["smooth_l1"]
+    beta: Positive
+
+
+class EarlyStopping(Settings):
+    """When to stop before the last epoch.
+
+    `holdout` is the share of a fold's training rows kept aside to stop on, so that the out-of-fold score stays one
+    on rows that nothing was chosen by; 0 stops on the validation rows themselves, and flatters the score.
+    """
+
+    patience: Count
+    min_delta: NotNegative
+    holdout: Annotated[float, Field(ge=0, le=0.5)]
+
+
+class Training(Settings):
+    """The optimizer, its schedule, and when to stop; see `groundwork.algorithms.fit`."""
+
+    folds: Literal["all"] | Count
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NotNegative
+    schedule: Literal["constant", "cosine", "one-cycle"]
+    warmup: Fraction
+    gradient_clip: Positive | None
+    weight_averaging: Fraction
+    early_stopping: EarlyStopping | None
+    max_time: Annotated[str, Field(pattern=r"^\d\d:\d\d:\d\d:\d\d$")] | None
+
+
+class Lane(Settings):
+    """One competition's way through the pipeline."""
+
+    competition: str
+    source: Literal["sample", "kaggle"]
+    folds: Annotated[int, Field(ge=2)]
+    encoding: Annotated[TableEncoding | ImageEncoding, Field(discriminator="inputs")]
+    model: Annotated[FNNSettings | CNNSettings, Field(discriminator="network")]
+    objective: Annotated[CrossEntropy | SmoothL1, Field(discriminator="loss")]
+    training: Training
+
+
+class Params(Settings):
+    """The whole of params.yaml. `source` is the value that lanes refer to as `*source`."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    source: Literal["sample", "kaggle"]
+    tracking: Tracking
+    hardware: Hardware
+    competitions: Annotated[dict[str, Lane], Field(min_length=1)]
+
+    def lane(self, name: str) -> Lane:
+        """Return the lane `name`; raise `UserError` with the nearest name if there is none."""
+        if name not in self.competitions:
+            raise UserError(
+                f"{PARAMS}: competitions: no lane {name!r}{_meant(name, list(self.competitions))}",
+                f"name one of: {', '.join(self.competitions)}",
+            )
+        return self.competitions[name]
+
+
+def load(path: Path = PARAMS) -> Params:
+    """Read and validate `path`.
+
+    Raises
+    ------
+    UserError
+        One line for each wrong key: the key, the value found, what is allowed.
+    """
+    mend = f"mend {path} and run the command again"
+    try:
+        # YAML 1.2, as DVC reads it: `4e-3` is a number and `no` a word.
+        content = YAML(typ="safe").load(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found in {Path.cwd()}", "run the command in the repository's root") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}", mend) from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected keys and values, found {type(content).__name__}", mend)
+    content = {key: value for key, value in content.items() if not str(key).startswith(".")}
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise UserError("\n".join(f"{path}: {problem}" for problem in _explain(error, content)), mend) from None
+
+
+def _explain(error: ValidationError, content: dict[str, Any]) -> list[str]:
+    """Say each wrong key in one line: the key, the value found, what is allowed."""
+    expected: dict[str, list[str]] = {}
+    for detail in error.errors():
+        key, kind, found = _key(detail["loc"], content), detail["type"], detail["input"]
+        if kind == "extra_forbidden":
+            expected[f"{key}: unknown key{_meant(key.rpartition('.')[2], _known_keys())}"] = []
+        elif kind == "missing":
+            expected[f"{key}.{detail['loc'][-1]}: missing".removeprefix(".")] = []
+        elif kind == "union_tag_invalid":
+            context = detail["ctx"]
+            tag = context["discriminator"].strip("'")
+            expected[f"{key}.{tag}: found {found.get(tag)!r}"] = [context["expected_tags"].replace(", ", " or ")]
+        else:
+            # A union says what each of its members allows.
+            allowed = EXPECTED.get(kind) or detail["msg"].removeprefix("Input should be ")
+            expected.setdefault(f"{key}: found {found!r} ({type(found).__name__})", []).append(allowed)
+    return [f"{found}; expected {' or '.join(allowed)}" if allowed else found for found, allowed in expected.items()]
+
+
+def _key(location: tuple[int | str, ...], content: Any) -> str:
+    """Dotted key of an error's location, without the names that unions add to it, which are no keys of the file."""
+    keys = []
+    for part in location:
+        inside = isinstance(content, list) and isinstance(part, int)
+        if inside or (isinstance(content, dict) and part in content):
+            keys.append(str(part))
+            content = content[part]
+    return ".".join(keys)
+
+
+def _meant(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _known_keys() -> list[str]:
+    return sorted({key for section in Settings.__subclasses__() for key in section.model_fields})
