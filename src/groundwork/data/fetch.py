@@ -1,0 +1,63 @@
+"""The first stage: a competition's archive, from Kaggle or made of the competition's own sample."""
+
+import logging
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from groundwork.competitions import Competition
+from groundwork.data import tables
+from groundwork.files import writing
+
+SAMPLE_SEED = 0
+SAMPLE_TIME = (2020, 1, 1, 0, 0, 0)
+
+log = logging.getLogger(__name__)
+
+
+def fetch(competition: Competition, source: Literal["sample", "kaggle"], path: Path, lane: str) -> None:
+    """Put the competition's archive at `path`, whole and checked.
+
+    DVC deletes `path` whenever this stage runs again, for an edited feature too. Kaggle's archive is therefore kept
+    in ``data/kaggle/<slug>.zip`` and downloaded only when it is not there; a person may put it there by hand.
+
+    Parameters
+    ----------
+    source
+        `sample`: the competition's own sample, byte for byte the same for the same code. `kaggle`: Kaggle's archive.
+    lane
+        Named in messages.
+
+    Raises
+    ------
+    UserError
+        If the archive cannot be had or written, or is not whole.
+    """
+    if source == "kaggle":
+        store = path.parents[1] / "kaggle" / f"{competition.slug}.zip"
+        if not store.exists():
+            from groundwork.data import kaggle_client
+
+            kaggle_client.download(competition, store)
+        log.info("%s: takes Kaggle's archive from %s; delete that file to download it again", lane, store)
+        tables.verify(store, competition.files)
+        with writing(path) as temporary:
+            shutil.copyfile(store, temporary)
+    else:
+        with writing(path) as temporary:
+            _write_sample(competition, temporary)
+        log.info("%s: %s holds the competition's sample, not Kaggle's data", lane, path)
+    tables.verify(path, competition.files)
+
+
+def _write_sample(competition: Competition, path: Path) -> None:
+    sample = competition.sample(np.random.default_rng(SAMPLE_SEED))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, table in sample.items():
+            # 15 digits give each number back and write whole ones without ".0", as Kaggle's files do.
+            content = table.to_csv(index=False, float_format="%.15g", lineterminator="\n")
+            # A ZipInfo of our own: the default one holds the time of writing.
+            archive.writestr(zipfile.ZipInfo(name, SAMPLE_TIME), content, zipfile.ZIP_DEFLATED, compresslevel=6)

@@ -1,0 +1,244 @@
+"""Tables read straight out of a competition's zip archive: typed, checked, never unpacked to disk."""
+
+import csv
+import io
+import logging
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from groundwork.errors import UserError
+
+MISSING = ("", "NA")
+TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+EXPECTED = {int: "a whole number", float: "a number", str: "text"}
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
+log = logging.getLogger(__name__)
+
+
+def fetch_again(archive: Path) -> str:
+    """Say how to replace a broken `archive`, whose name is its lane's."""
+    return f"put a whole one in its place: `rm {archive}`, then `groundwork fetch {archive.stem}`"
+
+
+def verify(archive: Path, files: Iterable[str]) -> None:
+    """Check that `archive` is a zip file with `files` in it and that every member passes its CRC.
+
+    Raises
+    ------
+    UserError
+        If the archive is missing, is no zip file, lacks a file, or a member is corrupt.
+    """
+    with _opened(archive) as opened:
+        for member in files:
+            _require(opened, archive, member)
+        for member in opened.namelist():
+            with _readable(archive, member), opened.open(member) as stream:
+                while stream.read(1 << 20):
+                    pass
+
+
+def read_bytes(archive: Path, member: str) -> bytes:
+    """Return the content of one file of `archive`; raise `UserError` as `verify` does."""
+    with _opened(archive) as opened:
+        _require(opened, archive, member)
+        with _readable(archive, member):
+            return opened.read(member)
+
+
+def read(
+    archive: Path, member: str, columns: Mapping[str, type], *, key: str | None = None, partial: bool = False
+) -> pd.DataFrame:
+    """Read the declared columns of one table.
+
+    An empty field and `NA` count as missing. Columns that are not declared are left out; that is logged, and so
+    are columns without any value, which stay.
+
+    Parameters
+    ----------
+    columns
+        Column name -> `int` (never missing), `float` or `str`.
+    key
+        A column whose values must be there and differ from row to row.
+    partial
+        Whether `columns` are meant to be some of the table's only: then nothing is logged about others.
+
+    Returns
+    -------
+    DataFrame
+        The columns in the declared order, as int64, float64 and pandas' `str`.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read as that; names archive, file, line, column, what was found and expected.
+    """
+    where = f"{archive}: {member}"
+    content = read_bytes(archive, member)
+    header = _header(content, where, archive)
+    _check_names(header, columns, where, archive, partial)
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(content),
+            # A block must hold at least one row; fields that hold line breaks cost parallel parsing.
+            read_options=arrow_csv.ReadOptions(block_size=1 << 23),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in content),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types={name: TYPES[kind] for name, kind in columns.items()},
+                include_columns=list(columns),
+                null_values=list(MISSING),
+                strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise _first_problem(content, columns, where, archive, str(error)) from None
+    if any(kind is int and table[name].null_count for name, kind in columns.items()):
+        raise _first_problem(content, columns, where, archive, "a missing whole number")
+    if not len(table):
+        raise UserError(f"{where}: found a header and no rows", fetch_again(archive))
+    frame: pd.DataFrame = table.to_pandas().astype({name: "str" for name, kind in columns.items() if kind is str})
+    _check_values(frame, columns, content, where, archive)
+    if key is not None:
+        _check_key(frame[key], content, where, archive)
+    return frame
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        opened = zipfile.ZipFile(archive)
+    except FileNotFoundError:
+        raise UserError(f"{archive}: not found", f"make it: `groundwork fetch {archive.stem}`") from None
+    except (OSError, *UNREADABLE) as error:
+        raise UserError(f"{archive}: is not a whole zip file ({error})", fetch_again(archive)) from None
+    with opened:
+        yield opened
+
+
+def _require(opened: zipfile.ZipFile, archive: Path, member: str) -> None:
+    names = opened.namelist()
+    if member not in names:
+        raise UserError(f"{archive}: no file {member} in it; found {', '.join(names) or 'none'}", fetch_again(archive))
+
+
+@contextmanager
+def _readable(archive: Path, member: str) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise UserError(f"{archive}: {member}: the file is corrupt ({error})", fetch_again(archive)) from None
+
+
+def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and fields of each row, the header first; a slow reader that knows where it is."""
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""))
+    for fields in reader:
+        if fields:
+            yield reader.line_num, fields
+
+
+def _line(content: bytes, row: int) -> int:
+    """Return the line of the file on which data row `row` (from 0) ends."""
+    return next(line for i, (line, _) in enumerate(_rows(content), start=-1) if i == row)
+
+
+def _header(content: bytes, where: str, archive: Path) -> list[str]:
+    try:
+        header = next((fields for _, fields in _rows(content)), None)
+    except UnicodeDecodeError:
+        raise _first_problem(content, {}, where, archive, "not UTF-8") from None
+    if header is None:
+        raise UserError(f"{where}: the file is empty; expected a header and rows", fetch_again(archive))
+    return header
+
+
+def _check_names(header: list[str], columns: Mapping[str, type], where: str, archive: Path, partial: bool) -> None:
+    extra = [name for name in header if name not in columns]
+    for name in columns:
+        if name not in header:
+            close = get_close_matches(name.lower(), [other.lower() for other in extra], n=1, cutoff=0.6)
+            meant = [other for other in extra if other.lower() in close]
+            renamed = f"; found {meant[0]!r}: was it renamed?" if meant else f"; found {_few(header)}"
+            raise UserError(f"{where}: line 1: no column {name!r}{renamed}", fetch_again(archive))
+    repeated = [name for name, count in Counter(header).items() if count > 1]
+    if repeated:
+        raise UserError(f"{where}: line 1: found column {repeated[0]!r} more than once", fetch_again(archive))
+    if extra and not partial:
+        log.warning("%s: ignored columns that the competition does not declare: %s", where, _few(extra))
+
+
+def _check_values(frame: pd.DataFrame, columns: Mapping[str, type], content: bytes, where: str, archive: Path) -> None:
+    numbers = [name for name, kind in columns.items() if kind is float]
+    infinite = np.argwhere(np.isinf(frame[numbers].to_numpy()))
+    if len(infinite):
+        row, column = infinite[0]
+        raise UserError(
+            f"{where}: line {_line(content, row)}: column {numbers[column]!r}: found an infinite number",
+            fetch_again(archive),
+        )
+    empty = [str(name) for name in frame if frame[name].isna().all()]
+    if empty:
+        log.warning("%s: no row has a value in: %s; a network learns nothing from it", where, _few(empty))
+
+
+def _check_key(ids: pd.Series, content: bytes, where: str, archive: Path) -> None:
+    for wrong, what in ((ids.isna(), "no id"), (ids.duplicated(), "an id that an earlier row has")):
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise UserError(
+                f"{where}: line {_line(content, row)}: column {ids.name!r}: found {what} ({ids[row]}), "
+                f"expected another id in each row; {int(wrong.sum())} such rows",
+                fetch_again(archive),
+            )
+
+
+def _first_problem(content: bytes, columns: Mapping[str, type], where: str, archive: Path, otherwise: str) -> UserError:
+    """Walk through a table that could not be read and name the first wrong field; `otherwise`, if all look right."""
+    problem = f"{otherwise.splitlines()[0]}"
+    try:
+        content.decode("utf-8")
+        rows = _rows(content)
+        header = next(rows)[1]
+        problem = next((found for line, row in rows if (found := _wrong(header, line, row, columns))), problem)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = f"line {line}: found byte 0x{content[error.start]:02x}, expected text in UTF-8"
+    except csv.Error as error:
+        problem = f"not a CSV file: {error}"
+    return UserError(f"{where}: {problem}", fetch_again(archive))
+
+
+def _wrong(header: list[str], line: int, row: list[str], columns: Mapping[str, type]) -> str | None:
+    if len(row) != len(header):
+        return f"line {line}: found {len(row)} fields, expected {len(header)} as in the header"
+    for name, value in zip(header, row, strict=True):
+        kind = columns.get(name, str)
+        if value in MISSING:
+            if kind is int:
+                return f"line {line}: column {name!r}: found no value ({value!r}), expected {EXPECTED[kind]}"
+        elif not _parses(value.strip(), kind):
+            return f"line {line}: column {name!r}: found {value!r}, expected {EXPECTED[kind]}"
+    return None
+
+
+def _parses(value: str, kind: type) -> bool:
+    if kind is int:
+        return bool(re.fullmatch(r"[+-]?\d{1,18}", value, re.ASCII))
+    if kind is float:
+        return bool(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf(inity)?|nan)", value, re.ASCII | re.I))
+    return True
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,66 @@
+"""Folds are balanced, repeatable, and never more than the rows allow."""
+
+import numpy as np
+import pytest
+
+from groundwork.data import folds
+from groundwork.errors import UserError
+
+RNG = np.random.default_rng(0)
+
+
+def test_each_fold_has_the_same_share_of_each_class():
+    target = np.repeat([0, 1, 2], [100, 50, 5])
+    fold = folds.assign(target, 5, seed=0, stratify="classes")
+    assert fold.dtype == np.int8
+    assert [np.bincount(target[fold == k]).tolist() for k in range(5)] == [[20, 10, 1]] * 5
+
+
+def test_each_fold_has_the_same_range_of_a_number():
+    target = RNG.lognormal(12, 1, 1000)
+    fold = folds.assign(target, 5, seed=0, stratify="quantiles")
+    halves = [(target[fold == k] > np.median(target)).sum() for k in range(5)]
+    assert np.bincount(fold).tolist() == [200] * 5
+    assert max(halves) - min(halves) <= 5
+
+
+def test_equal_numbers_and_few_rows_can_be_stratified():
+    assert np.bincount(folds.assign(np.ones(7), 3, seed=0, stratify="quantiles")).tolist() == [3, 2, 2]
+
+
+@pytest.mark.parametrize("stratify", ["classes", "quantiles", None])
+def test_the_seed_alone_decides(stratify):
+    target = RNG.integers(0, 3, 90)
+    first, again, other = (folds.assign(target, 3, seed, stratify) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert np.bincount(first).tolist() == [30, 30, 30]
+
+
+@pytest.mark.parametrize("stratify", ["classes", "quantiles", None])
+def test_more_folds_than_rows_is_the_users_error(stratify):
+    with pytest.raises(UserError, match=r"folds: found 5; expected 2 to 4 for 4 rows"):
+        folds.assign(np.array([0, 1, 0, 1]), 5, 0, stratify)
+
+
+def test_more_folds_than_members_of_the_rarest_class_names_the_class():
+    with pytest.raises(UserError, match=r"folds: found 5; expected at most 3.*rarest class, 7"):
+        folds.assign(np.repeat([4, 7], [20, 3]), 5, 0, "classes")
+
+
+def test_more_folds_than_their_type_can_count_is_the_users_error():
+    with pytest.raises(UserError, match="expected 2 to 127"):
+        folds.assign(np.arange(1000), 128, 0)
+
+
+@pytest.mark.parametrize("stratify", ["classes", "quantiles", None])
+def test_a_group_stays_together(stratify):
+    target, groups = RNG.integers(0, 2, 300), RNG.integers(0, 60, 300).astype(str)
+    fold = folds.assign(target, 5, 0, stratify, groups)
+    assert all(len(set(fold[groups == group])) == 1 for group in set(groups))
+    assert np.bincount(fold).min() >= 40
+
+
+def test_more_folds_than_groups_is_the_users_error():
+    with pytest.raises(UserError, match="found 5; expected 2 to 3 for 3 groups"):
+        folds.assign(np.arange(30), 5, 0, None, np.repeat([1, 2, 3], 10))
