@@ -1,0 +1,1 @@
+"""What adjusts a model: optimizers, schedules, regularization, the Lightning module, the fit."""

@@ -1,0 +1,49 @@
+"""A small convolutional network for pictures of one object, such as a handwritten digit.
+
+The manner of VGG (https://arxiv.org/abs/1409.1556), small, with batch normalization
+(https://arxiv.org/abs/1502.03167) and global pooling in place of dense layers (https://arxiv.org/abs/1312.4400).
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def _convolution(inputs: int, outputs: int, size: int, pool: bool) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)]
+    if pool:
+        # Pooling before normalization and ReLU gives those a quarter of the work.
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class CNN(nn.Module):
+    """One 5x5 convolution, then two 3x3 convolutions for each further width, at half the size of the one before.
+
+    Parameters
+    ----------
+    colours
+        Channels of a picture.
+    channels
+        Feature maps of each stage.
+    outputs
+        Logits of each picture.
+    dropout
+        Share of the pooled features dropped before the head.
+    """
+
+    def __init__(self, colours: int, channels: list[int], outputs: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        stages = [_convolution(colours, channels[0], size=5, pool=True)]
+        for stage in range(1, len(channels)):
+            last = stage == len(channels) - 1
+            stages.append(_convolution(channels[stage - 1], channels[stage], size=3, pool=False))
+            stages.append(_convolution(channels[stage], channels[stage], size=3, pool=not last))
+        self.features = nn.Sequential(*stages)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * channels[-1], outputs))
+        # The layout in which CPUs and GPUs convolve fastest.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this form
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map pictures ``[rows, colours, height, width]`` to logits ``[rows, outputs]``."""
+        maps = self.features(image.contiguous(memory_format=torch.channels_last))
+        return self.head(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1))

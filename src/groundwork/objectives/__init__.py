@@ -1,0 +1,1 @@
+"""What is asked of a network: losses, output heads and metrics, by problem kind."""
