@@ -1,0 +1,1 @@
+"""What remembers the answer: tracking, evaluation, comparison, report."""

@@ -1,0 +1,188 @@
+"""One page that shows every experiment beside the others, with nothing to load but itself."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from groundwork.experiments.leaderboard import LEDGER, RESULTS, Experiment, differing, lanes, load, number, setting
+from groundwork.files import write_text
+
+REPORT = RESULTS / "report" / "index.html"
+
+# Size of a chart in its own units, and the room that its tick labels take on the left and below.
+WIDTH, HEIGHT, LEFT, BELOW, MARGIN = 560, 280, 52, 34, 12
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear scale from values to places in a chart, with round values for its ticks."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    @classmethod
+    def over(cls, values: Iterable[float], start: float, end: float) -> "Axis":
+        """Make an axis that holds all `values`, with a little air."""
+        found = list(values) or [0.0, 1.0]
+        low, high = min(found), max(found)
+        air = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
+        return cls(low - air, high + air, start, end)
+
+    def place(self, value: float) -> float:
+        """Where `value` lies, rounded to a tenth of a unit, which keeps the page small."""
+        return round(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start), 1)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Place and label of three to seven round values."""
+        rough = (self.high - self.low) / 7
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+        digits = max(0, -math.floor(math.log10(step) + 1e-9))
+        first, last = math.ceil(self.low / step), math.floor(self.high / step)
+        return [(self.place(i * step), _tick(i * step, digits)) for i in range(first, last + 1)]
+
+
+def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -> list[str]:
+    """Write the page to `out`; equal experiments give an equal page.
+
+    Returns
+    -------
+    list of str
+        One line for each file that could not be read and was left out.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    sections, problems = [], []
+    for lane in lanes(results):
+        experiments, broken = load(lane, results, ledger)
+        problems += broken
+        if experiments:
+            sections.append(_section(lane, experiments))
+    folder = FileSystemLoader(Path(__file__).parent)
+    page = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page.filters |= {"number": number, "setting": setting, "gain": _gain}
+    frame = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "bottom": HEIGHT - BELOW, "right": WIDTH - MARGIN}
+    text = page.get_template("report.html.j2").render(sections=sections, problems=problems, frame=frame)
+    write_text(out, text + "\n")
+    return problems
+
+
+def _section(lane: str, experiments: list[Experiment]) -> dict[str, Any]:
+    """Collect what the page shows of one lane; the shown experiment is the current one, or the best."""
+    shown = next((one for one in experiments if one.current), experiments[0])
+    keys = differing(experiments)
+    return {
+        "lane": lane,
+        "experiments": experiments,
+        "shown": shown,
+        "best": experiments[0],
+        "submitted": any(one.public_score for one in experiments),
+        "differing": keys,
+        "changes": _changes(experiments, keys),
+        "dots": _dots(shown),
+        "charts": _curves(shown),
+        "confusion": _confusion(shown.plot) if shown.plot.get("kind") == "confusion" else None,
+        "scatter": _scatter(shown.plot) if shown.plot.get("kind") == "scatter" else None,
+    }
+
+
+def _changes(experiments: Sequence[Experiment], keys: Iterable[str]) -> list[dict[str, Any]]:
+    """Compare each experiment with the one trained before it, newest first."""
+    changes = []
+    for before, after in pairwise(sorted(experiments, key=lambda one: (one.started, one.run_id))):
+        settings = [(key, before.settings.get(key), after.settings.get(key)) for key in keys]
+        gain = after.score - before.score if after.higher_is_better else before.score - after.score
+        changed = [(key, old, new) for key, old, new in settings if old != new]
+        changes.append({"before": before, "after": after, "gain": gain, "settings": changed})
+    return changes[::-1]
+
+
+def _dots(shown: Experiment) -> list[float]:
+    """Place the folds' scores on a strip from 0 to 100."""
+    axis = Axis.over(shown.folds, 0, 100)
+    return [axis.place(score) for score in shown.folds]
+
+
+def _curves(shown: Experiment) -> list[dict[str, Any]]:
+    """Draw the learning curves: the losses, and the competition's metric."""
+    folds = sorted({row["fold"] for row in shown.history if "fold" in row})
+    metric = f"val_{shown.metric}"
+    charts = []
+    for title, names in (("Loss", ("train_loss", "val_loss")), (f"Validation {shown.metric}", (metric,))):
+        series = {(fold, name): _points(shown.history, fold, name) for fold in folds for name in names}
+        series = {key: points for key, points in series.items() if points}
+        if not series:
+            continue
+        x = Axis.over((epoch for points in series.values() for epoch, _ in points), LEFT, WIDTH - MARGIN)
+        y = Axis.over((value for points in series.values() for _, value in points), HEIGHT - BELOW, MARGIN)
+        pick: Callable[..., Point] = max if names == (metric,) and shown.higher_is_better else min
+        lines = []
+        for (fold, name), points in series.items():
+            best = pick(points, key=lambda point: point[1])
+            path = " ".join(f"{x.place(epoch)},{y.place(value)}" for epoch, value in points)
+            mark = None if name == "train_loss" else (x.place(best[0]), y.place(best[1]))
+            lines.append({"fold": fold, "path": path, "train": name == "train_loss", "best": mark, "at": best})
+        charts.append({"title": title, "x": x.ticks, "y": y.ticks, "lines": lines, "folds": folds})
+    return charts
+
+
+def _points(history: Iterable[Mapping[str, Any]], fold: int, name: str) -> list[Point]:
+    """Epoch and value of one curve; what is missing or not finite is left out."""
+    rows = [(row.get("epoch"), row.get(name)) for row in history if row.get("fold") == fold]
+    return [(epoch, value) for epoch, value in rows if epoch is not None and value is not None and math.isfinite(value)]
+
+
+def _confusion(plot: Mapping[str, Any]) -> dict[str, Any]:
+    """Give each count its share of the row, and a shade: the share's root, since errors are to be seen too."""
+    rows = []
+    for name, counts in zip(plot["classes"], plot["matrix"], strict=True):
+        shares = [count / (sum(counts) or 1) for count in counts]
+        cells = [
+            {"count": count, "percent": f"{100 * share:.1f}", "shade": round(math.sqrt(share), 2)}
+            for count, share in zip(counts, shares, strict=True)
+        ]
+        rows.append({"name": name, "cells": cells})
+    return {"classes": plot["classes"], "rows": rows}
+
+
+def _scatter(plot: Mapping[str, Any]) -> dict[str, Any]:
+    """Draw predicted against actual values on logarithmic axes where all are positive and span a factor of 3."""
+    pairs: list[Point] = list(zip(plot["actual"], plot["predicted"], strict=True))
+    values = [value for pair in pairs for value in pair] or [1.0]
+    logarithmic = min(values) > 0 and max(values) > 3 * min(values)
+    scale: Callable[[float], float] = math.log10 if logarithmic else float
+    x = Axis.over(map(scale, values), LEFT, WIDTH - MARGIN)
+    y = Axis.over(map(scale, values), HEIGHT - BELOW, MARGIN)
+    dots = [(x.place(scale(actual)), y.place(scale(predicted))) for actual, predicted in pairs]
+    ticks = {"x": x.ticks, "y": y.ticks}
+    if logarithmic:
+        ticks = {"x": _powers(x), "y": _powers(y)}
+    return {"dots": dots, **ticks, "logarithmic": logarithmic}
+
+
+def _powers(axis: Axis) -> list[tuple[float, str]]:
+    """Ticks at 1, 2 and 5 times powers of ten on an axis of logarithms."""
+    exponents = range(math.floor(axis.low), math.ceil(axis.high) + 1)
+    values = [factor * 10.0**exponent for exponent in exponents for factor in (1, 2, 5)]
+    inside = [value for value in values if axis.low <= math.log10(value) <= axis.high]
+    return [(axis.place(math.log10(value)), _tick(value, 0 if value >= 1 else 3)) for value in inside]
+
+
+def _tick(value: float, digits: int) -> str:
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:.{digits}f}"
+
+
+def _gain(value: float) -> str:
+    """Write a difference with its sign, a true minus, and four digits."""
+    return f"{'+' if value >= 0 else '−'}{number(abs(value))}"

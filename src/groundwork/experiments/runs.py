@@ -1,0 +1,232 @@
+"""W&B runs on this machine: started, ended, read back, and never waited for longer than 9 s in all."""
+
+import fcntl
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import wandb
+
+Mode = Literal["offline", "online", "disabled"]
+
+# Added up, all that a server which does not answer can cost a training. W&B's own defaults wait 101 s at
+# the start and over 240 s at the end.
+PROBE_SECONDS = 2.0
+INIT_SECONDS = 4.0
+FINISH_SECONDS = 3.0
+
+LOCK = "training.lock"
+NO_KEY = "no W&B key"
+LATER = "`groundwork sync` sends it later"
+
+
+class OneWarning:
+    """Says the first thing it is called with, on stderr."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def __call__(self, text: str) -> None:
+        """Print `text`, unless something was printed before."""
+        if not self._said:
+            self._said = True
+            print(f"warning: W&B: {text}", file=sys.stderr, flush=True)
+
+
+def choose_mode(settings: Mode, warn: OneWarning) -> Mode:
+    """WANDB_MODE, which W&B itself puts before everything, or what the settings say."""
+    wanted = os.environ.get("WANDB_MODE", "").strip().lower() or settings
+    modes: dict[str, Mode] = {mode: mode for mode in ("offline", "online", "disabled")}
+    modes |= {"dryrun": "offline", "run": "online"}
+    if wanted in modes:
+        return modes[wanted]
+    warn(f"WANDB_MODE is {wanted!r}, expected online, offline or disabled; going on {settings}")
+    # W&B would refuse to start.
+    os.environ["WANDB_MODE"] = settings
+    return settings
+
+
+def start_run(project: str, mode: Mode, root: Path, warn: OneWarning, **details: Any) -> "wandb.Run | None":
+    """Start a run; offline if it was to be online and cannot be; None if it cannot be at all."""
+    if mode == "disabled":
+        return None
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if mode == "online":
+            try:
+                trouble = offline_reason()
+                if trouble is None:
+                    return _init(project, "online", root, **details)
+            except Exception as error:
+                trouble = first_line(error)
+                _forget(root, details["id"])
+            warn(f"{trouble}; this run is kept offline, {LATER}")
+        return _init(project, "offline", root, **details)
+    except Exception as error:
+        warn(f"this run is not tracked ({first_line(error)}); training goes on")
+        return None
+
+
+def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
+    # W&B's reports on its own errors would be sent from offline runs too, and waited for at the end.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    import wandb
+
+    settings = wandb.Settings(
+        silent=True,
+        program="groundwork",
+        # Capturing the progress bar is the largest cost of a small training.
+        console="off",
+        # Nothing but what the caller hands over leaves the machine: no arguments, no paths, no diff, no code.
+        disable_code=True,
+        disable_git=True,
+        x_disable_meta=True,
+        x_disable_machine_info=True,
+        x_disable_stats=True,
+        x_save_requirements=False,
+        init_timeout=INIT_SECONDS,
+        finish_timeout=FINISH_SECONDS,
+        finish_timeout_raises=True,
+    )
+    return wandb.init(
+        project=project, mode=mode, dir=str(root), reinit="create_new", save_code=False, settings=settings, **details
+    )
+
+
+def _forget(root: Path, run_id: str) -> None:
+    """Clear away a run that failed to start, so that an offline one may take its id."""
+    import wandb
+
+    wandb.teardown()
+    for folder in (root / "wandb").glob(f"run-*-{run_id}"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def finish_run(run: "wandb.Run", warn: OneWarning, exit_code: int) -> None:
+    """End a run; mark it as sent if every part of it was."""
+    folder = Path(run.settings.sync_dir)
+    try:
+        run.finish(exit_code=exit_code)
+        if folder.name.startswith("offline-"):
+            return
+        # A key withdrawn during the run raises nothing: W&B writes it into its log alone.
+        if '"level":"ERROR"' in (folder / "logs" / "debug-internal.log").read_text(encoding="utf-8"):
+            warn(f"the server did not take the whole run; {LATER}")
+        else:
+            _mark_sent(folder)
+    except TimeoutError:
+        warn(f"the server did not take the whole run within {FINISH_SECONDS:.0f} s; {LATER}")
+    except Exception as error:
+        warn(f"the run did not finish ({first_line(error)}); {LATER}")
+
+
+def _mark_sent(folder: Path) -> None:
+    """Leave the mark that `wandb sync` leaves (and skips by) beside the run file in `folder`."""
+    for file in folder.glob("run-*.wandb"):
+        file.with_suffix(".wandb.synced").touch()
+
+
+def read_back(folder: Path) -> dict[str, Any]:
+    """Read project, group, name, config and summary back from a local run folder."""
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.splitlines()
+    records = [json.loads(line) for line in lines]
+    first = next(record["run"] for record in records if record["type"] == "run")
+    summary: dict[str, Any] = {}
+    for record in records:
+        summary |= record.get("summary", {}).get("update", {})
+    return {
+        "project": first["project"],
+        "group": first.get("run_group"),
+        "name": first.get("display_name"),
+        "config": {key: value for key, value in first["config"]["update"].items() if key != "_wandb"},
+        "summary": {key: value for key, value in summary.items() if not key.startswith("_")},
+    }
+
+
+def hold(folder: Path) -> IO[str]:
+    """Keep `sync` from sending the run in `folder`, half as it is, until the result is closed or its process dies."""
+    lock = (folder / LOCK).open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock
+
+
+def is_held(folder: Path) -> bool:
+    """Whether some process holds the run in `folder`."""
+    try:
+        with (folder / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def is_sent(folder: Path) -> bool:
+    """Whether the server has the run in `folder` whole."""
+    return any(folder.glob("*.wandb.synced"))
+
+
+def offline_reason() -> str | None:
+    """Why runs cannot be sent, found out without a prompt in about `PROBE_SECONDS`; None if they can.
+
+    Raises
+    ------
+    wandb.errors.AuthenticationError
+        If there is a key that cannot be one.
+    """
+    # W&B's reports on its own errors would be sent from offline runs too, and waited for at the end.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    import wandb
+
+    session = wandb.setup(wandb.Settings(silent=True, mode="online"))
+    if not wandb.login(prompt=False, verify=False):
+        return NO_KEY
+    address = session.settings.base_url
+    return None if _within(PROBE_SECONDS, lambda: _answers(address)) else f"no answer from {address}"
+
+
+def _answers(address: str) -> bool:
+    """Whether anything at `address` answers; what it answers is for the client to judge."""
+    try:
+        urllib.request.urlopen(f"{address}/healthz", timeout=PROBE_SECONDS).close()
+    except urllib.error.HTTPError:
+        return True
+    except urllib.error.URLError as error:
+        # The client looks for certificates in more places than Python does.
+        return isinstance(error.reason, ssl.SSLError)
+    return True
+
+
+def _within(seconds: float, question: Callable[[], bool]) -> bool:
+    """Whether `question` says yes in time.
+
+    A thread, since looking up a name has no time limit of its own.
+    """
+    answers: list[bool] = []
+
+    def ask() -> None:
+        with suppress(Exception):
+            answers.append(question())
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answers[:1] == [True]
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error, without its trailing full stop."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

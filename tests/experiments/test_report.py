@@ -1,0 +1,134 @@
+"""The page, read as a browser and as a reader of its text would."""
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groundwork.experiments.report import Axis, report
+
+Write = Callable[..., dict[str, Any]]
+
+PAGE = Path("results/report/index.html")
+
+
+class Page(HTMLParser):
+    """Collects tags with their attributes, and complains about tags that are not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"meta", "link", "br"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def write_three_lanes(experiment: Write) -> None:
+    experiment("abcdefgh")
+    later = {"started": "2026-11-21T13:00:00+00:00"}
+    experiment("ijklmnop", mean=0.85, params={"model": {"network": "fnn", "dropout": 0.4}}, run=later)
+    scatter = {"kind": "scatter", "actual": [1e5, 2e5, 4e5], "predicted": [1.1e5, 1.9e5, 3.5e5]}
+    metric = {"metric": "rmse_log", "higher_is_better": False}
+    experiment("prices01", "house-prices", 0.12, plot=scatter, metrics=metric)
+    matrix = [[int(truth == guess) for guess in range(10)] for truth in range(10)]
+    digits = {"kind": "confusion", "classes": list(range(10)), "matrix": matrix}
+    experiment("digits01", "digit-recognizer", 0.99, plot=digits)
+
+
+def test_the_page_shows_every_experiment_and_loads_nothing(experiment: Write) -> None:
+    write_three_lanes(experiment)
+    assert report() == []
+    text = PAGE.read_text()
+    page = Page(text)
+    for name in ("abcdefgh", "ijklmnop", "prices01", "digits01", "0.8500 ± 0.0100", "0.6000"):
+        assert name in text
+    addresses = [value for _, found in page.tags for name, value in found.items() if name in ("src", "href")]
+    assert [address for address in addresses if not str(address).startswith(("#", "data:"))] == []
+    assert not re.search(r"@import|url\(|<script|https?://", text)
+
+
+def test_curves_have_a_line_for_each_fold_and_pictures_a_text(experiment: Write) -> None:
+    experiment("abcdefgh")
+    report()
+    page = Page(PAGE.read_text())
+    curves = [found for tag, found in page.tags if tag == "polyline"]
+    assert len(curves) == 2 * 2 + 2, "training and validation loss, and the metric, of two folds"
+    pictures = [found for tag, found in page.tags if tag == "svg"]
+    assert pictures
+    assert all(found["role"] == "img" and found["aria-label"] for found in pictures)
+    assert all("scope" in found for tag, found in page.tags if tag == "th")
+
+
+def test_changes_name_the_settings_and_which_way_the_score_went(experiment: Write) -> None:
+    write_three_lanes(experiment)
+    report()
+    text = re.sub(r"<[^>]+>", "", PAGE.read_text())
+    assert "ijklmnop after abcdefgh: 0.0500 better" in text
+    assert "model.dropout 0.2 → 0.4" in text
+
+
+def test_equal_experiments_make_an_equal_page(experiment: Write) -> None:
+    write_three_lanes(experiment)
+    report()
+    first = PAGE.read_bytes()
+    report()
+    assert PAGE.read_bytes() == first
+
+
+def test_what_experiments_hold_is_shown_and_not_run(experiment: Write) -> None:
+    experiment("<b>id", params={"model": {"network": "<script>alert(1)</script>"}})
+    experiment("other")
+    report()
+    text = PAGE.read_text()
+    assert "<script" not in text
+    assert "<b>id" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_without_experiments_it_says_what_to_type(experiment: Write) -> None:
+    report()
+    assert "make repro" in PAGE.read_text()
+    Page(PAGE.read_text())
+
+
+def test_a_broken_experiment_is_named_on_the_page(experiment: Write) -> None:
+    experiment("abcdefgh")
+    Path("results/experiments/titanic/broken.json").write_text("{}")
+    assert report() == ["results/experiments/titanic/broken.json: no key 'run'; left out"]
+    assert "broken.json: no key" in PAGE.read_text()
+
+
+def test_gaps_in_the_history_are_left_out(experiment: Write) -> None:
+    history = [{"fold": 0, "epoch": epoch, "val_loss": value} for epoch, value in enumerate([1.0, None, 0.5])]
+    experiment("abcdefgh", history=history)
+    report()
+    curves = [found["points"] for tag, found in Page(PAGE.read_text()).tags if tag == "polyline"]
+    assert [len(str(points).split()) for points in curves] == [2]
+
+
+def test_an_experiment_without_history_still_has_its_row(experiment: Write) -> None:
+    experiment("abcdefgh", history=[], plot={})
+    report()
+    assert "abcdefgh" in PAGE.read_text()
+
+
+@pytest.mark.parametrize("values", [[0.0], [], [5.0, 5.0], [-1e-9, 1e-9], [0.1, 12345.6], [-3.0, 400.0]])
+def test_an_axis_has_round_ticks_inside_itself(values: list[float]) -> None:
+    axis = Axis.over(values, 0, 100)
+    assert 2 <= len(axis.ticks) <= 9
+    assert all(0 <= place <= 100 for place, _ in axis.ticks)
+    assert len({label for _, label in axis.ticks}) == len(axis.ticks)
