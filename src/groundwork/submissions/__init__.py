@@ -1,0 +1,1 @@
+"""What hands the answer in: the gate, the upload, the ledger."""
