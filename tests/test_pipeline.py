@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from groundwork import cli, params
 
@@ -73,7 +73,7 @@ def declared(stage: str, repository: Path) -> dict[str, Any]:
     """The stage of LANE as dvc.yaml has it, with its templates filled in."""
     text = (repository / "dvc.yaml").read_text()
     text = text.replace("${key}", LANE).replace("${item.competition}", params.load().lane(LANE).competition)
-    found = yaml.safe_load(text.replace("${competitions}", "[]"))["stages"][stage]
+    found = YAML(typ="safe").load(text.replace("${competitions}", "[]"))["stages"][stage]
     return found.get("do", found)
 
 
@@ -237,11 +237,11 @@ def test_stages_read_the_keys_that_they_declare_and_no_others(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (repository / "params.yaml").read_text()
-    small = yaml.safe_load(text)
+    small = YAML(typ="safe").load(text)
     small["competitions"] = {LANE: small["competitions"][LANE]}
     small["competitions"][LANE]["training"] |= {"epochs": 2, "folds": 1}
     small["tracking"]["mode"] = "disabled"
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(small))
+    YAML(typ="safe").dump(small, tmp_path / "params.yaml")
     everything = {stage: declared(stage, repository).get("params", []) for stage in STAGES}
     monkeypatch.chdir(tmp_path)
     # A submission from two epochs would not pass the gate; that is not what is asked here.

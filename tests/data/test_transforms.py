@@ -56,13 +56,13 @@ def test_later_rows_are_encoded_by_all_training_rows_of_their_group() -> None:
 def test_a_rows_own_target_is_not_in_its_rate() -> None:
     """Changing one row's target moves its own rate by the overall mean alone, as it moves those of other groups."""
     other = TARGET.copy()
-    other[20] += 1
+    other[21] += 1
     before, after = (GroupRate(1.0).fit(TRAIN["key"], y).transform(TRAIN["key"], y) for y in (TARGET, other))
     shift = (after - before)[:, 0]
-    alone = np.flatnonzero(TRAIN["key"] == TRAIN["key"][20])
+    alone = np.flatnonzero(TRAIN["key"] == TRAIN["key"][21])
     assert len(alone) > 1
-    assert 0 < shift[20] <= 1 / ROWS + 1e-12
-    assert (shift[alone[alone != 20]] > 0.3).all()
+    assert 0 < shift[21] <= 1 / ROWS + 1e-12
+    assert (shift[alone[alone != 21]] > 0.3).all()
 
 
 def test_a_group_column_without_any_key_says_nothing() -> None:
