@@ -1,0 +1,123 @@
+"""The command line: light at the start, one message and exit code 2 for the user's mistakes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "pytorch_lightning", "torchmetrics", "wandb", "kaggle", "sklearn", "pandas", "numpy", "matplotlib")
+
+
+@pytest.fixture
+def folder(repository: Path, tmp_path: Path) -> Path:
+    shutil.copy(repository / "params.yaml", tmp_path)
+    return tmp_path
+
+
+def groundwork(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from groundwork.cli import main; main()", *arguments]
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def refused(folder: Path, *arguments: str) -> str:
+    done = groundwork(folder, *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "->" in done.stderr
+    return done.stderr
+
+
+def loaded(statement: str, folder: Path) -> set[str]:
+    script = f"import sys\n{statement}\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    return {name for name in done.stderr.split() if name in HEAVY}
+
+
+def test_help_loads_nothing_heavy(folder: Path) -> None:
+    help_text = "from groundwork.cli import app\napp(['--help'], standalone_mode=False)"
+    assert loaded(help_text, folder) == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "allowed"),
+    [
+        ("validate", {"pandas", "numpy"}),
+        ("fetch titanic", {"pandas", "numpy"}),
+        ("prepare titanic", {"pandas", "numpy", "sklearn"}),
+        ("leaderboard", set()),
+    ],
+)
+def test_stages_load_no_more_than_they_need(command: str, allowed: set[str], folder: Path) -> None:
+    assert groundwork(folder, "fetch", "titanic").returncode == 0
+    statement = f"from groundwork.cli import app\napp({command.split()}, standalone_mode=False)"
+    assert loaded(statement, folder) <= allowed
+
+
+def test_a_wrong_parameter_stops_every_stage_before_it_touches_a_file(folder: Path) -> None:
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(text.replace("dropout: 0.2", "dropuot: 0.2"))
+    for stage in (
+        "validate",
+        "fetch titanic",
+        "prepare titanic",
+        "train titanic",
+        "evaluate titanic",
+        "predict titanic",
+    ):
+        assert "did you mean 'dropout'?" in refused(folder, *stage.split())
+    assert [path.name for path in folder.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "said"),
+    [
+        ("competition: titanic", "competition: titanik", "did you mean titanic?"),
+        ("inputs: image", "inputs: table", "competitions.digit-recognizer.encoding"),
+        (
+            "competition: house_prices",
+            "competition: titanic",
+            "objective.loss: found smooth_l1; titanic needs cross_entropy",
+        ),
+        (
+            "competition: titanic",
+            "competition: digit_recognizer",
+            "model.network: found fnn; digit_recognizer needs cnn",
+        ),
+    ],
+)
+def test_a_lane_that_does_not_suit_its_competition_is_refused(
+    there: str, instead: str, said: str, folder: Path
+) -> None:
+    text = (folder / "params.yaml").read_text()
+    assert there in text
+    (folder / "params.yaml").write_text(text.replace(there, instead, 1))
+    assert said in refused(folder, "validate")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("prepare titanic", "data/raw/titanic.zip"),
+        ("train titanic", "groundwork prepare titanic"),
+        ("evaluate titanic", "dvc repro train@titanic"),
+        ("predict titanic", "groundwork prepare titanic"),
+        ("fetch titanik", "did you mean 'titanic'?"),
+        ("submit titanic -m first", "kaggle.com/settings"),
+    ],
+)
+def test_a_stage_without_its_input_names_the_command_that_makes_it(command: str, said: str, folder: Path) -> None:
+    assert said in refused(folder, *command.split())
+
+
+def test_params_are_looked_for_where_the_command_is_typed(tmp_path: Path) -> None:
+    assert "params.yaml: not found" in refused(tmp_path, "validate")
+
+
+def test_main_py_is_the_front_door(repository: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(repository / "main.py"), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "leaderboard" in done.stdout
