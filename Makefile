@@ -10,7 +10,7 @@ RUN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 READY = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format bench lock clean
+.PHONY: help setup repro test lint format bench scores lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile

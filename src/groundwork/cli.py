@@ -152,8 +152,10 @@ def repro(lanes: Lanes = None) -> None:
     typer.echo()
     leaderboard(names)
     for name in names:
-        typer.echo(f"{name}: submission {RESULTS / name / 'submission.csv'}, hand it in: groundwork submit {name}")
-    typer.echo(f"report: {RESULTS / 'report' / 'index.html'}")
+        sample = read.lane(name).source == "sample"
+        next_step = "made of a sample; for Kaggle set `source: kaggle`" if sample else f"`groundwork submit {name}`"
+        typer.echo(f"submission  {RESULTS / name / 'submission.csv'}  ({next_step})")
+    typer.echo(f"report      {RESULTS / 'report' / 'index.html'}")
 
 
 @app.command(rich_help_panel="Every day", name="leaderboard")
