@@ -50,7 +50,7 @@ def test_each_picture_of_a_batch_gets_a_draw_of_its_own(strength: tuple[float, f
 
 
 def bilinear(image: Tensor, down: float, across: float) -> Tensor:
-    """Read each pixel of ``[channels, height, width]`` from a place `down` and `across` pixels away, border repeated."""
+    """Read each pixel of ``[channels, height, width]`` `down` and `across` pixels away; the border is repeated."""
     height, width = image.shape[-2:]
     read = torch.zeros_like(image)
     for i in range(height):

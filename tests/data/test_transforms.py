@@ -65,6 +65,17 @@ def test_a_rows_own_target_is_not_in_its_rate() -> None:
     assert (shift[alone[alone != 21]] > 0.3).all()
 
 
+def test_the_encoder_leaves_own_targets_out_of_training_rows_and_takes_all_for_later_ones() -> None:
+    fitted = TableEncoder(Inputs(group=("key",)), clip=0.0, min_category_count=1, group_smoothing=2.0, bins=4)
+    train = fitted.fit_transform(TRAIN, TARGET)["numeric"].numpy() * fitted.scale + fitted.mean
+    rate = GroupRate(smoothing=2.0).fit(TRAIN["key"], TARGET)
+    np.testing.assert_allclose(train, rate.transform(TRAIN["key"], TARGET), atol=1e-6)
+    later = fitted.transform(TRAIN)["numeric"].numpy() * fitted.scale + fitted.mean
+    expected = rate.transform(TRAIN["key"])
+    np.testing.assert_allclose(later, expected.clip(fitted.low, fitted.high), atol=1e-6)
+    assert not np.allclose(later, train, atol=1e-2)
+
+
 def test_a_group_column_without_any_key_says_nothing() -> None:
     keys = pd.Series([None] * ROWS, dtype="str")
     encoded = GroupRate(1.0).fit(keys, TARGET).transform(keys, TARGET)

@@ -137,6 +137,8 @@ def _trainer(hardware: Hardware, settings: Training, callbacks: list[pl.Callback
             max_time=settings.max_time,
             callbacks=callbacks,
             logger=False,
+            # The same seed on the same machine gives the same bits; on a CPU it does without being asked to.
+            deterministic="warn" if torch.cuda.is_available() and hardware.accelerator != "cpu" else None,
             # Each of these costs more than a small network's whole epoch; callbacks and the tracker do their work.
             enable_progress_bar=False,
             enable_model_summary=False,

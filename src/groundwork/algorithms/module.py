@@ -138,7 +138,9 @@ class Learner(pl.LightningModule):
                 "val_loss": val_loss,
                 f"val_{self.metric.name}": self.metric.on_device(self.valid.target, prediction),
                 "learning_rate": self._optimizer().param_groups[0]["lr"],
-            }
+            },
+            # Several processes must choose the same best epoch, and stop together.
+            sync_dist=True,
         )
 
     def _optimizer(self) -> LightningOptimizer:
