@@ -205,16 +205,17 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        sys.exit(_say(str(error)))
+        _say(str(error))
+        sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        sys.exit(_say(f"{error.filename or 'the disk'}: no space left; former outputs are untouched\n  -> free some"))
+        _say(f"{error.filename or 'the disk'}: no space left; former outputs are untouched\n  -> free some space")
+        sys.exit(2)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from there", file=sys.stderr)
         sys.exit(130)
 
 
-def _say(text: str) -> int:
+def _say(text: str) -> None:
     print(f"error: {text}", file=sys.stderr)
-    return 2

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Something the user can mend: the command line prints it without a traceback and exits with 2.
+    """Something the user can mend: the command line prints it without a traceback and exits with its code.
 
     Parameters
     ----------
@@ -10,9 +10,12 @@ class UserError(Exception):
         One line: the file, the row or key, what was found and what was expected.
     next_step
         What to do about it, preferably a command to type.
+    exit_code
+        2, or 130 when it was Ctrl-C.
     """
 
-    def __init__(self, problem: str, next_step: str) -> None:
+    def __init__(self, problem: str, next_step: str, exit_code: int = 2) -> None:
         super().__init__(f"{problem}\n  -> {next_step}")
+        self.exit_code = exit_code
         self.problem = problem
         self.next_step = next_step

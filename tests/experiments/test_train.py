@@ -249,7 +249,8 @@ if __name__ == "__main__":
             train._log = wait_in_fold_1
             trained(weight_averaging=0.5)
     except UserError as error:
-        sys.exit(f"USER ERROR {error}")
+        print(f"USER ERROR {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 """
 
 
@@ -282,7 +283,7 @@ def test_a_stopped_training_goes_on_at_the_last_finished_fold_with_the_same_outc
     process.send_signal(how)
     _, errors = process.communicate()
     if how is signal.SIGINT:
-        assert process.returncode == 1
+        assert process.returncode == 130
         assert "USER ERROR survival: stopped in fold 1; 1 of 3 folds are finished and kept" in errors
         assert "typing the same command again" in errors
         assert "Traceback" not in errors

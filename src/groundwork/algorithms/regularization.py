@@ -34,7 +34,7 @@ class BestWeights(Checkpoint):
     Parameters
     ----------
     metric
-        What is compared, in its own direction. Of equal epochs the first counts.
+        What is compared, in its own direction. Of equal epochs the last counts: its weights have learned for longer.
     """
 
     def __init__(self, metric: Metric) -> None:
@@ -46,7 +46,7 @@ class BestWeights(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         """Compare this epoch with the best so far."""
         score = trainer.callback_metrics[f"val_{self.metric.name}"].item()
-        if score > self.score if self.metric.higher_is_better else score < self.score:
+        if score >= self.score if self.metric.higher_is_better else score <= self.score:
             self.epoch, self.score = trainer.current_epoch, score
             self.weights = copy.deepcopy(module.scored.state_dict())
 

@@ -52,7 +52,7 @@ class Batches:
     rows
         The training rows.
     size
-        Rows in a mini-batch. The sizes within an epoch differ by one row at most, so that no batch is a leftover.
+        The most rows in a mini-batch. Sizes differ by one at most within an epoch, so that none is a leftover.
     generator
         Source of the shuffling, on the device of the rows; the same in every process.
     noise
@@ -93,7 +93,7 @@ class Batches:
     @property
     def steps(self) -> int:
         """Mini-batches in an epoch, the same in every process."""
-        return max(1, math.ceil(len(self.rows) / self.world_size) // self.size)
+        return math.ceil(math.ceil(len(self.rows) / self.world_size) / self.size)
 
     def epoch(self) -> tuple[Tensor, ...]:
         """Draw the row numbers of one epoch's mini-batches; every row comes once."""

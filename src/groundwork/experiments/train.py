@@ -93,6 +93,7 @@ def train(
                     raise UserError(
                         f"{name}: stopped in fold {fold}; {len(done)} of {len(folds)} folds are finished and kept",
                         "go on from there by typing the same command again (`dvc repro`)",
+                        exit_code=130,
                     ) from None
                 if first_process():
                     trained.save(checkpoint)

@@ -109,6 +109,9 @@ class FNN(nn.Module):
         self.register_buffer("offsets", torch.tensor([0, *categories]).cumsum(0)[:-1])
         self.categories = nn.Embedding(sum(categories), embedding)
         nn.init.normal_(self.categories.weight, std=category_scale)
+        # No training row has an unknown category: what is never trained must say nothing.
+        with torch.no_grad():
+            self.categories.weight[self.offsets] = 0.0
         inputs = (len(edges) + len(categories)) * embedding
         layers: list[nn.Module] = []
         for layer in range(depth):
