@@ -1,7 +1,7 @@
 """Score the shipped parameters on Kaggle's real archives and write docs/scores.md.
 
-`make scores ARCHIVES=folder` runs it; the folder holds `<slug>.zip` for each competition. Each lane is prepared, trained and
-evaluated by the very commands of the pipeline, in a temporary folder.
+`make scores ARCHIVES=folder` runs it; the folder holds `<slug>.zip` for each competition. Each lane is prepared,
+trained and evaluated by the very commands of the pipeline, in a temporary folder.
 """
 
 import argparse
@@ -23,8 +23,8 @@ PAGE = Path("docs/scores.md")
 FOLDS = {"digit-recognizer": 1}
 HEAD = """# Scores of the shipped parameters
 
-Written by `make scores ARCHIVES=...` on Kaggle's real files: {machine}. Five folds, seed 0. A score is on rows that neither the network
-nor its transforms nor early stopping have seen; nothing is tuned on test rows, which have no public answers.
+Written by `make scores ARCHIVES=...` on Kaggle's real files: {machine}. Five folds, seed 0. A score is on rows that
+neither the network nor its transforms nor early stopping have seen; test rows, which have no public answers, took no part.
 
 | Lane | Metric | Out-of-fold | Mean ± sd of folds | Folds trained | Constant prediction | Seconds |
 |---|---|---|---|---|---|---|
@@ -61,7 +61,8 @@ def main() -> None:
             lane["source"] = "kaggle"
             lane["training"] = {**lane["training"], "folds": FOLDS.get(name, "all")}
         YAML(typ="safe").dump(content, folder / "params.yaml")
-        rows = [score(name, arguments.archives.resolve(), folder) for name in arguments.lanes or content["competitions"]]
+        lanes = arguments.lanes or content["competitions"]
+        rows = [score(name, arguments.archives.resolve(), folder) for name in lanes]
     table = HEAD.format(machine=f"{os.cpu_count()} {platform.machine()} cores, no GPU") + "".join(rows)
     print(table)
     if not arguments.lanes:
