@@ -24,7 +24,7 @@ FOLDS = {"digit-recognizer": 1}
 HEAD = """# Scores of the shipped parameters
 
 Written by `make scores ARCHIVES=...` on Kaggle's real files: {machine}. Five folds, seed 0. A score is on rows that
-neither the network nor its transforms nor early stopping have seen; test rows, which have no public answers, took no part.
+neither the network nor its transforms nor early stopping have seen; test rows have no public answers and took no part.
 
 | Lane | Metric | Out-of-fold | Mean ± sd of folds | Folds trained | Constant prediction | Seconds |
 |---|---|---|---|---|---|---|
