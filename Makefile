@@ -37,7 +37,10 @@ format: $(READY)  ## Mend what ruff can mend
 	$(RUN) ruff format
 
 bench: $(READY)  ## Time our training against a loop written by hand
-	@$(RUN) python benchmarks/fit.py $(ARGS)
+	@$(RUN) python benchmarks/fit.py
+
+scores: $(READY)  ## Score the shipped parameters on Kaggle's real archives: make scores ARCHIVES=folder
+	@$(RUN) python benchmarks/scores.py $(ARCHIVES)
 
 # Constraints for pip: versions only, one for every Python we support. Where pip looks and which build of
 # torch it finds there stay the machine's affair. What is locked stays; `make lock ARGS=--upgrade` renews it.

@@ -75,7 +75,7 @@ def test_a_wrong_parameter_stops_every_stage_before_it_touches_a_file(folder: Pa
 @pytest.mark.parametrize(
     ("there", "instead", "said"),
     [
-        ("competition: titanic", "competition: titanik", "did you mean titanic?"),
+        ("competition: titanic", "competition: titanik", "did you mean 'titanic'?"),
         ("inputs: image", "inputs: table", "competitions.digit-recognizer.encoding"),
         (
             "competition: house_prices",

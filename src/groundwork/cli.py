@@ -4,6 +4,7 @@ Every import of a room stands inside its command: `groundwork --help` must not w
 """
 
 import errno
+import logging
 import os
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def prepare(lane: Lane) -> None:
     from groundwork.data.prepare import prepare
 
     params, settings, competition = _load(lane)
-    prepare(competition, archive(lane), prepared(lane), settings.folds, params.seed)
+    prepare(competition, archive(lane), prepared(lane), settings.folds, params.seed, settings.source)
 
 
 @app.command(rich_help_panel="Pipeline")
@@ -126,7 +127,10 @@ def report() -> None:
     """Write results/report/index.html: every experiment beside the others."""
     from groundwork.experiments.report import report
 
-    report(RESULTS / "report" / "index.html")
+    page = RESULTS / "report" / "index.html"
+    for problem in report(page):
+        typer.echo(f"warning: {problem}", err=True)
+    typer.echo(page)
 
 
 @app.command(rich_help_panel="Every day")
@@ -144,18 +148,37 @@ def repro(lanes: Lanes = None) -> None:
     targets = [f"{stage}@{name}" for name in lanes or [] for stage in ("evaluate", "predict")]
     # The stages' commands find `groundwork` beside this interpreter, in an activated environment or not.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", *targets], check=False, env={**os.environ, "PATH": path}
-    )
-    if done.returncode:
-        raise typer.Exit(done.returncode)
+    failed = _dvc("repro", "--keep-going", *targets, *(["report"] if targets else []), path=path)
+    if failed:
+        # DVC puts a stage's outputs away before it runs, also when it then fails.
+        _dvc("checkout", "--quiet", "--allow-missing", path=path)
     typer.echo()
-    leaderboard(names)
+    leaderboard([name for name in names if (RESULTS / name / "experiment.json").exists()])
     for name in names:
         sample = read.lane(name).source == "sample"
         next_step = "made of a sample; for Kaggle set `source: kaggle`" if sample else f"`groundwork submit {name}`"
-        typer.echo(f"submission  {RESULTS / name / 'submission.csv'}  ({next_step})")
+        file = RESULTS / name / "submission.csv"
+        typer.echo(f"submission  {file}  ({next_step})" if file.exists() else f"submission  {file}  was not made")
     typer.echo(f"report      {RESULTS / 'report' / 'index.html'}")
+    if failed == 130:
+        raise typer.Exit(130)
+    if failed:
+        typer.echo("error: not every stage succeeded; the messages stand above", err=True)
+        typer.echo("  -> mend what they name and run the command again; former results are back in place", err=True)
+        raise typer.Exit(2)
+
+
+def _dvc(*arguments: str, path: str) -> int:
+    """Run DVC; return its exit code, 130 after Ctrl-C."""
+    process = subprocess.Popen([sys.executable, "-m", "dvc", *arguments], env={**os.environ, "PATH": path})
+    interrupted = False
+    while True:
+        try:
+            code = process.wait()
+            return 130 if interrupted and code else code
+        except KeyboardInterrupt:
+            # DVC and the stage got it too: they end by themselves, and say how to go on.
+            interrupted = True
 
 
 @app.command(rich_help_panel="Every day", name="leaderboard")
@@ -202,6 +225,8 @@ def main() -> None:
     # Threads that spin while they wait take the cores from whoever could work: on a busy machine with two cores, a
     # small network trains 13 times as fast without. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("groundwork").setLevel(logging.INFO)
     try:
         app()
     except UserError as error:
@@ -212,9 +237,11 @@ def main() -> None:
             raise
         _say(f"{error.filename or 'the disk'}: no space left; former outputs are untouched\n  -> free some space")
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as leaving:
+        # What Typer makes of Ctrl-C.
+        if leaving.code == 130:
+            print("\nstopped; the same command goes on from where it was", file=sys.stderr)
+        raise
 
 
 def _say(text: str) -> None:

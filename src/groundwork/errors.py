@@ -1,4 +1,7 @@
-"""The one exception that a user is meant to see."""
+"""The one exception that a user is meant to see, and the guess at what they meant."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class UserError(Exception):
@@ -19,3 +22,9 @@ class UserError(Exception):
         self.exit_code = exit_code
         self.problem = problem
         self.next_step = next_step
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean '...'?`` with the nearest of `known`, or nothing where none is near."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -3,10 +3,11 @@
 import errno
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def writing(path: Path) -> Iterator[Path]:
     Raises
     ------
     UserError
-        If the disk is full or the place is not writable.
+        If the disk is full, the place is not writable, or a file stands where a folder is needed.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,9 +34,10 @@ def writing(path: Path) -> Iterator[Path]:
     temporary = room / path.name
     try:
         yield temporary
-        if path.is_dir():
-            # A directory cannot be renamed over a full one: the old one steps aside first.
-            path.rename(room / "replaced")
+        if temporary.is_dir() or (temporary.exists() and path.is_dir()):
+            # A rename puts a file over a file and nothing else: what stands there steps aside first.
+            with suppress(FileNotFoundError):
+                path.rename(room / "replaced")
         temporary.replace(path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
@@ -46,6 +48,12 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        in_the_way = next((one for one in path.parents if os.path.lexists(one) and not one.is_dir()), path.parent)
+        return UserError(
+            f"{path}: could not be written: found a file at {in_the_way}; expected a folder",
+            f"move {in_the_way} away, then run the command again",
+        )
     return UserError(
         f"{path}: could not be written: {error.strerror}; what stood there before is untouched",
         f"free some space or mend the permissions (`df -h {path.parent}`), then run the command again",
@@ -73,10 +81,12 @@ def read_json(path: Path, made_by: str) -> Any:
         raise UserError(f"{path}: is not JSON ({error})", f"make it again: `{made_by}`") from None
 
 
-def sha256(paths: Iterable[Path]) -> str:
-    """Hash the contents of `paths` in the order given (hexadecimal SHA-256)."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
+def sha256(path: Path) -> str:
+    """Hash the content of one file, as the command `sha256sum` does: 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_all(paths: Iterable[Path]) -> str:
+    """Hash the files' own hashes in the order given, so that it also counts where one file ends: 64 digits."""
+    return hashlib.sha256(b"".join(bytes.fromhex(sha256(path)) for path in paths)).hexdigest()

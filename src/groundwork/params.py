@@ -1,14 +1,15 @@
 """The schema of params.yaml: every key, its type, its range. Nothing has a default that changes a result unseen."""
 
-from difflib import get_close_matches
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node
 
-from groundwork.errors import UserError
+from groundwork.errors import UserError, meant
 
 PARAMS = Path("params.yaml")
 
@@ -24,6 +25,8 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+# A lane's name becomes a folder, a word in a shell and a stage of DVC.
+LaneName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
 class Settings(BaseModel):
@@ -150,13 +153,13 @@ class Params(Settings):
     source: Literal["sample", "kaggle"]
     tracking: Tracking
     hardware: Hardware
-    competitions: Annotated[dict[str, Lane], Field(min_length=1)]
+    competitions: Annotated[dict[LaneName, Lane], Field(min_length=1)]
 
     def lane(self, name: str) -> Lane:
         """Return the lane `name`; raise `UserError` with the nearest name if there is none."""
         if name not in self.competitions:
             raise UserError(
-                f"{PARAMS}: competitions: no lane {name!r}{_meant(name, list(self.competitions))}",
+                f"{PARAMS}: competitions: no lane {name!r}{meant(name, self.competitions)}",
                 f"name one of: {', '.join(self.competitions)}",
             )
         return self.competitions[name]
@@ -174,10 +177,15 @@ def load(path: Path = PARAMS) -> Params:
     try:
         # YAML 1.2, as DVC reads it: `4e-3` is a number and `no` a word.
         content = YAML(typ="safe").load(path)
+        # The reader lets a key twice pass where the section also inherits.
+        twice = next(_twice(YAML().compose(path)), None)
     except FileNotFoundError:
         raise UserError(f"{path}: not found in {Path.cwd()}", "run the command in the repository's root") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}", mend) from None
+    if twice:
+        line = twice.start_mark.line + 1
+        raise UserError(f"{path}: line {line}: key {twice.value!r} stands twice in its section; expected once", mend)
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected keys and values, found {type(content).__name__}", mend)
     content = {key: value for key, value in content.items() if not str(key).startswith(".")}
@@ -193,7 +201,7 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> list[str]:
     for detail in error.errors():
         key, kind, found = _key(detail["loc"], content), detail["type"], detail["input"]
         if kind == "extra_forbidden":
-            expected[f"{key}: unknown key{_meant(key.rpartition('.')[2], _known_keys())}"] = []
+            expected[f"{key}: unknown key{meant(key.rpartition('.')[2], _keys_beside(detail['loc']))}"] = []
         elif kind == "missing":
             expected[f"{key}.{detail['loc'][-1]}: missing".removeprefix(".")] = []
         elif kind == "union_tag_invalid":
@@ -218,10 +226,28 @@ def _key(location: tuple[int | str, ...], content: Any) -> str:
     return ".".join(keys)
 
 
-def _meant(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """Keys that the section of an unknown key may hold."""
+    sections: list[Any] = [Params]
+    for part in location[:-1]:
+        # A lane's name and the names that unions add lead to no other section.
+        found = [section.model_fields[part].annotation for section in sections if part in section.model_fields]
+        sections = [inner for annotation in found for inner in _sections_in(annotation)] or sections
+    return sorted({key for section in sections for key in section.model_fields})
 
 
-def _known_keys() -> list[str]:
-    return sorted({key for section in Settings.__subclasses__() for key in section.model_fields})
+def _sections_in(annotation: Any) -> list[type[Settings]]:
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    return [section for inner in get_args(annotation) for section in _sections_in(inner)]
+
+
+def _twice(node: Node | None) -> Iterator[Node]:
+    """Key nodes that stand in a mapping before."""
+    if isinstance(node, MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key
+            seen.add(key.value)
+            yield from _twice(value)

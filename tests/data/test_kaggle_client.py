@@ -176,12 +176,13 @@ def test_a_corrupt_member_is_named(kaggle_server: KaggleServer, path: Path) -> N
     kaggle_server.archive = bytes(content)
     message = refusal(path)
     assert str(path) in message
-    assert "damaged" in message or "not a whole zip" in message
+    assert "train.csv: the file is corrupt" in message
+    assert "run the command again; what stood there before is untouched" in message
 
 
 def test_a_page_instead_of_a_zip_is_refused(kaggle_server: KaggleServer, path: Path) -> None:
     kaggle_server.archive = b"<html>please log in</html>"
-    assert f"{path}: the download is not a whole zip archive" in refusal(path)
+    assert f"{path}: is not a whole zip file" in refusal(path)
 
 
 @pytest.mark.parametrize("member", ["../evil.csv", "a/../../evil.csv", "/etc/evil", "..\\evil.csv", "C:\\evil.csv"])
@@ -194,7 +195,9 @@ def test_a_member_that_points_outside_is_refused(kaggle_server: KaggleServer, pa
 
 def test_a_missing_file_is_named_with_what_was_found(kaggle_server: KaggleServer, path: Path) -> None:
     kaggle_server.archive = archive({name: text for name, text in FILES.items() if name != "test.csv"})
-    assert "holds no test.csv; found train.csv, gender_submission.csv" in refusal(path)
+    message = refusal(path)
+    assert "no file test.csv in it; found train.csv, gender_submission.csv" in message
+    assert "compare the competition's file in src/groundwork/competitions" in message
 
 
 def test_a_server_that_is_gone_is_said_with_the_way_without(kaggle_server: KaggleServer, path: Path) -> None:

@@ -63,7 +63,7 @@ def check(competition: Competition, found: Prepared) -> None:
     assert found.folds[competition.id].tolist() == found.train[competition.id].tolist()
     assert sorted(found.folds["fold"].unique()) == [0, 1, 2, 3, 4]
     assert found.folds["fold"].dtype == "int8"
-    assert found.folds_sha256 == folds_hash(found.folds)
+    assert found.folds_sha256 == folds_hash(found.folds, found.train.iloc[:, -1])
     assert pd.read_csv(found.sample_submission)[competition.id].tolist() == found.test[competition.id].tolist()
 
 
@@ -121,6 +121,12 @@ BAD: dict[str, tuple[Tables, str]] = {
         {"submission": ASKED[:2]},
         r"sample_submission\.csv: column 'Id': 1 ids do not match.*: 23",
     ),
+    "an answer without a column": (
+        {"submission": ASKED[["Id"]]},
+        r"sample_submission\.csv: found the columns Id; expected Id and one that is predicted",
+    ),
+    "two answers": ({"submission": ASKED.assign(z=0)}, r"found the columns Id, y, z; expected Id and one"),
+    "an answer before the id": ({"submission": ASKED[["y", "Id"]]}, r"found the columns y, Id; expected Id and one"),
     "rows that test lacks": ({"submission": ASKED.assign(Id=[21, 22, 99])}, r"first that test\.csv lacks: 99"),
 }
 
@@ -134,6 +140,17 @@ def test_bad_input_is_refused_and_the_former_outputs_stay(tmp_path, case):
         prepared(toy(**changed), tmp_path)
     assert contents(tmp_path / "prepared/lane") == before
     assert [path.name for path in (tmp_path / "prepared").iterdir()] == ["lane"]
+
+
+@pytest.mark.parametrize(
+    ("source", "step"), [("sample", r"titanic\.py, then"), ("kaggle", r"kaggle/toy\.zip, or delete that file")]
+)
+def test_the_next_step_for_wrong_content_is_where_it_comes_from(tmp_path, source, step):
+    competition = toy(train=TRAIN.assign(y=1))
+    competition.sample.__module__ = load("titanic").sample.__module__
+    fetch(competition, "sample", tmp_path / "lane.zip", "lane")
+    with pytest.raises(UserError, match=rf"train\.csv: column 'y': .*\n.*{step}.*fetch@lane"):
+        prepare.prepare(competition, tmp_path / "lane.zip", tmp_path / "prepared", 5, 0, source)
 
 
 def test_more_folds_than_members_of_a_class_is_the_users_error(tmp_path):

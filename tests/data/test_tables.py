@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from groundwork.competitions import load
 from groundwork.data import tables
 from groundwork.errors import UserError
 
@@ -14,22 +15,25 @@ COLUMNS = {"Id": int, "Age": float, "Name": str}
 GOOD = 'Id,Age,Name\n1,22,"Berg, Mr. ""Leo"""\n2,,NA\n3,0.42,None\n'
 
 
-def archive(folder: Path, content: str | bytes, member: str = "train.csv") -> Path:
-    path = folder / "titanic.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+def described(folder: Path) -> tables.Archive:
+    return tables.Archive(folder / "titanic.zip", Path("an archive"), "get it again", "mend its content")
+
+
+def archive(folder: Path, content: str | bytes, member: str = "train.csv") -> tables.Archive:
+    with zipfile.ZipFile(folder / "titanic.zip", "w", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr(member, content)
-    return path
+    return described(folder)
 
 
 def problem(folder: Path, content: str | bytes) -> str:
-    """The message for a table with `content`; checked to name the archive, the file and the next command."""
+    """The message for a table with `content`; checked to name the archive, the file and the next step."""
     path = archive(folder, content)
     with pytest.raises(UserError) as caught:
         tables.read(path, "train.csv", COLUMNS, key="Id")
-    assert caught.value.problem.startswith(f"{path}: train.csv: ")
+    assert caught.value.problem.startswith("an archive: train.csv: ")
     assert "\n" not in caught.value.problem
-    assert "groundwork fetch titanic" in caught.value.next_step
-    return caught.value.problem.removeprefix(f"{path}: train.csv: ")
+    assert caught.value.next_step == "mend its content"
+    return caught.value.problem.removeprefix("an archive: train.csv: ")
 
 
 @pytest.mark.parametrize("content", [GOOD, GOOD.replace("\n", "\r\n"), "\ufeff" + GOOD, GOOD + "\n"])
@@ -97,33 +101,53 @@ def test_a_missing_id_of_text_is_refused(tmp_path):
         tables.read(path, "train.csv", {"Id": str}, key="Id", partial=True)
 
 
-def test_a_missing_archive_names_the_command_that_makes_it(tmp_path):
-    with pytest.raises(UserError, match=r"titanic.zip: not found\n.*groundwork fetch titanic"):
-        tables.verify(tmp_path / "titanic.zip", [])
+@pytest.mark.parametrize("source", ["sample", "kaggle"])
+def test_a_missing_archive_names_the_command_that_makes_it(tmp_path, source):
+    missing = tables.archive(load("titanic"), source, tmp_path / "my-lane.zip")
+    with pytest.raises(UserError, match=r"my-lane\.zip: not found\n.*`dvc repro --force fetch@my-lane`"):
+        tables.verify(missing, [])
+
+
+@pytest.mark.parametrize(
+    ("source", "step"),
+    [
+        ("sample", "mend `sample` or `columns` in src/groundwork/competitions/titanic.py, then "),
+        ("kaggle", "put Kaggle's archive at data/kaggle/titanic.zip, or delete that file to download it again; then "),
+    ],
+)
+def test_wrong_content_is_mended_where_it_comes_from(source, step):
+    found = tables.archive(load("titanic"), source, Path("data/raw/my-lane.zip"))
+    assert found.mend == f"{step}`dvc repro --force fetch@my-lane`"
 
 
 def test_a_file_that_is_no_zip_is_refused(tmp_path):
     path = tmp_path / "titanic.zip"
     path.write_text("<html>Sign in</html>")
-    with pytest.raises(UserError, match="is not a whole zip file"):
-        tables.verify(path, [])
+    with pytest.raises(UserError, match=r"is not a whole zip file.*\n.*get it again"):
+        tables.verify(described(tmp_path), [])
 
 
 def test_an_archive_that_lacks_a_file_names_it_and_what_it_holds(tmp_path):
-    with pytest.raises(UserError, match=r"no file test\.csv in it; found train\.csv"):
+    with pytest.raises(UserError, match=r"no file test\.csv in it; found train\.csv\n.*mend its content"):
         tables.verify(archive(tmp_path, GOOD), ["train.csv", "test.csv"])
+
+
+@pytest.mark.parametrize("member", ["../evil.csv", "a/../../evil.csv", "/etc/evil", "..\\evil.csv", "C:\\evil.csv"])
+def test_a_member_that_points_outside_is_refused(tmp_path, member):
+    with pytest.raises(UserError, match="points outside of the archive"):
+        tables.verify(archive(tmp_path, GOOD, member), [])
 
 
 @pytest.mark.parametrize("offset", [45, 60])
 def test_a_corrupt_member_is_refused_by_verify_and_by_read(tmp_path, offset):
-    path = archive(tmp_path, GOOD * 20)
-    content = bytearray(path.read_bytes())
+    found = archive(tmp_path, GOOD * 20)
+    content = bytearray(found.path.read_bytes())
     content[offset] ^= 0xFF
-    path.write_bytes(content)
-    with pytest.raises(UserError, match=r"train\.csv: the file is corrupt"):
-        tables.verify(path, ["train.csv"])
-    with pytest.raises(UserError, match=r"train\.csv: the file is corrupt"):
-        tables.read(path, "train.csv", COLUMNS)
+    found.path.write_bytes(content)
+    with pytest.raises(UserError, match=r"train\.csv: the file is corrupt.*\n.*get it again"):
+        tables.verify(found, ["train.csv"])
+    with pytest.raises(UserError, match=r"train\.csv: the file is corrupt.*\n.*get it again"):
+        tables.read(found, "train.csv", COLUMNS)
 
 
 def test_line_breaks_in_text_are_kept_where_a_table_is_parsed_in_blocks(tmp_path):

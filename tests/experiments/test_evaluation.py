@@ -10,7 +10,8 @@ from tests.algorithms.tiny import PRICES, SURVIVAL, trained
 
 from groundwork.competitions import Competition
 from groundwork.errors import UserError
-from groundwork.experiments.evaluation import cross_validate, evaluate
+from groundwork.experiments.evaluation import evaluate
+from groundwork.objectives.cross_validation import cross_validate
 
 LANE = "lane"
 RESULTS = Path("results")
@@ -156,8 +157,8 @@ def test_a_scatter_shows_a_thousand_pairs_at_most() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"p1": np.nan}, "70 predictions are not finite, the first for id 0"),
-        ({"p0": [np.inf, *[0.5] * 69]}, "1 predictions are not finite, the first for id 0"),
+        ({"p1": np.nan}, "70 predictions or targets are not finite, the first for id 0"),
+        ({"p0": [np.inf, *[0.5] * 69]}, "1 predictions or targets are not finite, the first for id 0"),
         ({"target": None}, "found no target"),
         ({"fold": None, "id": None}, "found no id, fold"),
         ({"p0": None, "p1": None, "p2": None}, "found no predictions"),

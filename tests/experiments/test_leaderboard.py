@@ -1,5 +1,6 @@
 """What is read, how it is sorted, and what is printed."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,14 @@ from groundwork.errors import UserError
 from groundwork.experiments.leaderboard import differing, leaderboard, load
 
 Write = Callable[..., dict[str, Any]]
+
+
+def make_current(record: dict[str, Any], lane: str = "titanic") -> None:
+    """Lay the record where DVC keeps the current experiment of `lane`."""
+    folder = Path("results") / lane
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "experiment.json").write_text(json.dumps(record))
+    (folder / "run.json").write_text(json.dumps(record["run"]))
 
 
 def write_ledger(*rows: str) -> None:
@@ -105,6 +114,7 @@ def test_it_is_whole_at_80_columns_and_plain_in_a_pipe(experiment: Write, tmp_pa
             "training": {"learning_rate": index / 1000, "weight_decay": index / 10, "label_smoothing": index / 20}
         }
         experiment(f"abcdefg{index}", mean=0.8 + index / 100, params=params)
+    experiment("hijklmno", run={"folds_sha256": "e" * 64, "started": "2026-11-20T12:00:00+00:00"})
     code = "from groundwork.experiments.leaderboard import leaderboard; leaderboard()"
     environment = {"PYTHONPATH": str(Path(groundwork.__file__).parents[1]), "COLUMNS": "80", "PYTHONUTF8": "1"}
     piped = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True, encoding="utf-8")
@@ -119,16 +129,69 @@ def test_it_is_whole_at_80_columns_and_plain_in_a_pipe(experiment: Write, tmp_pa
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in terminal.splitlines()]
     assert max(map(len, lines)) <= 80
     assert "…" not in terminal
-    assert sum("training.weight_decay=" in line for line in lines) == 4
+    assert sum("training.weight_decay=0" in line for line in lines) == 4
+    assert sum("hijklmno" in line for line in lines) == 2, "its row, and what differs"
+
+
+def test_a_clone_that_pulled_the_results_has_their_experiment(experiment: Write, capsys: Any) -> None:
+    make_current(experiment("pulled"))
+    Path("results/experiments/titanic/pulled.json").unlink()
+    Path("results/experiments/titanic").rmdir()
+    leaderboard(["titanic"])
+    assert "▸ pulled" in capsys.readouterr().out
+
+
+def test_an_experiment_that_lies_in_both_places_counts_once(experiment: Write) -> None:
+    make_current(experiment("twice"))
+    experiment("once")
+    assert sorted(one.run_id for one in load("titanic")[0]) == ["once", "twice"]
+
+
+def test_a_broken_copy_is_named_and_the_whole_one_counts(experiment: Write) -> None:
+    make_current(experiment("twice"))
+    Path("results/titanic/experiment.json").write_text("{")
+    experiments, (problem,) = load("titanic")
+    assert [one.run_id for one in experiments] == ["twice"]
+    assert problem.startswith("results/titanic/experiment.json: is no experiment")
+
+
+def test_only_experiments_on_the_current_ones_rows_and_folds_are_ranked(experiment: Write, capsys: Any) -> None:
+    name = "folds_sha256"
+    experiment("sample", mean=0.99, run={name: "e" * 64}, params={"source": "sample"})
+    experiment("first", mean=0.70, params={"source": "kaggle", "model": {"dropout": 0.4}})
+    make_current(experiment("now", mean=0.75, params={"source": "kaggle"}))
+    assert [(one.run_id, one.comparable) for one in load("titanic")[0]] == [
+        ("now", True),
+        ("first", True),
+        ("sample", False),
+    ]
+    leaderboard()
+    out = capsys.readouterr().out
+    above, below = out.split("Other rows or folds than now's: not comparable")
+    assert [line.split()[0] for line in above.splitlines() if "now " in line or "first" in line] == ["1", "2"]
+    assert "model.dropout=0.4" in above
+    assert "sample" not in above
+    assert "source" not in above, "equal in all that are ranked"
+    (row,) = (line for line in below.splitlines() if " sample " in line)
+    assert row.startswith("– ")
+    assert f"{name}=eeeeeee" in row
+    assert "source=sample" in row
+    assert "constant" not in below
+
+
+def test_the_newest_experiment_says_what_is_comparable_where_none_is_current(experiment: Write) -> None:
+    experiment("newer", mean=0.7, run={"started": "2026-11-21T13:00:00+00:00"})
+    experiment("older", mean=0.9, run={"folds_sha256": "e" * 64})
+    assert [(one.run_id, one.comparable) for one in load("titanic")[0]] == [("newer", True), ("older", False)]
 
 
 def test_without_experiments_it_says_what_to_type(experiment: Write, capsys: Any) -> None:
     leaderboard()
-    assert "make repro" in capsys.readouterr().out
+    assert "dvc repro" in capsys.readouterr().out
 
 
 def test_a_lane_without_experiments_gets_the_nearest_name(experiment: Write) -> None:
     experiment("abc")
     with pytest.raises(UserError, match="did you mean 'titanic'") as raised:
         leaderboard(["titanik"])
-    assert "dvc repro evaluate@titanik" in raised.value.next_step
+    assert raised.value.next_step.endswith("`dvc repro`")

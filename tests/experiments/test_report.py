@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from groundwork.errors import UserError
 from groundwork.experiments.report import Axis, report
 
 Write = Callable[..., dict[str, Any]]
@@ -99,10 +100,38 @@ def test_what_experiments_hold_is_shown_and_not_run(experiment: Write) -> None:
     assert "&lt;script&gt;" in text
 
 
-def test_without_experiments_it_says_what_to_type(experiment: Write) -> None:
+def test_without_experiments_there_is_no_page_but_a_next_step(experiment: Write) -> None:
+    Path("results/experiments/titanic").mkdir(parents=True)
+    Path("results/experiments/titanic/broken.json").write_text("{}")
+    with pytest.raises(UserError, match=r"no experiments; .*broken\.json: no key 'run'") as raised:
+        report()
+    assert "`dvc repro`" in raised.value.next_step
+    assert not PAGE.exists()
+
+
+def test_the_best_and_the_gains_are_among_comparable_experiments(experiment: Write) -> None:
+    experiment("sample01", mean=0.99, run={"folds_sha256": "e" * 64})
+    experiment("kaggle01", mean=0.70, run={"started": "2026-11-21T13:00:00+00:00"})
+    experiment("kaggle02", mean=0.75, run={"started": "2026-11-21T14:00:00+00:00"})
     report()
-    assert "make repro" in PAGE.read_text()
+    text = re.sub(r"<[^>]+>", " ", PAGE.read_text())
+    text = re.sub(r"\s+", " ", text)
+    assert "2 experiments · 1 with other data or folds" in text
+    assert "best so far" not in text
+    assert "kaggle02 after kaggle01 : 0.0500 better" in text
+    assert "after sample01" not in text
+    assert text.index("constant prediction") < text.index("Other rows or folds than kaggle02 : not comparable")
+    assert "sample01 0.9900 ± 0.0100" in text
+    assert "folds_sha256=eeeeeee" in text
     Page(PAGE.read_text())
+
+
+def test_a_record_that_dvc_pulled_is_shown(experiment: Write) -> None:
+    experiment("pulled")
+    Path("results/titanic").mkdir()
+    Path("results/experiments/titanic/pulled.json").rename("results/titanic/experiment.json")
+    assert report() == []
+    assert "pulled" in PAGE.read_text()
 
 
 def test_a_broken_experiment_is_named_on_the_page(experiment: Write) -> None:

@@ -14,16 +14,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tests.algorithms.tiny import CPU, FOLDS, PRICES, ROWS, SILENT, SURVIVAL, lane, prepared, trained
+from tests.algorithms.tiny import CPU, FOLDS, PRICES, ROWS, SURVIVAL, lane, prepared, trained
 
 from groundwork.algorithms.compose import TrainedFold
+from groundwork.algorithms.fold import train_fold
 from groundwork.competitions import Competition
 from groundwork.data.prepared import Prepared
 from groundwork.data.transforms import TableEncoder
 from groundwork.errors import UserError
-from groundwork.experiments.evaluation import cross_validate
-from groundwork.experiments.tracking import Tracker
-from groundwork.experiments.train import train_fold
+from groundwork.objectives.cross_validation import cross_validate
 
 FILES = {"checkpoints", "oof.parquet", "history.csv", "run.json"}
 HOLDOUT = {"patience": 2, "min_delta": 0.0, "holdout": 0.2}
@@ -183,10 +182,8 @@ def test_validation_rows_leave_no_trace_in_training_features_and_in_what_was_lea
     stop: dict[str, float] | None,
 ) -> None:
     data, settings = prepared(competition), lane(competition, epochs=1, early_stopping=stop)
-    folds = []
-    for given in (data, planted(data, competition, fold=1)):
-        tracker = Tracker(SILENT, "", "", {})
-        folds.append(train_fold(competition, settings, given, 1, 0, CPU, tracker))
+    tables = (data, planted(data, competition, fold=1))
+    folds = [train_fold(competition, settings, given, 1, 0, CPU) for given in tables]
     (first, ids, features), (second, other_ids, other_features) = recorded
     outside = set(data.train["Id"][data.folds["fold"] != 1])
     assert ids == other_ids
@@ -208,7 +205,7 @@ def test_rows_kept_aside_to_stop_by_are_neither_learned_from_nor_validated(
     recorded: list[tuple[TableEncoder, list[int], dict[str, torch.Tensor]]],
 ) -> None:
     data = prepared()
-    fold = train_fold(SURVIVAL, lane(early_stopping=HOLDOUT), data, 0, 0, CPU, Tracker(SILENT, "", "", {}))
+    fold = train_fold(SURVIVAL, lane(early_stopping=HOLDOUT), data, 0, 0, CPU)
     (_, learned_from, _) = recorded[0]
     aside = set(data.train["Id"]) - set(learned_from) - set(fold.validation["id"])
     assert len(aside) == 16
@@ -306,16 +303,16 @@ def broken_off(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
 
         original = stage.train_fold
 
-        def stopped(*arguments: Any) -> TrainedFold:
+        def stopped(*arguments: Any, **more: Any) -> TrainedFold:
             if arguments[3] == 1:
                 raise KeyboardInterrupt
-            return original(*arguments)
+            return original(*arguments, **more)
 
         with monkeypatch.context() as patched:
             patched.setattr(stage, "train_fold", stopped)
             with pytest.raises(UserError, match="stopped in fold 1"):
                 trained(**changes)
-        (kept,) = Path("results/.resume").glob("*/fold_0.pt")
+        (kept,) = Path("results/.resume").rglob("fold_0.pt")
         return kept
 
     return train

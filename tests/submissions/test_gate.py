@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from groundwork.competitions import Competition, Inputs
+from groundwork.data.prepared import Prepared, load
 from groundwork.errors import UserError
 from groundwork.submissions import gate
 
@@ -156,21 +157,6 @@ def test_every_failure_is_said_at_once() -> None:
     ]
 
 
-@pytest.fixture
-def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The files of a lane that passes, in the working directory; returns the submission's path."""
-    monkeypatch.chdir(tmp_path)
-    prepared, results = Path("data/prepared/titanic"), Path("results/titanic")
-    prepared.mkdir(parents=True)
-    results.mkdir(parents=True)
-    labels(np.zeros(ROWS, int)).to_csv(prepared / "sample_submission.csv", index=False)
-    pd.DataFrame({"PassengerId": range(1, 892), "Survived": OOF_LABELS}).to_parquet(prepared / "train.parquet")
-    oof = {"PassengerId": range(1, 892), "fold": 0, "target": OOF_LABELS, "p0": 1.0 - OOF_LABELS, "p1": OOF_LABELS}
-    pd.DataFrame(oof).to_parquet(results / "oof.parquet")
-    labels().to_csv(results / "submission.csv", index=False)
-    return results / "submission.csv"
-
-
 TITANIC = Competition(
     slug="titanic",
     kind="classification",
@@ -183,23 +169,51 @@ TITANIC = Competition(
 )
 
 
-def test_the_files_of_a_lane_are_checked(lane: Path) -> None:
-    assert gate.check_files("titanic", TITANIC) == []
-    labels(1 - LABELS).to_csv(lane, index=False)
-    assert "results/titanic/submission.csv: Survived: the predictions are not like" in refused(
-        gate.check_files, "titanic", TITANIC
-    )
+@pytest.fixture
+def prepared(tmp_path: Path) -> Prepared:
+    """Tables of a lane, in a folder that is not below the working directory."""
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    labels(np.zeros(ROWS, int)).to_csv(folder / "sample_submission.csv", index=False)
+    rows = pd.DataFrame({"PassengerId": range(1, 892), "Survived": OOF_LABELS})
+    rows.to_parquet(folder / "train.parquet")
+    rows[["PassengerId"]].assign(fold=0).to_parquet(folder / "folds.parquet")
+    pd.DataFrame({"PassengerId": IDS}).to_parquet(folder / "test.parquet")
+    return load(folder)
 
 
-def test_a_file_not_yet_in_its_place_is_checked_under_its_coming_name(lane: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """The folder of that lane's results, in which everything passes."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    oof = {"id": range(1, 892), "fold": 0, "target": OOF_LABELS, "p0": 1.0 - OOF_LABELS, "p1": OOF_LABELS}
+    pd.DataFrame(oof).to_parquet(folder / "oof.parquet")
+    labels().to_csv(folder / "submission.csv", index=False)
+    return folder
+
+
+def test_the_files_of_a_lane_are_checked(prepared: Prepared, results: Path) -> None:
+    assert gate.check_files("titanic", TITANIC, prepared, results) == []
+    labels(1 - LABELS).to_csv(results / "submission.csv", index=False)
+    problem = refused(gate.check_files, "titanic", TITANIC, prepared, results)
+    assert problem.startswith(f"{results}/submission.csv: Survived: the predictions are not like")
+
+
+def test_a_file_not_yet_in_its_place_is_checked_under_its_coming_name(
+    prepared: Prepared, results: Path, tmp_path: Path
+) -> None:
     new = tmp_path / "temporary.csv"
     labels(1 - LABELS).to_csv(new, index=False)
-    assert refused(gate.check_files, "titanic", TITANIC, new).startswith("results/titanic/submission.csv: ")
+    problem = refused(gate.check_files, "titanic", TITANIC, prepared, results, new)
+    assert problem.startswith(f"{results}/submission.csv: ")
 
 
-def test_the_text_nan_is_no_number(lane: Path) -> None:
-    lane.write_text(lane.read_text().replace("892,", "892,NaN").replace("NaN0", "NaN").replace("NaN1", "NaN"))
-    assert "line 2: found 'NaN'; expected whole numbers" in refused(gate.check_files, "titanic", TITANIC)
+def test_the_text_nan_is_no_number(prepared: Prepared, results: Path) -> None:
+    file = results / "submission.csv"
+    file.write_text(file.read_text().replace("892,", "892,NaN").replace("NaN0", "NaN").replace("NaN1", "NaN"))
+    problem = refused(gate.check_files, "titanic", TITANIC, prepared, results)
+    assert "line 2: found 'NaN'; expected whole numbers" in problem
 
 
 @pytest.mark.parametrize(
@@ -207,15 +221,35 @@ def test_the_text_nan_is_no_number(lane: Path) -> None:
     [(b"", "is empty"), (b'a,b\n1,2,3\n"', "is not CSV"), (b"\xff\xfe\xff", "is not CSV"), (None, "not found")],
 )
 def test_a_file_that_is_no_table_is_said_with_the_command_that_makes_it(
-    lane: Path, content: bytes | None, words: str
+    prepared: Prepared, results: Path, content: bytes | None, words: str
 ) -> None:
-    lane.unlink() if content is None else lane.write_bytes(content)
+    file = results / "submission.csv"
+    file.unlink() if content is None else file.write_bytes(content)
     with pytest.raises(UserError, match=words) as caught:
-        gate.check_files("titanic", TITANIC)
+        gate.check_files("titanic", TITANIC, prepared, results)
     assert "`dvc repro predict@titanic`" in caught.value.next_step
-    assert "results/titanic/submission.csv" in caught.value.problem
+    assert str(file) in caught.value.problem
 
 
-def test_missing_out_of_fold_predictions_are_said(lane: Path) -> None:
-    (lane.parent / "oof.parquet").unlink()
-    assert "results/titanic/oof.parquet: not found" in refused(gate.check_files, "titanic", TITANIC)
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "not found"), (b"", "cannot be read"), (b"PAR1 half a file", "cannot be read")]
+)
+def test_missing_or_broken_out_of_fold_predictions_are_said(
+    prepared: Prepared, results: Path, content: bytes | None, words: str
+) -> None:
+    file = results / "oof.parquet"
+    file.unlink() if content is None else file.write_bytes(content)
+    with pytest.raises(UserError, match=f"oof.parquet: {words}") as caught:
+        gate.check_files("titanic", TITANIC, prepared, results)
+    assert "train@titanic`" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"), [({"p0": 0.2, "p1": 0.2, "p2": 0.6}, "3 probabilities"), ({"prediction": 0.5}, "one number")]
+)
+def test_out_of_fold_predictions_of_another_question_are_refused(
+    prepared: Prepared, results: Path, columns: dict[str, float], found: str
+) -> None:
+    pd.DataFrame({"id": range(9), "fold": 0, "target": 1}).assign(**columns).to_parquet(results / "oof.parquet")
+    problem = refused(gate.check_files, "titanic", TITANIC, prepared, results)
+    assert f"found {found} for each row; expected 2 probabilities" in problem

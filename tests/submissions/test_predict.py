@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,29 @@ def test_what_does_not_pass_the_gate_is_not_written_and_the_former_submission_st
     with pytest.raises(UserError):
         submitted(PRICES)
     assert {entry.name for entry in results.iterdir()} == {"checkpoints", "oof.parquet", "history.csv", "run.json"}
+
+
+def test_any_folder_of_results_will_do(tmp_path: Path) -> None:
+    results = trained(PRICES).rename(tmp_path / "elsewhere")
+    with pytest.MonkeyPatch.context() as patched:
+        tables = dataclasses.replace(
+            prepared(PRICES), sample_submission=Path("data/prepared/prices/sample_submission.csv").absolute()
+        )
+        (tmp_path / "empty").mkdir()
+        patched.chdir(tmp_path / "empty")
+        path = predict("prices", PRICES, tables, results, CPU)
+    assert path == results / "submission.csv"
+    assert len(pd.read_csv(path)) == 40
+
+
+def test_broken_out_of_fold_predictions_are_said() -> None:
+    results = trained(PRICES)
+    (results / "oof.parquet").write_bytes(b"PAR1 half a file")
+    with pytest.raises(
+        UserError, match=r"results/prices/oof.parquet: cannot be read.*\n.*`dvc repro --force train@pri"
+    ):
+        submitted(PRICES)
+    assert not (results / "submission.csv").exists()
 
 
 def test_a_lane_that_was_not_trained_says_how_to_train_it() -> None:

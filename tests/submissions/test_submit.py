@@ -1,6 +1,7 @@
 """Handing in with the real client against the stand-in: once, confirmed, remembered, and never half."""
 
 import csv
+import dataclasses
 import hashlib
 import json
 import os
@@ -56,14 +57,19 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ids, answers = np.arange(892, 932), np.tile([0, 1, 0, 0], 10)
     pd.DataFrame({"PassengerId": ids, "Survived": 0}).to_csv(prepared / "sample_submission.csv", index=False)
     pd.DataFrame({"PassengerId": ids, "Survived": answers}).to_csv(results / "submission.csv", index=False)
-    pd.DataFrame({"PassengerId": range(200), "Survived": [0, 1] * 100}).to_parquet(prepared / "train.parquet")
-    pd.DataFrame({"p0": [0.9, 0.2] * 100, "p1": [0.1, 0.8] * 100}).to_parquet(results / "oof.parquet")
+    rows = pd.DataFrame({"PassengerId": range(200), "Survived": [0, 1] * 100})
+    rows.to_parquet(prepared / "train.parquet")
+    rows[["PassengerId"]].assign(fold=0).to_parquet(prepared / "folds.parquet")
+    pd.DataFrame({"PassengerId": ids}).to_parquet(prepared / "test.parquet")
+    oof = {"id": range(200), "fold": 0, "target": [0, 1] * 100, "p0": [0.9, 0.2] * 100, "p1": [0.1, 0.8] * 100}
+    pd.DataFrame(oof).to_parquet(results / "oof.parquet")
     run = {"run_id": "abcd1234", "wandb_dir": None, "params": {"source": "kaggle"}}
     (results / "run.json").write_text(json.dumps(run))
     (metrics / "titanic.json").write_text(json.dumps({"metric": "accuracy", "mean": 0.8316498}))
     (root / "dvc.lock").write_text("schema: '2.0'\n")
+    (root / "params.yaml").write_text("seed: 0\n")
     git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    for command in (["init", "--quiet"], ["add", "dvc.lock"], ["commit", "--quiet", "-m", "first"]):
+    for command in (["init", "--quiet"], ["add", "dvc.lock", "params.yaml"], ["commit", "--quiet", "-m", "first"]):
         subprocess.run([*git, *command], check=True)
     return Path("results/titanic/submission.csv")
 
@@ -164,11 +170,57 @@ def test_a_file_handed_in_before_is_refused_by_its_content(kaggle_server: Kaggle
 
 
 def test_a_lost_ledger_does_not_let_a_file_in_twice(kaggle_server: KaggleServer, file: Path) -> None:
-    submit("titanic", TITANIC, "wider", timing=FAST)
+    first = submit("titanic", TITANIC, "wider", timing=FAST)
+    assert first
     ledger.LEDGER.unlink()
-    assert "the same file was handed in" in refusal().problem
+    with pytest.raises(UserError, match="the same file was handed in at 2026-01-01T00:00:00"):
+        submit("titanic", TITANIC, "another day's words", timing=FAST)
     assert kaggle_server.count("CreateSubmission") == 1
+    # What Kaggle knows is restored; with which commit and data the file was made, it does not know.
+    known = dataclasses.replace(first, time="2026-01-01T00:00:00+00:00", commit="", dvc_lock_sha256="")
+    assert ledger.read() == [known]
+
+
+def test_a_file_that_kaggle_rejected_while_nobody_looked_may_be_handed_in_again(
+    kaggle_server: KaggleServer, file: Path
+) -> None:
+    kaggle_server.verdicts.append(Verdict("ERROR", public="", reason="scoring failed", after=1))
+    submit("titanic", TITANIC, "wider", wait=False, timing=FAST)
+    assert [entry.status for entry in ledger.read()] == ["pending"]
+    entry = submit("titanic", TITANIC, "wider", timing=FAST)
+    assert entry
+    assert (entry.reference, entry.status) == ("4001", "complete")
+    assert [(entry.reference, entry.status) for entry in ledger.read()] == [("4000", "error"), ("4001", "complete")]
+
+
+def test_a_file_that_kaggle_scored_while_nobody_looked_is_refused_with_its_score(
+    kaggle_server: KaggleServer, file: Path
+) -> None:
+    kaggle_server.verdicts.append(Verdict(after=2))
+    submit("titanic", TITANIC, "wider", wait=False, timing=FAST)
+    waiting = refusal()
+    assert "reference 4000, pending" in waiting.problem
+    assert waiting.next_step.startswith("ask for its score with `groundwork submissions titanic`")
+    assert "reference 4000, public score 0.77990" in refusal().problem
     assert [(entry.reference, entry.public_score) for entry in ledger.read()] == [("4000", "0.77990")]
+    assert kaggle_server.count("CreateSubmission") == 1
+
+
+def test_a_dry_run_leaves_a_pending_row_alone(kaggle_server: KaggleServer, file: Path) -> None:
+    kaggle_server.verdicts.append(Verdict("ERROR", public="", reason="scoring failed", after=1))
+    submit("titanic", TITANIC, "wider", wait=False, timing=FAST)
+    before = ledger.LEDGER.read_bytes()
+    assert submit("titanic", TITANIC, "wider", dry_run=True, timing=FAST) is None
+    assert ledger.LEDGER.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["results/titanic/oof.parquet", "data/prepared/titanic/train.parquet"])
+def test_a_broken_table_is_said_before_any_server_is_asked(kaggle_server: KaggleServer, file: Path, place: str) -> None:
+    Path(place).write_bytes(b"PAR1 half a file")
+    with pytest.raises(UserError, match=place) as caught:
+        submit("titanic", TITANIC, "wider", dry_run=True, timing=FAST)
+    assert "titanic`" in caught.value.next_step
+    assert kaggle_server.operations == []
 
 
 def test_a_quota_used_up_is_said_with_the_time_left(kaggle_server: KaggleServer, file: Path) -> None:
@@ -353,7 +405,7 @@ def test_refresh_of_a_lane_without_submissions_asks_nobody(
 
 
 def test_a_changed_tree_marks_the_commit(kaggle_server: KaggleServer, file: Path) -> None:
-    Path("dvc.lock").write_text("changed")
+    Path("params.yaml").write_text("seed: 1")
     entry = submit("titanic", TITANIC, "wider", timing=FAST)
     assert entry
     assert entry.commit.endswith("-dirty")

@@ -1,4 +1,8 @@
-"""From settings and rows to the parts of a run. The one place that knows every network, objective and encoder."""
+"""From settings and rows to the parts of a run: encoder, augmentation, objective, network, and a trained fold's file.
+
+A new network has three places: its file in `models/`, its section in `params.py` (`data/validate.py` says what it
+takes), and `make_network` here.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

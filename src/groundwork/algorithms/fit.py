@@ -151,9 +151,10 @@ def _trainer(hardware: Hardware, settings: Training, callbacks: list[pl.Callback
 
 
 def device(hardware: Hardware = AUTO) -> torch.device:
-    """Where one process predicts: the first GPU if there is one and `hardware` allows it, else the CPU."""
+    """Where one process predicts: the first GPU that `hardware` allows if there is one, else the CPU."""
+    first = hardware.devices[0] if isinstance(hardware.devices, list) else 0
     if hardware.accelerator in ("auto", "gpu") and torch.cuda.is_available():
-        return torch.device("cuda")
+        return torch.device("cuda", first)
     if hardware.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")

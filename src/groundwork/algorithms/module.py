@@ -128,9 +128,10 @@ class Learner(pl.LightningModule):
         # The validation loss too: the last mini-batch can ruin the weights after its own loss was taken.
         for name, loss in (("training", train_loss), ("validation", val_loss)):
             if not loss.isfinite():
+                clip = "" if self.settings.gradient_clip else ", or set gradient_clip: 1.0"
                 raise UserError(
                     f"the {name} loss became {loss.item()} in epoch {self.current_epoch}; expected a finite number",
-                    "lower training.learning_rate, or set training.gradient_clip: 1.0, in params.yaml",
+                    f"lower the lane's training.learning_rate ({self.settings.learning_rate}){clip} in params.yaml",
                 )
         self.log_dict(
             {

@@ -4,15 +4,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from groundwork.errors import UserError
+from groundwork.errors import UserError, meant
 
-Tables = dict[str, pd.DataFrame]
+Tables = dict[str, pd.DataFrame | str]
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,8 @@ class Inputs:
     categorical
         Text labels; missing values are a label of their own.
     group
-        Keys shared by few rows (a ticket, a family): encoded by their size and their out-of-fold target rate.
+        Keys shared by few rows (a ticket, a family): encoded by their size and the target rate of their
+        other rows.
     image
         Height and width of a picture whose pixels (0 to 255) are all the feature columns, row by row.
     """
@@ -57,7 +57,8 @@ class Competition:
     inputs
         The columns a network sees, after `features`.
     sample
-        Makes the tables of an archive in Kaggle's layout from a seeded generator: file name -> table.
+        Makes the tables of an archive in Kaggle's layout from a seeded generator: file name -> table, or
+        text.
     features
         Row-wise features: each row's result depends on that row alone. It must fit nothing.
     log_target
@@ -109,10 +110,9 @@ def load(name: str) -> Competition:
         If no file of that name lies in `groundwork/competitions/`.
     """
     if name not in names():
-        close = get_close_matches(name, names(), n=1)
-        meant = f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(names())}"
+        others = meant(name, names()) or f"; there are: {', '.join(names())}"
         raise UserError(
-            f"params.yaml: competition: {name}: no file src/groundwork/competitions/{name}.py{meant}",
+            f"params.yaml: competition: {name}: no file src/groundwork/competitions/{name}.py{others}",
             "mend the name in params.yaml, or write the file (README, “Add a competition”)",
         )
     competition: Competition = importlib.import_module(f"{__name__}.{name}").competition

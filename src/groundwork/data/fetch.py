@@ -3,10 +3,12 @@
 import logging
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from groundwork.competitions import Competition
 from groundwork.data import tables
@@ -29,35 +31,41 @@ def fetch(competition: Competition, source: Literal["sample", "kaggle"], path: P
     source
         `sample`: the competition's own sample, byte for byte the same for the same code. `kaggle`: Kaggle's archive.
     lane
-        Named in messages.
+        Named in the log.
 
     Raises
     ------
     UserError
         If the archive cannot be had or written, or is not whole.
     """
-    if source == "kaggle":
-        store = path.parents[1] / "kaggle" / f"{competition.slug}.zip"
-        if not store.exists():
-            from groundwork.data import kaggle_client
-
-            kaggle_client.download(competition, store)
-        log.info("%s: takes Kaggle's archive from %s; delete that file to download it again", lane, store)
-        tables.verify(store, competition.files)
-        with writing(path) as temporary:
-            shutil.copyfile(store, temporary)
-    else:
+    archive = tables.archive(competition, source, path)
+    if source == "sample":
         with writing(path) as temporary:
             _write_sample(competition, temporary)
+            tables.verify(replace(archive, path=temporary), competition.files)
         log.info("%s: %s holds the competition's sample, not Kaggle's data", lane, path)
-    tables.verify(path, competition.files)
+        return
+    store = tables.store(competition, path)
+    if not store.exists():
+        from groundwork.data import kaggle_client
+
+        kaggle_client.download(competition, store)
+    log.info("%s: takes Kaggle's archive from %s; delete that file to download it again", lane, store)
+    with writing(path) as temporary:
+        shutil.copyfile(store, temporary)
+        # A copy is as whole as what it was copied from: one reading checks both.
+        tables.verify(replace(archive, path=temporary, name=store, again=archive.mend), competition.files)
 
 
 def _write_sample(competition: Competition, path: Path) -> None:
     sample = competition.sample(np.random.default_rng(SAMPLE_SEED))
     with zipfile.ZipFile(path, "w") as archive:
-        for name, table in sample.items():
-            # 15 digits give each number back and write whole ones without ".0", as Kaggle's files do.
-            content = table.to_csv(index=False, float_format="%.15g", lineterminator="\n")
+        for name, content in sample.items():
+            text = content if isinstance(content, str) else _csv(content)
             # A ZipInfo of our own: the default one holds the time of writing.
-            archive.writestr(zipfile.ZipInfo(name, SAMPLE_TIME), content, zipfile.ZIP_DEFLATED, compresslevel=6)
+            archive.writestr(zipfile.ZipInfo(name, SAMPLE_TIME), text, zipfile.ZIP_DEFLATED, compresslevel=6)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    # 15 digits give each number back and write whole ones without ".0", as Kaggle's files do.
+    return table.to_csv(index=False, float_format="%.15g", lineterminator="\n")

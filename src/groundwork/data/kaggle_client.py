@@ -4,13 +4,12 @@ import io
 import json
 import os
 import sys
-import zipfile
-import zlib
 from contextlib import redirect_stdout
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groundwork.competitions import Competition
+from groundwork.data import tables
 from groundwork.data.kaggle_call import NEW_TOKEN, PATIENCE, Patience, call
 from groundwork.errors import UserError
 from groundwork.files import writing
@@ -89,7 +88,7 @@ def download(competition: Competition, path: Path, patience: Patience = PATIENCE
     Raises
     ------
     UserError
-        If Kaggle refuses or cannot be reached, the archive does not pass `verify`, or `path` cannot be written.
+        If Kaggle refuses or cannot be reached, the archive does not pass `tables.verify`, or `path` cannot be written.
     """
     api = connect(patience)
     print(f"{competition.slug}: downloading from Kaggle", file=sys.stderr, flush=True)
@@ -103,43 +102,8 @@ def download(competition: Competition, path: Path, patience: Patience = PATIENCE
         call(fetch, f"download the archive of {competition.slug}", competition, patience)
         # The client names the file by the ending of the address it was sent to.
         (archive,) = room.iterdir()
-        verify(archive, competition, name=path)
+        again = "run the command again; what stood there before is untouched"
+        mend = f"compare the competition's file in src/groundwork/competitions with https://www.kaggle.com/c/{competition.slug}/data"
+        tables.verify(tables.Archive(archive, path, again, mend), competition.files)
         archive.replace(temporary)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, checked", file=sys.stderr, flush=True)
-
-
-def verify(archive: Path, competition: Competition, name: Path | None = None) -> None:
-    """Check that a zip is whole, keeps to its own folder, and holds the files that the competition needs.
-
-    Parameters
-    ----------
-    name
-        How messages call the archive; by default its own path.
-
-    Raises
-    ------
-    UserError
-        With the member at fault.
-    """
-    name = name or archive
-    again = "run the command again; what stood there before is untouched"
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = opened.namelist()
-            for member in members:
-                parts = PurePosixPath(member.replace("\\", "/")).parts
-                if ".." in parts or parts[:1] == ("/",) or member[1:2] == ":":
-                    problem = f"{name}: member {member!r} points outside of the archive: refused"
-                    raise UserError(
-                        problem, f"look at the data page of {competition.slug}; it is not what it should be"
-                    )
-            damaged = opened.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{name}: the download is not a whole zip archive ({error})", again) from error
-    if damaged:
-        raise UserError(f"{name}: the download is damaged: the checksum of {damaged} is wrong", again)
-    if missing := [file for file in competition.files if file not in members]:
-        raise UserError(
-            f"{name}: holds no {', '.join(missing)}; found {', '.join(members) or 'nothing'}",
-            f"compare `columns` and files of {competition.slug} in src/groundwork/competitions with its data page",
-        )

@@ -1,5 +1,6 @@
 """The second stage: from the archive to typed, checked tables with row-wise features and folds. It fits nothing."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -17,13 +18,22 @@ from groundwork.data.prepared import FOLDS, SUBMISSION, TEST, TRAIN
 from groundwork.errors import UserError
 
 
-def prepare(competition: Competition, archive: Path, out: Path, folds: int, seed: int) -> None:
-    """Read and check `archive`; write the folder `out`, whole or not at all.
+def prepare(
+    competition: Competition,
+    path: Path,
+    out: Path,
+    folds: int,
+    seed: int,
+    source: Literal["sample", "kaggle"] = "sample",
+) -> None:
+    """Read and check the lane's archive at `path`; write the folder `out`, whole or not at all.
 
     Parameters
     ----------
     folds, seed
         Number of folds, and the seed that they are drawn with.
+    source
+        Where the archive comes from: what a message tells to mend.
 
     Raises
     ------
@@ -32,9 +42,10 @@ def prepare(competition: Competition, archive: Path, out: Path, folds: int, seed
         written.
     """
     key, target = competition.id, competition.target
+    archive = tables.archive(competition, source, path)
     train = _table(competition, archive, "train.csv", competition.columns)
     test = _table(competition, archive, "test.csv", {c: k for c, k in competition.columns.items() if c != target})
-    _check_target(competition, train[target], f"{archive}: train.csv")
+    _check_target(competition, train[target], archive)
     submission = _submission(competition, archive, test[key])
 
     strata: Literal["classes", "quantiles"] = "classes" if competition.kind == "classification" else "quantiles"
@@ -48,7 +59,7 @@ def prepare(competition: Competition, archive: Path, out: Path, folds: int, seed
         (temporary / SUBMISSION).write_bytes(submission)
 
 
-def _table(competition: Competition, archive: Path, member: str, columns: Mapping[str, type]) -> pd.DataFrame:
+def _table(competition: Competition, archive: tables.Archive, member: str, columns: Mapping[str, type]) -> pd.DataFrame:
     key = competition.id
     frame = tables.read(archive, member, columns, key=key if key in columns else None)
     if key not in columns:
@@ -61,12 +72,12 @@ def _table(competition: Competition, archive: Path, member: str, columns: Mappin
             raise UserError(
                 f"{archive}: {member}: row {row + 1}: column {pixels.columns[column]!r}: found "
                 f"{values[row, column]}, expected a pixel from 0 to 255",
-                tables.fetch_again(archive),
+                archive.mend,
             )
     return frame
 
 
-def _check_target(competition: Competition, target: pd.Series, where: str) -> None:
+def _check_target(competition: Competition, target: pd.Series, archive: tables.Archive) -> None:
     """Refuse a target that a network cannot learn or the metric cannot score."""
     problem, values = None, np.sort(target.unique())
     if target.isna().any():
@@ -78,12 +89,11 @@ def _check_target(competition: Competition, target: pd.Series, where: str) -> No
     elif competition.log_target and values[0] <= 0:
         problem = f"{values[0]}; expected numbers above 0: the metric takes their logarithm"
     if problem:
-        archive = Path(where.partition(":")[0])
-        raise UserError(f"{where}: column {competition.target!r}: found {problem}", tables.fetch_again(archive))
+        raise UserError(f"{archive}: train.csv: column {competition.target!r}: found {problem}", archive.mend)
 
 
-def _submission(competition: Competition, archive: Path, ids: pd.Series) -> bytes:
-    """Return the sample submission, if it asks for the rows of test.csv and no others."""
+def _submission(competition: Competition, archive: tables.Archive, ids: pd.Series) -> bytes:
+    """Return the sample submission, if it asks for one answer to each row of test.csv and to no others."""
     key, member = competition.id, competition.sample_submission
     asked = tables.read(archive, member, {key: competition.columns.get(key, int)}, key=key, partial=True)[key]
     for one, other, what in ((asked, ids, "that test.csv lacks"), (ids, asked, "of test.csv is not in it")):
@@ -92,9 +102,16 @@ def _submission(competition: Competition, archive: Path, ids: pd.Series) -> byte
             raise UserError(
                 f"{archive}: {member}: column {key!r}: {len(alien)} ids do not match test.csv, expected the same ids; "
                 f"the first {what}: {alien.iloc[0]}",
-                tables.fetch_again(archive),
+                archive.mend,
             )
-    return tables.read_bytes(archive, member)
+    content = tables.read_bytes(archive, member)
+    names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
+    if len(names) != 2 or names[0] != key:
+        raise UserError(
+            f"{archive}: {member}: found the columns {', '.join(names)}; expected {key} and one that is predicted",
+            archive.mend,
+        )
+    return content
 
 
 def _with_features(competition: Competition, frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from groundwork.errors import UserError
-from groundwork.files import sha256
+from groundwork.files import sha256_of_all
 
 TRAIN, TEST, FOLDS, SUBMISSION = "train.parquet", "test.parquet", "folds.parquet", "sample_submission.csv"
 
@@ -27,7 +27,8 @@ class Prepared:
     sample_submission
         Kaggle's file, byte for byte.
     data_sha256, folds_sha256
-        Hashes of the files of `train` and `test`, and of the content of `folds`.
+        Hashes of the files of `train` and `test`, and of the folds with the target: scores compare where the latter
+        agree, whatever features they were made from.
     """
 
     train: pd.DataFrame
@@ -54,18 +55,18 @@ def load(folder: Path) -> Prepared:
         test,
         folds,
         folder / SUBMISSION,
-        data_sha256=sha256([folder / TRAIN, folder / TEST]),
-        folds_sha256=folds_hash(folds),
+        data_sha256=sha256_of_all([folder / TRAIN, folder / TEST]),
+        folds_sha256=folds_hash(folds, target=train.iloc[:, -1]),
     )
 
 
-def folds_hash(folds: pd.DataFrame) -> str:
-    """Hash a table of row id and `fold`: what an out-of-fold file must have been predicted with.
+def folds_hash(folds: pd.DataFrame, target: pd.Series) -> str:
+    """Hash row ids, folds and targets: what out-of-fold predictions are judged by.
 
     The hash is that of the content; neither the row ids' dtype nor the file's format matters.
     """
     ids = folds.drop(columns="fold").iloc[:, 0]
-    lines = (f"{row},{fold}\n" for row, fold in zip(ids, folds["fold"], strict=True))
+    lines = (f"{row},{fold},{truth}\n" for row, fold, truth in zip(ids, folds["fold"], target, strict=True))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

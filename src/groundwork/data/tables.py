@@ -9,14 +9,17 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from groundwork.competitions import Competition
 from groundwork.errors import UserError
 
 MISSING = ("", "NA")
@@ -27,20 +30,60 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Run
 log = logging.getLogger(__name__)
 
 
-def fetch_again(archive: Path) -> str:
-    """Say how to replace a broken `archive`, whose name is its lane's."""
-    return f"put a whole one in its place: `rm {archive}`, then `groundwork fetch {archive.stem}`"
+@dataclass(frozen=True)
+class Archive:
+    """A competition's zip archive, and what helps when it is not what it should be.
+
+    Attributes
+    ----------
+    path
+        Where the bytes lie.
+    name
+        How messages call it.
+    again
+        The next step when it is missing or damaged.
+    mend
+        The next step when it is whole but holds something else than the competition declares.
+    """
+
+    path: Path
+    name: Path
+    again: str
+    mend: str
+
+    def __str__(self) -> str:
+        return str(self.name)
 
 
-def verify(archive: Path, files: Iterable[str]) -> None:
-    """Check that `archive` is a zip file with `files` in it and that every member passes its CRC.
+def store(competition: Competition, path: Path) -> Path:
+    """Where Kaggle's archive is kept, beside the folder of the lane's archive `path`."""
+    return path.parent.parent / "kaggle" / f"{competition.slug}.zip"
+
+
+def archive(competition: Competition, source: Literal["sample", "kaggle"], path: Path) -> Archive:
+    """Describe the archive of a lane at `path`, whose name is the lane's."""
+    again = f"`dvc repro --force fetch@{path.stem}`"
+    if source == "sample":
+        file = f"src/{competition.sample.__module__.replace('.', '/')}.py"
+        return Archive(path, path, f"make it again: {again}", f"mend `sample` or `columns` in {file}, then {again}")
+    kept = store(competition, path)
+    mend = f"put Kaggle's archive at {kept}, or delete that file to download it again; then {again}"
+    return Archive(path, path, f"get it again: {again}", mend)
+
+
+def verify(archive: Archive, files: Iterable[str]) -> None:
+    """Check that `archive` is whole, keeps to its own folder, and holds `files`.
 
     Raises
     ------
     UserError
-        If the archive is missing, is no zip file, lacks a file, or a member is corrupt.
+        If the archive is missing, is no zip file, a member points outside of it or is corrupt, or a file is missing.
     """
     with _opened(archive) as opened:
+        for member in opened.namelist():
+            parts = PurePosixPath(member.replace("\\", "/")).parts
+            if ".." in parts or parts[:1] == ("/",) or member[1:2] == ":":
+                raise UserError(f"{archive}: {member!r} points outside of the archive: refused", archive.mend)
         for member in files:
             _require(opened, archive, member)
         for member in opened.namelist():
@@ -49,7 +92,7 @@ def verify(archive: Path, files: Iterable[str]) -> None:
                     pass
 
 
-def read_bytes(archive: Path, member: str) -> bytes:
+def read_bytes(archive: Archive, member: str) -> bytes:
     """Return the content of one file of `archive`; raise `UserError` as `verify` does."""
     with _opened(archive) as opened:
         _require(opened, archive, member)
@@ -58,7 +101,7 @@ def read_bytes(archive: Path, member: str) -> bytes:
 
 
 def read(
-    archive: Path, member: str, columns: Mapping[str, type], *, key: str | None = None, partial: bool = False
+    archive: Archive, member: str, columns: Mapping[str, type], *, key: str | None = None, partial: bool = False
 ) -> pd.DataFrame:
     """Read the declared columns of one table.
 
@@ -106,7 +149,7 @@ def read(
     if any(kind is int and table[name].null_count for name, kind in columns.items()):
         raise _first_problem(content, columns, where, archive, "a missing whole number")
     if not len(table):
-        raise UserError(f"{where}: found a header and no rows", fetch_again(archive))
+        raise UserError(f"{where}: found a header and no rows", archive.mend)
     frame: pd.DataFrame = table.to_pandas().astype({name: "str" for name, kind in columns.items() if kind is str})
     _check_values(frame, columns, content, where, archive)
     if key is not None:
@@ -115,29 +158,29 @@ def read(
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+def _opened(archive: Archive) -> Iterator[zipfile.ZipFile]:
     try:
-        opened = zipfile.ZipFile(archive)
+        opened = zipfile.ZipFile(archive.path)
     except FileNotFoundError:
-        raise UserError(f"{archive}: not found", f"make it: `groundwork fetch {archive.stem}`") from None
+        raise UserError(f"{archive}: not found", archive.again) from None
     except (OSError, *UNREADABLE) as error:
-        raise UserError(f"{archive}: is not a whole zip file ({error})", fetch_again(archive)) from None
+        raise UserError(f"{archive}: is not a whole zip file ({error})", archive.again) from None
     with opened:
         yield opened
 
 
-def _require(opened: zipfile.ZipFile, archive: Path, member: str) -> None:
+def _require(opened: zipfile.ZipFile, archive: Archive, member: str) -> None:
     names = opened.namelist()
     if member not in names:
-        raise UserError(f"{archive}: no file {member} in it; found {', '.join(names) or 'none'}", fetch_again(archive))
+        raise UserError(f"{archive}: no file {member} in it; found {', '.join(names) or 'none'}", archive.mend)
 
 
 @contextmanager
-def _readable(archive: Path, member: str) -> Iterator[None]:
+def _readable(archive: Archive, member: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise UserError(f"{archive}: {member}: the file is corrupt ({error})", fetch_again(archive)) from None
+        raise UserError(f"{archive}: {member}: the file is corrupt ({error})", archive.again) from None
 
 
 def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -153,57 +196,61 @@ def _line(content: bytes, row: int) -> int:
     return next(line for i, (line, _) in enumerate(_rows(content), start=-1) if i == row)
 
 
-def _header(content: bytes, where: str, archive: Path) -> list[str]:
+def _header(content: bytes, where: str, archive: Archive) -> list[str]:
     try:
         header = next((fields for _, fields in _rows(content)), None)
     except UnicodeDecodeError:
         raise _first_problem(content, {}, where, archive, "not UTF-8") from None
     if header is None:
-        raise UserError(f"{where}: the file is empty; expected a header and rows", fetch_again(archive))
+        raise UserError(f"{where}: the file is empty; expected a header and rows", archive.mend)
     return header
 
 
-def _check_names(header: list[str], columns: Mapping[str, type], where: str, archive: Path, partial: bool) -> None:
+def _check_names(header: list[str], columns: Mapping[str, type], where: str, archive: Archive, partial: bool) -> None:
     extra = [name for name in header if name not in columns]
     for name in columns:
         if name not in header:
             close = get_close_matches(name.lower(), [other.lower() for other in extra], n=1, cutoff=0.6)
             meant = [other for other in extra if other.lower() in close]
             renamed = f"; found {meant[0]!r}: was it renamed?" if meant else f"; found {_few(header)}"
-            raise UserError(f"{where}: line 1: no column {name!r}{renamed}", fetch_again(archive))
+            raise UserError(f"{where}: line 1: no column {name!r}{renamed}", archive.mend)
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
-        raise UserError(f"{where}: line 1: found column {repeated[0]!r} more than once", fetch_again(archive))
+        raise UserError(f"{where}: line 1: found column {repeated[0]!r} more than once", archive.mend)
     if extra and not partial:
         log.warning("%s: ignored columns that the competition does not declare: %s", where, _few(extra))
 
 
-def _check_values(frame: pd.DataFrame, columns: Mapping[str, type], content: bytes, where: str, archive: Path) -> None:
+def _check_values(
+    frame: pd.DataFrame, columns: Mapping[str, type], content: bytes, where: str, archive: Archive
+) -> None:
     numbers = [name for name, kind in columns.items() if kind is float]
     infinite = np.argwhere(np.isinf(frame[numbers].to_numpy()))
     if len(infinite):
         row, column = infinite[0]
         raise UserError(
             f"{where}: line {_line(content, row)}: column {numbers[column]!r}: found an infinite number",
-            fetch_again(archive),
+            archive.mend,
         )
     empty = [str(name) for name in frame if frame[name].isna().all()]
     if empty:
         log.warning("%s: no row has a value in: %s; a network learns nothing from it", where, _few(empty))
 
 
-def _check_key(ids: pd.Series, content: bytes, where: str, archive: Path) -> None:
+def _check_key(ids: pd.Series, content: bytes, where: str, archive: Archive) -> None:
     for wrong, what in ((ids.isna(), "no id"), (ids.duplicated(), "an id that an earlier row has")):
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             raise UserError(
                 f"{where}: line {_line(content, row)}: column {ids.name!r}: found {what} ({ids[row]}), "
                 f"expected another id in each row; {int(wrong.sum())} such rows",
-                fetch_again(archive),
+                archive.mend,
             )
 
 
-def _first_problem(content: bytes, columns: Mapping[str, type], where: str, archive: Path, otherwise: str) -> UserError:
+def _first_problem(
+    content: bytes, columns: Mapping[str, type], where: str, archive: Archive, otherwise: str
+) -> UserError:
     """Walk through a table that could not be read and name the first wrong field; `otherwise`, if all look right."""
     problem = f"{otherwise.splitlines()[0]}"
     try:
@@ -216,7 +263,7 @@ def _first_problem(content: bytes, columns: Mapping[str, type], where: str, arch
         problem = f"line {line}: found byte 0x{content[error.start]:02x}, expected text in UTF-8"
     except csv.Error as error:
         problem = f"not a CSV file: {error}"
-    return UserError(f"{where}: {problem}", fetch_again(archive))
+    return UserError(f"{where}: {problem}", archive.mend)
 
 
 def _wrong(header: list[str], line: int, row: list[str], columns: Mapping[str, type]) -> str | None:

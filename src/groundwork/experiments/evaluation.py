@@ -5,81 +5,52 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from groundwork.competitions import Competition
 from groundwork.errors import UserError
 from groundwork.files import read_json, write_json
-from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.cross_validation import cross_validate, predictions
 
 PLOTTED_ROWS = 1000
-
-
-def predictions(oof: pd.DataFrame) -> NDArray[Any]:
-    """Pick the prediction columns of out-of-fold rows: ``[rows]``, or ``[rows, classes]`` probabilities."""
-    if "prediction" in oof:
-        return oof["prediction"].to_numpy()
-    return oof.filter(regex=r"^p\d+$").to_numpy()
-
-
-def cross_validate(oof: pd.DataFrame, metric_name: str) -> dict[str, Any]:
-    """Score out-of-fold predictions.
-
-    Parameters
-    ----------
-    oof
-        Columns ``fold``, ``target`` and the predictions.
-    metric_name
-        A key of `METRICS`.
-
-    Returns
-    -------
-    dict
-        ``oof`` (all rows at once), ``folds`` (each fold's score), their ``mean`` and ``sd`` (ddof 0), and ``baseline``:
-        the score of the best constant prediction, which is found on each fold's other rows.
-    """
-    metric = METRICS[metric_name]
-    target, predicted = oof["target"].to_numpy(), predictions(oof)
-    scores, constants = [], np.empty_like(predicted, dtype=float)
-    for fold in sorted(oof["fold"].unique()):
-        inside = (oof["fold"] == fold).to_numpy()
-        scores.append(metric.score(target[inside], predicted[inside]))
-        others = target if inside.all() else target[~inside]
-        constants[inside] = metric.constant(others, predicted[:1])
-    return {
-        "metric": metric.name,
-        "higher_is_better": metric.higher_is_better,
-        "oof": metric.score(target, predicted),
-        "mean": float(np.mean(scores)),
-        "sd": float(np.std(scores)),
-        "folds": scores,
-        "rows": len(oof),
-        "baseline": metric.score(target, constants),
-    }
 
 
 def evaluate(lane: str, competition: Competition, results: Path) -> dict[str, Any]:
     """Write ``metrics/<lane>.json`` and the experiment's record under `results`; return the metrics.
 
-    The record (``experiments/<lane>/<run id>.json``) is no DVC output: it stays when the next experiment's results
-    replace this one's, so that `groundwork leaderboard` can compare them.
+    The record is written twice: as ``<lane>/experiment.json``, a DVC output, and as
+    ``experiments/<lane>/<run id>.json``, which is none and so stays when the next experiment replaces this one.
 
     Raises
     ------
     UserError
-        If the lane has not been trained, or its predictions are broken.
+        If the lane has not been trained, or a result of its training is broken.
     """
-    oof = _read_oof(results / lane / "oof.parquet", lane)
+    folder = results / lane
+    oof = read_oof(folder / "oof.parquet", lane)
     metrics = cross_validate(oof, competition.metric)
-    run = read_json(results / lane / "run.json", f"dvc repro train@{lane}")
-    history = pd.read_csv(results / lane / "history.csv").to_dict("records")
+    run = read_json(folder / "run.json", f"dvc repro train@{lane}")
+    try:
+        history = pd.read_csv(folder / "history.csv").to_dict("records")
+        name = f"{run['run_id']}.json"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder}: history.csv or run.json is broken: {error!r}", f"train again: `dvc repro --force train@{lane}`"
+        ) from None
     record = {"lane": lane, "run": run, "metrics": metrics, "history": history, "plot": _plot(oof)}
-    write_json(results / "experiments" / lane / f"{run['run_id']}.json", record)
+    for path in (results / "experiments" / lane / name, folder / "experiment.json"):
+        write_json(path, record)
     write_json(results / "metrics" / f"{lane}.json", metrics)
     return metrics
 
 
-def _read_oof(path: Path, lane: str) -> pd.DataFrame:
+def read_oof(path: Path, lane: str) -> pd.DataFrame:
+    """Read out-of-fold predictions.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or broken, a column is missing, or a prediction is not a finite number.
+    """
     again = f"train again: `dvc repro --force train@{lane}`"
     if not path.exists():
         raise UserError(f"{path}: not found", f"train first: `dvc repro train@{lane}`")
@@ -91,10 +62,14 @@ def _read_oof(path: Path, lane: str) -> pd.DataFrame:
     if absent or not predictions(oof).size:
         lacking = ", ".join(absent) or "predictions"
         raise UserError(f"{path}: found no {lacking}; expected id, fold, target and predictions in rows", again)
-    broken = ~np.isfinite(predictions(oof)).reshape(len(oof), -1).all(1)
+    if "prediction" not in oof and len(oof.filter(regex=r"^p\d+$").columns) <= oof["target"].max():
+        raise UserError(f"{path}: found {predictions(oof).shape[1]} columns of probabilities; expected more", again)
+    broken = ~np.isfinite(predictions(oof)).reshape(len(oof), -1).all(1) | oof["target"].isna()
     if broken.any():
         first = oof.loc[broken, "id"].iloc[0]
-        raise UserError(f"{path}: {broken.sum()} predictions are not finite, the first for id {first}", again)
+        raise UserError(
+            f"{path}: {broken.sum()} predictions or targets are not finite, the first for id {first}", again
+        )
     return oof
 
 

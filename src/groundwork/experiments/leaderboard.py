@@ -4,13 +4,12 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groundwork.errors import UserError
+from groundwork.errors import UserError, meant
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,18 +26,23 @@ class Experiment:
     Attributes
     ----------
     settings
-        Resolved parameters by dotted key, and the hashes of data and folds: two experiments compare fairly
-        when the hashes agree.
+        Resolved parameters by dotted key, and the beginnings of the hashes of data and folds.
+    judged_by
+        Hash of rows, folds and targets: scores compare where it agrees, whatever features they were made from.
     score, sd
         Mean and standard deviation of the metric over folds.
     oof
         The metric over all out-of-fold rows at once.
     baseline
         The metric of the best constant prediction.
+    started
+        In UTC.
     commit
         Seven characters, and `*` when files differed from it; empty outside of git.
     current
         Whether `results/<lane>` holds this experiment's results.
+    comparable
+        Whether `judged_by` is the current experiment's, or the newest one's where none is current.
     history, plot
         Rows per fold and epoch, and the confusion matrix or scatter, as in the experiment's file.
     """
@@ -54,6 +58,7 @@ class Experiment:
     rows: int
     baseline: float
     settings: Mapping[str, Any]
+    judged_by: str
     commit: str
     started: datetime
     seconds: float
@@ -62,45 +67,57 @@ class Experiment:
     current: bool
     history: Sequence[Mapping[str, Any]]
     plot: Mapping[str, Any]
+    comparable: bool = True
 
     @property
     def dirty(self) -> bool:
         """Whether files differed from the commit."""
         return self.commit.endswith("*")
 
-    @property
-    def utc(self) -> str:
-        """When the training started, for readers in any time zone."""
-        return f"{self.started.astimezone(UTC):%Y-%m-%d %H:%M}"
-
 
 def lanes(results: Path = RESULTS) -> list[str]:
     """Names of the lanes that have experiments, in alphabetical order."""
-    return sorted({path.parent.name for path in (results / "experiments").glob("*/*.json")})
+    patterns = ("experiments/*/*.json", "*/experiment.json")
+    return sorted({path.parent.name for pattern in patterns for path in results.glob(pattern)})
 
 
 def load(lane: str, results: Path = RESULTS, ledger: Path = LEDGER) -> tuple[list[Experiment], list[str]]:
     """Read the experiments of `lane`, best first.
 
+    ``experiments/<lane>`` remembers those of this machine; ``<lane>/experiment.json`` is the current one's, which
+    DVC also brings to a clone. One that lies in both counts once.
+
     Returns
     -------
     experiments
-        Sorted by the metric's mean in its own direction; equal ones with the older first.
+        Comparable ones by the metric's mean in its own direction, equal ones with the older first; then the others,
+        the newest first.
     problems
         One line for each file that could not be read; it is left out.
     """
     scores, problems = _public_scores(ledger)
     current = _current(results / lane / "run.json")
-    experiments = []
-    for path in sorted((results / "experiments" / lane).glob("*.json")):
+    found: dict[str, Experiment] = {}
+    for path in (*(results / lane).glob("experiment.json"), *sorted((results / "experiments" / lane).glob("*.json"))):
         try:
-            experiments.append(_experiment(json.loads(path.read_text(encoding="utf-8")), lane, current, scores))
+            one = _experiment(json.loads(path.read_text(encoding="utf-8")), lane, current, scores)
+            found.setdefault(one.run_id, one)
         except KeyError as error:
             problems.append(f"{path}: no key {error}; left out")
         except (OSError, ValueError, TypeError, AttributeError) as error:
             problems.append(f"{path}: is no experiment ({error}); left out")
-    experiments.sort(key=lambda one: (-one.score if one.higher_is_better else one.score, one.started, one.run_id))
-    return experiments, problems
+    newest = sorted(found.values(), key=lambda one: (one.started, one.run_id), reverse=True)
+    reference = next((one for one in newest if one.current), newest[0]).judged_by if newest else None
+    ranked = [one for one in newest[::-1] if one.judged_by == reference]
+    ranked.sort(key=lambda one: -one.score if one.higher_is_better else one.score)
+    return ranked + [replace(one, comparable=False) for one in newest if one.judged_by != reference], problems
+
+
+def split(experiments: Sequence[Experiment]) -> tuple[list[Experiment], list[Experiment], Experiment]:
+    """Part what `load` returned into comparable ones and others; and the current one, or the best where none is."""
+    ranked = [one for one in experiments if one.comparable]
+    others = [one for one in experiments if not one.comparable]
+    return ranked, others, next((one for one in ranked if one.current), ranked[0])
 
 
 def differing(experiments: Iterable[Experiment]) -> list[str]:
@@ -136,7 +153,7 @@ def leaderboard(chosen: Sequence[str] | None = None, results: Path = RESULTS, le
         console = Console(highlight=False, width=10_000)
     known = lanes(results)
     if not known and not chosen:
-        console.print("No experiments yet. `make repro` trains every competition; `dvc repro evaluate@titanic` one.")
+        console.print("No experiments yet: `dvc repro` makes one of each lane, or takes them from DVC's cache.")
     for lane in chosen or known:
         if lane not in known:
             raise _unknown(lane, known, results)
@@ -148,37 +165,42 @@ def leaderboard(chosen: Sequence[str] | None = None, results: Path = RESULTS, le
 
 
 def _print(console: "Console", lane: str, experiments: list[Experiment]) -> None:
+    ranked, others, shown = split(experiments)
+    keys = differing(ranked)
+    console.print()
+    console.print(lane, style="bold", markup=False)
+    _block(console, ranked, {one.run_id: _changed(one, keys) for one in ranked if keys})
+    notes = ["▸ what results/ holds now"] if shown.current else []
+    notes += ["* with uncommitted changes"] if any(one.dirty for one in experiments) else []
+    if notes:
+        console.print(" " + " · ".join(notes), style="dim", markup=False)
+    if others:
+        console.print(f"\n Other rows or folds than {shown.run_id}'s: not comparable", markup=False)
+        _block(console, others, {one.run_id: _changed(one, differing([shown, one])) for one in others})
+
+
+def _block(console: "Console", experiments: list[Experiment], changed: Mapping[str, str]) -> None:
+    """Print a table of `experiments`; what differs (by run id) beside it, or below it where the screen is narrow."""
     from rich.measure import Measurement
     from rich.table import Table
 
-    keys = differing(experiments)
-    changed = {experiment.run_id: _changed(experiment, keys) for experiment in experiments}
-    console.print()
-    console.print(lane, style="bold", markup=False)
-    whole = _table(experiments, changed if keys else None)
-    unbounded = console.options.update(width=10_000)
-    if Measurement.get(console, unbounded, whole).maximum <= console.width:
+    whole = _table(experiments, changed)
+    if Measurement.get(console, console.options.update(width=10_000), whole).maximum <= console.width:
         console.print(whole)
-    else:
-        console.print(_table(experiments, None))
+        return
+    console.print(_table(experiments, {}))
+    if changed:
         below = Table(box=None, show_header=False, padding=(0, 1))
         below.add_column(justify="right", no_wrap=True)
         below.add_column(overflow="fold")
-        for rank, experiment in enumerate(experiments, start=1):
-            below.add_row(str(rank), changed[experiment.run_id])
-        if keys:
-            console.print(" What differs:")
-            console.print(below)
-    notes = [
-        "▸ what results/ holds now" if any(one.current for one in experiments) else "",
-        "* with uncommitted changes" if any(one.dirty for one in experiments) else "",
-    ]
-    if any(notes):
-        console.print(" " + " · ".join(filter(None, notes)), style="dim", markup=False)
+        for rank, one in enumerate(experiments, start=1):
+            below.add_row(str(rank) if one.comparable else one.run_id, changed[one.run_id])
+        console.print(" What differs:")
+        console.print(below)
 
 
-def _table(experiments: list[Experiment], changed: Mapping[str, str] | None) -> "Table":
-    """Lay out one lane; with the column `what differs` if `changed` is given."""
+def _table(experiments: list[Experiment], changed: Mapping[str, str]) -> "Table":
+    """Lay out comparable experiments with the constant prediction among them, or others without rank."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -196,13 +218,15 @@ def _table(experiments: list[Experiment], changed: Mapping[str, str] | None) -> 
         table.add_column(title, no_wrap=True)
     rows: list[tuple[float, list[str], str]] = []
     for rank, one in enumerate(experiments, start=1):
-        cells = [str(rank), f"{'▸' if one.current else ' '} {one.run_id}", f"{number(one.score)} ± {number(one.sd)}"]
-        cells += [number(one.oof), str(len(one.folds))] + ([one.public_score or ""] if submitted else [])
+        cells = [str(rank) if one.comparable else "–", f"{'▸' if one.current else ' '} {one.run_id}"]
+        cells += [f"{number(one.score)} ± {number(one.sd)}", number(one.oof), str(len(one.folds))]
+        cells += [one.public_score or ""] if submitted else []
         when = f"{one.started.astimezone():{'%Y-%m-%d %H:%M' if changed else '%d %b %H:%M'}}"
         cells += [one.commit, when] + ([changed[one.run_id]] if changed else [])
         rows.append((one.score, cells, "bold" if one.current else ""))
-    rows.append((best.baseline, ["", "  constant", number(best.baseline)], "dim"))
-    rows.sort(key=lambda row: row[0], reverse=best.higher_is_better)
+    if best.comparable:
+        rows.append((best.baseline, ["", "  constant", number(best.baseline)], "dim"))
+        rows.sort(key=lambda row: row[0], reverse=best.higher_is_better)
     for _, cells, style in rows:
         table.add_row(*(Text(cell) for cell in cells), style=style)
     return table
@@ -214,7 +238,7 @@ def _changed(experiment: Experiment, keys: Iterable[str]) -> str:
 
 def _experiment(record: Any, lane: str, current: str | None, scores: Mapping[str, str]) -> Experiment:
     run, metrics = record["run"], record["metrics"]
-    hashes = {name: (run.get(name) or "")[:7] for name in ("data_sha256", "folds_sha256")}
+    data, folds = (run.get(name) or "" for name in ("data_sha256", "folds_sha256"))
     return Experiment(
         lane=lane,
         run_id=run["run_id"],
@@ -226,9 +250,10 @@ def _experiment(record: Any, lane: str, current: str | None, scores: Mapping[str
         folds=tuple(float(score) for score in metrics["folds"]),
         rows=int(metrics["rows"]),
         baseline=float(metrics["baseline"]),
-        settings={**_flat(run["params"]), **hashes},
+        settings={**_flat(run["params"]), "data_sha256": data[:7], "folds_sha256": folds[:7]},
+        judged_by=folds,
         commit=(run["commit"] or "")[:7] + ("*" if run["dirty"] else ""),
-        started=datetime.fromisoformat(run["started"]),
+        started=datetime.fromisoformat(run["started"]).astimezone(UTC),
         seconds=float(run["seconds"]),
         hardware=str(run.get("hardware", "")),
         public_score=scores.get(run["run_id"]),
@@ -268,9 +293,7 @@ def _public_scores(ledger: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def _unknown(lane: str, known: list[str], results: Path) -> UserError:
-    close = get_close_matches(lane, known, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else ""
-    there = f"there are: {', '.join(known)}; or train it" if known else "train it"
+    there = f"there are experiments of {', '.join(known)}; " if known else ""
     return UserError(
-        f"{results / 'experiments' / lane}: no experiments{meant}", f"{there}: `dvc repro evaluate@{lane}`"
+        f"{results}: no experiments of {lane!r}{meant(lane, known)}", f"{there}make one of each lane: `dvc repro`"
     )

@@ -7,7 +7,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from groundwork.experiments.leaderboard import LEDGER, RESULTS, Experiment, differing, lanes, load, number, setting
+from groundwork.errors import UserError
+from groundwork.experiments.leaderboard import (
+    LEDGER,
+    RESULTS,
+    Experiment,
+    differing,
+    lanes,
+    load,
+    number,
+    setting,
+    split,
+)
 from groundwork.files import write_text
 
 REPORT = RESULTS / "report" / "index.html"
@@ -56,7 +67,12 @@ def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -
     Returns
     -------
     list of str
-        One line for each file that could not be read and was left out.
+        One line for each file that could not be read and was left out; the page names them too.
+
+    Raises
+    ------
+    UserError
+        If there is no experiment to show.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -66,6 +82,8 @@ def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -
         problems += broken
         if experiments:
             sections.append(_section(lane, experiments))
+    if not sections:
+        raise UserError("; ".join([f"{results}: no experiments", *problems]), "make one of each lane: `dvc repro`")
     folder = FileSystemLoader(Path(__file__).parent)
     page = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters |= {"number": number, "setting": setting, "gain": _gain}
@@ -77,16 +95,18 @@ def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -
 
 def _section(lane: str, experiments: list[Experiment]) -> dict[str, Any]:
     """Collect what the page shows of one lane; the shown experiment is the current one, or the best."""
-    shown = next((one for one in experiments if one.current), experiments[0])
-    keys = differing(experiments)
+    ranked, others, shown = split(experiments)
+    keys = differing(ranked)
     return {
         "lane": lane,
-        "experiments": experiments,
+        "experiments": ranked,
+        "others": [(one, differing([shown, one])) for one in others],
         "shown": shown,
-        "best": experiments[0],
+        "best": ranked[0],
         "submitted": any(one.public_score for one in experiments),
+        "dirty": any(one.dirty for one in experiments),
         "differing": keys,
-        "changes": _changes(experiments, keys),
+        "changes": _changes(ranked, keys),
         "dots": _dots(shown),
         "charts": _curves(shown),
         "confusion": _confusion(shown.plot) if shown.plot.get("kind") == "confusion" else None,

@@ -1,38 +1,32 @@
 """The train stage: K folds in one process, logged as one run, resumed at the last finished fold."""
 
-import hashlib
-import json
 import shutil
-import subprocess
 import time
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import rank_zero_only
-from sklearn.model_selection import train_test_split
 
-from groundwork.algorithms.compose import Question, TrainedFold, make_augment, make_encoder, make_network
-from groundwork.algorithms.fit import Epoch, device, fit, predict
+from groundwork.algorithms.compose import TrainedFold
+from groundwork.algorithms.fit import Epoch
+from groundwork.algorithms.fold import train_fold
 from groundwork.algorithms.progress import TrainingProgress
 from groundwork.competitions import Competition
-from groundwork.data.batches import Batches, Rows
 from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
-from groundwork.experiments.evaluation import cross_validate
+from groundwork.experiments.provenance import fold_key, git_state
 from groundwork.experiments.tracking import Tracker, cross_validated
-from groundwork.files import sha256, write_json, writing
+from groundwork.files import write_json, writing
+from groundwork.objectives.cross_validation import cross_validate
 from groundwork.objectives.metrics import METRICS
 from groundwork.params import Hardware, Lane, Tracking
-
-CODE = Path(__file__).parents[1]
 
 
 def train(
@@ -68,10 +62,18 @@ def train(
     """
     started, clock = datetime.now(UTC), time.monotonic()
     folds = _folds_to_train(prepared, lane)
-    kept = results.parent / ".resume" / f"{name}-{_key(competition, lane, prepared, seed, hardware)}"
-    facts = {**_git(), "params": {"seed": seed, **lane.model_dump(mode="json")}, **_hashes(prepared)}
+    kept = results.parent / ".resume" / name / fold_key(lane, prepared, seed, hardware)
+    facts = {
+        **git_state(),
+        "params": {"seed": seed, **lane.model_dump(mode="json")},
+        "data_sha256": prepared.data_sha256,
+        "folds_sha256": prepared.folds_sha256,
+    }
     metric = METRICS[competition.metric]
     done: list[TrainedFold] = []
+    # Found out now, not after the first fold: whether the results can be written.
+    with writing(kept / "writable") as probe:
+        probe.touch()
 
     tracker = Tracker(tracking, group=name, name=f"{name} {started:%Y-%m-%d %H:%M:%S}", config=facts)
     # Of the processes of a data-parallel training, the first one alone has a run.
@@ -86,9 +88,19 @@ def train(
                 progress.skip(position)
                 progress.line(f"fold {fold}: taken over from the run that was stopped")
             else:
-                progress_of_fold = progress.fold(position, fold)
                 try:
-                    trained = train_fold(competition, lane, prepared, fold, seed, hardware, tracker, progress_of_fold)
+                    trained = train_fold(
+                        competition,
+                        lane,
+                        prepared,
+                        fold,
+                        seed,
+                        hardware,
+                        callbacks=[progress.fold(position, fold)],
+                        on_epoch=partial(_log, tracker, fold),
+                    )
+                except UserError as error:
+                    raise UserError(f"{name}: fold {fold}: {error.problem}", error.next_step) from error
                 except KeyboardInterrupt:
                     raise UserError(
                         f"{name}: stopped in fold {fold}; {len(done)} of {len(folds)} folds are finished and kept",
@@ -115,67 +127,8 @@ def train(
             "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
         }
         _write(results, done, oof, prepared.folds_sha256, run)
-        shutil.rmtree(kept, ignore_errors=True)
-
-
-def train_fold(
-    competition: Competition,
-    lane: Lane,
-    prepared: Prepared,
-    fold: int,
-    seed: int,
-    hardware: Hardware,
-    tracker: Tracker,
-    *callbacks: pl.Callback,
-) -> TrainedFold:
-    """Fit transforms and network on the rows outside `fold`, and predict the rows inside it."""
-    seed = (seed + fold) % 2**32  # where NumPy's seeds end
-    pl.seed_everything(seed, workers=True, verbose=False)
-    inside = (prepared.folds["fold"] == fold).to_numpy()
-    train, valid = prepared.train[~inside], prepared.train[inside]
-    # All rows of train.csv decide which classes there are, so that folds agree; what is fitted sees its own rows only.
-    labels = prepared.train[competition.target].to_numpy()
-    settings = lane.training
-    stopping = settings.early_stopping
-    watched = valid
-    if stopping and stopping.holdout:
-        strata = train[competition.target] if competition.kind == "classification" else None
-        try:
-            train, watched = train_test_split(train, test_size=stopping.holdout, stratify=strata, random_state=seed)
-        except ValueError as error:
-            raise UserError(
-                f"params.yaml: training.early_stopping.holdout: found {stopping.holdout}, which does not suit the "
-                f"{len(train)} training rows of fold {fold}: {error}",
-                "raise it, or set it to 0 to stop on the validation rows",
-            ) from None
-    target = train[competition.target].to_numpy()
-    question = Question.of(competition, lane.objective, target, labels)
-    encoder = make_encoder(competition, lane.encoding, getattr(lane.model, "bins", 1))
-    rows = Rows(encoder.fit_transform(train, question.signals(target)), question.tensor(target))
-    watched_rows = Rows(encoder.transform(watched), question.tensor(watched[competition.target].to_numpy()))
-
-    network = make_network(lane.model, encoder, question.objective.outputs)
-    result = fit(
-        network,
-        question.objective,
-        METRICS[competition.metric],
-        Batches.seeded(rows, settings.batch_size, seed, make_augment(lane.encoding)),
-        watched_rows,
-        settings,
-        hardware,
-        callbacks=callbacks,
-        on_epoch=lambda epoch: _log(tracker, fold, epoch),
-    )
-    predicted = predict(result.network, question.objective, encoder.transform(valid), device(hardware)).numpy()
-    validation = pd.DataFrame(
-        {
-            "id": valid[competition.id].to_numpy(),
-            "fold": np.int8(fold),
-            "target": question.tensor(valid[competition.target].to_numpy()).numpy(),
-            **dict(zip(question.columns, predicted.reshape(len(valid), -1).T, strict=True)),
-        }
-    )
-    return TrainedFold(fold, lane.model, encoder, question, result.network.state_dict(), result.history, validation)
+        # The lane's result is whole: folds of trainings that were stopped before it, with other parameters, go too.
+        shutil.rmtree(kept.parent, ignore_errors=True)
 
 
 def _folds_to_train(prepared: Prepared, lane: Lane) -> list[int]:
@@ -207,34 +160,6 @@ def first_process() -> bool:
 def _log(tracker: Tracker, fold: int, epoch: Epoch) -> None:
     if first_process():
         tracker.log(fold, int(epoch["epoch"]), {name: value for name, value in epoch.items() if name != "epoch"})
-
-
-def _hashes(prepared: Prepared) -> dict[str, str]:
-    return {"data_sha256": prepared.data_sha256, "folds_sha256": prepared.folds_sha256}
-
-
-def _key(competition: Competition, lane: Lane, prepared: Prepared, seed: int, hardware: Hardware) -> str:
-    """Hash what a fold's outcome depends on, so that nothing is taken over from a different training."""
-    rooms = ("algorithms", "competitions", "data", "models", "objectives")
-    code = sha256([*sorted(path for room in rooms for path in (CODE / room).rglob("*.py")), Path(__file__)])
-    settings = lane.model_dump(mode="json", include={"encoding", "model", "objective", "training"})
-    settings["training"].pop("folds")
-    read = [competition.slug, settings, seed, hardware.model_dump(mode="json"), code, torch.__version__]
-    return hashlib.sha256(json.dumps([read, _hashes(prepared)], sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _git() -> dict[str, Any]:
-    """Commit of the working tree, and whether anything but results differs from it; None outside of git."""
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
-        except (OSError, subprocess.CalledProcessError):
-            return None
-        return done.stdout.strip()
-
-    changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!results")
-    return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changes)}
 
 
 def _write(results: Path, folds: list[TrainedFold], oof: pd.DataFrame, folds_sha256: str, run: dict[str, Any]) -> None:

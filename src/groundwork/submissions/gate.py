@@ -1,13 +1,17 @@
 """The gate: what a submission must be before it is written or handed in. It finds every failure in one pass."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from groundwork.competitions import Competition
+from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
+from groundwork.experiments.evaluation import read_oof
+from groundwork.objectives.cross_validation import predictions
 
 # How far test predictions may lie from out-of-fold ones. Both limits are wide: competitions do shift between train
 # and test, and a gate that refuses honest work is worse than none. They are meant for mistakes: predictions left on
@@ -186,32 +190,45 @@ def read_table(path: Path, made_by: str) -> pd.DataFrame:
         raise UserError(f"{path}: is not CSV ({str(error).strip()})", f"make it again: `{made_by}`") from None
 
 
-def check_files(lane: str, competition: Competition, file: Path | None = None) -> list[str]:
-    """Check the lane's submission as it lies on the disk; see `check`.
+def check_files(
+    lane: str, competition: Competition, prepared: Prepared, results: Path, file: Path | None = None
+) -> list[str]:
+    """Read what `check` compares, and check the lane's submission.
 
     Parameters
     ----------
+    lane
+        Its key in params.yaml, for messages.
+    prepared, results
+        The lane's tables, and the folder of its results: there lies ``oof.parquet``.
     file
-        Where to read it, when it is not yet at `results/<lane>/submission.csv`.
+        Where the submission is, when it is not yet at ``submission.csv`` in `results`.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or broken, or the submission does not pass.
     """
-    place = Path("results", lane, "submission.csv")
-    prepared, oof_path = Path("data/prepared", lane), Path("results", lane, "oof.parquet")
-    again = f"dvc repro predict@{lane}"
+    place, again = results / "submission.csv", f"dvc repro predict@{lane}"
     submission = read_table(file or place, again)
-    sample = read_table(prepared / "sample_submission.csv", f"dvc repro prepare@{lane}")
-    try:
-        target = pd.read_parquet(prepared / "train.parquet", columns=[competition.target])[competition.target]
-        oof = pd.read_parquet(oof_path)
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename or error}: not found", f"make it: `{again}`") from None
-    if competition.kind == "regression":
-        predictions = oof["prediction"]
-    else:
-        # The columns p0, p1, ... stand in the order of the classes.
-        best = oof.filter(regex=r"^p\d+$").to_numpy().argmax(axis=1)
-        predictions = pd.Series(np.sort(target.unique())[best])
+    sample = read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane}")
+    target = prepared.train[competition.target]
+    oof = _answers(results / "oof.parquet", lane, competition, np.sort(target.unique()))
     positive = competition.log_target or competition.metric == "rmse_log"
     step = f"nothing was {'handed in' if file is None else 'written'}; mend the model or its features, then `{again}`"
-    return check(
-        submission, sample, competition.kind, target, predictions, positive=positive, name=str(place), next_step=step
+    return check(submission, sample, competition.kind, target, oof, positive=positive, name=str(place), next_step=step)
+
+
+def _answers(path: Path, lane: str, competition: Competition, classes: NDArray[Any]) -> pd.Series:
+    """Read out-of-fold predictions as what would be handed in: labels or numbers."""
+    predicted = predictions(read_oof(path, lane))
+    if competition.kind == "regression" and predicted.ndim == 1:
+        return pd.Series(predicted)
+    if competition.kind == "classification" and predicted.shape[1:] == classes.shape:
+        # The columns p0, p1, ... stand in the order of the classes.
+        return pd.Series(classes[predicted.argmax(axis=1)])
+    found = "one number" if predicted.ndim == 1 else f"{predicted.shape[1]} probabilities"
+    expected = "one number" if competition.kind == "regression" else f"{len(classes)} probabilities"
+    raise UserError(
+        f"{path}: found {found} for each row; expected {expected}", f"train again: `dvc repro --force train@{lane}`"
     )

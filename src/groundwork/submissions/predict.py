@@ -18,10 +18,18 @@ from groundwork.submissions import gate
 def predict(name: str, competition: Competition, prepared: Prepared, results: Path, hardware: Hardware) -> Path:
     """Write the lane's ``submission.csv`` from the mean of its folds' predictions; return its path.
 
+    Parameters
+    ----------
+    name
+        The lane's key in params.yaml, for messages.
+    results
+        The lane's folder: ``checkpoints/`` and ``oof.parquet`` are read there, the submission is written there.
+
     Raises
     ------
     UserError
-        If the lane has not been trained, or its predictions do not pass the gate: then nothing is written.
+        If the lane has not been trained, a file is broken, or the predictions do not pass the gate: then nothing is
+        written.
     """
     checkpoints = sorted((results / "checkpoints").glob("fold_*.pt"))
     if not checkpoints:
@@ -31,12 +39,12 @@ def predict(name: str, competition: Competition, prepared: Prepared, results: Pa
     classes = folds[0].question.classes
     answers = classes[predicted.argmax(1)] if len(classes) else predicted
     # The sample submission names the columns: the id's and the answer's.
-    identifier, answer = pd.read_csv(prepared.sample_submission, nrows=0).columns
+    identifier, answer = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{name}").columns
     submission = pd.DataFrame({identifier: prepared.test[competition.id].to_numpy(), answer: answers})
     path = results / "submission.csv"
     with writing(path) as temporary:
         submission.to_csv(temporary, index=False)
         # Read back from the file: what passes the gate is what will be handed in.
-        for note in gate.check_files(name, competition, temporary):
+        for note in gate.check_files(name, competition, prepared, results, temporary):
             print(note)
     return path

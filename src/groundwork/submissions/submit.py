@@ -1,7 +1,5 @@
 """Hand a lane's submission in: checked first, never twice, and remembered whatever happens afterwards."""
 
-import hashlib
-import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from groundwork import files
 from groundwork.competitions import Competition
-from groundwork.data import kaggle_client
+from groundwork.data import kaggle_client, prepared
 from groundwork.errors import UserError
+from groundwork.experiments.provenance import git_state
 from groundwork.submissions import gate, ledger, upload
 from groundwork.submissions.ledger import COMPLETE, ERROR, PENDING, Entry
 from groundwork.submissions.upload import Timing
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from kagglesdk.competitions.types.competition_api_service import ApiSubmission
 
 TIMING = Timing()
+
+# Where the stages leave what is read here, below the working directory.
+PREPARED, RESULTS, DVC_LOCK = Path("data/prepared"), Path("results"), Path("dvc.lock")
 
 
 def submit(
@@ -56,10 +58,11 @@ def submit(
         If anything stands against the submission, or Kaggle rejects it: then with Kaggle's own reason.
     """
     kaggle_client.credentials()
-    file = Path("results", lane, "submission.csv")
-    notes = gate.check_files(lane, competition)
+    file = RESULTS / lane / "submission.csv"
+    notes = gate.check_files(lane, competition, prepared.load(PREPARED / lane), RESULTS / lane)
     entry = _new_entry(lane, file, message)
-    if twin := ledger.find(lane, entry.file_sha256):
+    twin = ledger.find(lane, entry.file_sha256)
+    if twin and twin.status != PENDING:
         raise _handed_in_before(file, twin)
     for note in notes:
         print(note)
@@ -67,9 +70,15 @@ def submit(
     # The description is all of ours that Kaggle keeps; with the hash in it, a lost ledger or answer does no harm.
     tag = f"[sha256 {entry.file_sha256[:12]}]"
     before = upload.listed(api, competition, timing.patience)
+    if twin:
+        # Kaggle may have rejected it since: then the file may be handed in again.
+        if answer := next((one for one in before if str(one.ref) == twin.reference), None):
+            twin = _as_listed(twin, answer) if dry_run else _record(twin, answer)
+        if twin.status != ERROR:
+            raise _handed_in_before(file, twin)
     known = upload.find(before, tag)
     if known and known.status.name != "ERROR":
-        entry = _as_listed(entry, known)
+        entry = _as_handed_in(entry, known, tag)
         if not dry_run:
             ledger.append(entry)
         raise _handed_in_before(file, entry)
@@ -137,21 +146,22 @@ def refresh(lane: str, competition: Competition, *, timing: Timing = TIMING) -> 
 
 
 def _new_entry(lane: str, file: Path, message: str) -> Entry:
-    run = files.read_json(Path("results", lane, "run.json"), f"dvc repro train@{lane}")
+    run = files.read_json(RESULTS / lane / "run.json", f"dvc repro train@{lane}")
     if run["params"].get("source") == "sample":
         raise UserError(
-            f"{file}: was made from the sample, not from Kaggle's rows (results/{lane}/run.json)",
+            f"{file}: was made from the sample, not from Kaggle's rows ({RESULTS / lane / 'run.json'})",
             f"set `source: kaggle` for {lane} in params.yaml, then `dvc repro predict@{lane}`",
         )
-    metrics = files.read_json(Path("results/metrics", f"{lane}.json"), f"dvc repro evaluate@{lane}")
-    lock = Path("dvc.lock")
+    metrics = files.read_json(RESULTS / "metrics" / f"{lane}.json", f"dvc repro evaluate@{lane}")
+    state = git_state()
+    commit = state["commit"] or ""
     return Entry(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         lane=lane,
-        file_sha256=_sha256(file),
+        file_sha256=files.sha256(file),
         reference="",
-        commit=_commit(),
-        dvc_lock_sha256=_sha256(lock) if lock.exists() else "",
+        commit=f"{commit}-dirty" if commit and state["dirty"] else commit,
+        dvc_lock_sha256=files.sha256(DVC_LOCK) if DVC_LOCK.exists() else "",
         wandb_run=run["run_id"],
         cv=f"{metrics['mean']:.6g}",
         public_score="",
@@ -163,10 +173,10 @@ def _new_entry(lane: str, file: Path, message: str) -> Entry:
 
 def _handed_in_before(file: Path, entry: Entry) -> UserError:
     score = f"public score {entry.public_score}" if entry.public_score else entry.status
-    return UserError(
-        f"{file}: the same file was handed in at {entry.time}: reference {entry.reference}, {score}",
-        f"`groundwork submissions {entry.lane}` shows it; change a parameter and `dvc repro` before you submit again",
-    )
+    step = f"`groundwork submissions {entry.lane}` shows it; change a parameter and `dvc repro` before you submit again"
+    if entry.status == PENDING:
+        step = f"{_later(entry.lane)}; if Kaggle rejects the file, you may submit it again"
+    return UserError(f"{file}: the same file was handed in at {entry.time}: reference {entry.reference}, {score}", step)
 
 
 def _later(lane: str) -> str:
@@ -184,6 +194,14 @@ def _as_listed(entry: Entry, answer: "ApiSubmission") -> Entry:
     )
 
 
+def _as_handed_in(entry: Entry, answer: "ApiSubmission", tag: str) -> Entry:
+    """Return the entry of a submission that the ledger does not know: what was at hand then, Kaggle does not tell."""
+    # Kaggle's times are UTC, its client's without a zone.
+    time = answer.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if answer.date else ""
+    message = (answer.description or "").replace(tag, "").strip()
+    return replace(_as_listed(entry, answer), time=time, message=message, commit="", dvc_lock_sha256="")
+
+
 def _record(entry: Entry, answer: "ApiSubmission") -> Entry:
     """Write what Kaggle says into the ledger, and a new score into the W&B run."""
     current = _as_listed(entry, answer)
@@ -199,8 +217,8 @@ def _score_run(entry: Entry) -> None:
     from groundwork.experiments.tracking import record_score
 
     # The run of an older submission is no longer in results/<lane>/run.json.
-    kept = Path("results/experiments", entry.lane, f"{entry.wandb_run}.json")
-    latest = Path("results", entry.lane, "run.json")
+    kept = RESULTS / "experiments" / entry.lane / f"{entry.wandb_run}.json"
+    latest = RESULTS / entry.lane / "run.json"
     if kept.exists():
         run = files.read_json(kept, "dvc repro")["run"]
     elif latest.exists() and (held := files.read_json(latest, "dvc repro"))["run_id"] == entry.wandb_run:
@@ -213,18 +231,3 @@ def _score_run(entry: Entry) -> None:
         if score:
             summary[name] = float(score)
     record_score(run, summary)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _commit() -> str:
-    """Return the git commit, with `-dirty` when tracked files other than the ledger differ; "" outside of git."""
-    try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){ledger.LEDGER}"]
-        dirty = subprocess.run(changed, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return f"{head}-dirty" if dirty else head
