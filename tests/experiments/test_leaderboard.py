@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from groundwork.errors import UserError
-from groundwork.experiments.leaderboard import differing, leaderboard, load
+from groundwork.experiments.leaderboard import leaderboard
+from groundwork.experiments.records import differing, load
 
 Write = Callable[..., dict[str, Any]]
 

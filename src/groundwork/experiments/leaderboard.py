@@ -1,140 +1,26 @@
-"""The experiments of each competition beside one another, best first."""
+"""The experiments of each competition beside one another, best first, in the terminal."""
 
-import csv
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from groundwork.errors import UserError, meant
+from groundwork.experiments.records import (
+    LEDGER,
+    RESULTS,
+    Experiment,
+    differing,
+    lanes,
+    load,
+    number,
+    setting,
+    split,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-
-RESULTS = Path("results")
-LEDGER = Path("submissions/ledger.csv")
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One training and its cross-validated metric.
-
-    Attributes
-    ----------
-    settings
-        Resolved parameters by dotted key, and the beginnings of the hashes of data and folds.
-    judged_by
-        Hash of rows, folds and targets: scores compare where it agrees, whatever features they were made from.
-    score, sd
-        Mean and standard deviation of the metric over folds.
-    oof
-        The metric over all out-of-fold rows at once.
-    baseline
-        The metric of the best constant prediction.
-    started
-        In UTC.
-    commit
-        Seven characters, and `*` when files differed from it; empty outside of git.
-    current
-        Whether `results/<lane>` holds this experiment's results.
-    comparable
-        Whether `judged_by` is the current experiment's, or the newest one's where none is current.
-    history, plot
-        Rows per fold and epoch, and the confusion matrix or scatter, as in the experiment's file.
-    """
-
-    lane: str
-    run_id: str
-    metric: str
-    higher_is_better: bool
-    score: float
-    sd: float
-    oof: float
-    folds: tuple[float, ...]
-    rows: int
-    baseline: float
-    settings: Mapping[str, Any]
-    judged_by: str
-    commit: str
-    started: datetime
-    seconds: float
-    hardware: str
-    public_score: str | None
-    current: bool
-    history: Sequence[Mapping[str, Any]]
-    plot: Mapping[str, Any]
-    comparable: bool = True
-
-    @property
-    def dirty(self) -> bool:
-        """Whether files differed from the commit."""
-        return self.commit.endswith("*")
-
-
-def lanes(results: Path = RESULTS) -> list[str]:
-    """Names of the lanes that have experiments, in alphabetical order."""
-    patterns = ("experiments/*/*.json", "*/experiment.json")
-    return sorted({path.parent.name for pattern in patterns for path in results.glob(pattern)})
-
-
-def load(lane: str, results: Path = RESULTS, ledger: Path = LEDGER) -> tuple[list[Experiment], list[str]]:
-    """Read the experiments of `lane`, best first.
-
-    ``experiments/<lane>`` remembers those of this machine; ``<lane>/experiment.json`` is the current one's, which
-    DVC also brings to a clone. One that lies in both counts once.
-
-    Returns
-    -------
-    experiments
-        Comparable ones by the metric's mean in its own direction, equal ones with the older first; then the others,
-        the newest first.
-    problems
-        One line for each file that could not be read; it is left out.
-    """
-    scores, problems = _public_scores(ledger)
-    current = _current(results / lane / "run.json")
-    found: dict[str, Experiment] = {}
-    for path in (*(results / lane).glob("experiment.json"), *sorted((results / "experiments" / lane).glob("*.json"))):
-        try:
-            one = _experiment(json.loads(path.read_text(encoding="utf-8")), lane, current, scores)
-            found.setdefault(one.run_id, one)
-        except KeyError as error:
-            problems.append(f"{path}: no key {error}; left out")
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            problems.append(f"{path}: is no experiment ({error}); left out")
-    newest = sorted(found.values(), key=lambda one: (one.started, one.run_id), reverse=True)
-    reference = next((one for one in newest if one.current), newest[0]).judged_by if newest else None
-    ranked = [one for one in newest[::-1] if one.judged_by == reference]
-    ranked.sort(key=lambda one: -one.score if one.higher_is_better else one.score)
-    return ranked + [replace(one, comparable=False) for one in newest if one.judged_by != reference], problems
-
-
-def split(experiments: Sequence[Experiment]) -> tuple[list[Experiment], list[Experiment], Experiment]:
-    """Part what `load` returned into comparable ones and others; and the current one, or the best where none is."""
-    ranked = [one for one in experiments if one.comparable]
-    others = [one for one in experiments if not one.comparable]
-    return ranked, others, next((one for one in ranked if one.current), ranked[0])
-
-
-def differing(experiments: Iterable[Experiment]) -> list[str]:
-    """Dotted keys of the settings that are not equal in all `experiments`, in alphabetical order."""
-    settings = [experiment.settings for experiment in experiments]
-    keys = sorted({key for one in settings for key in one})
-    return [key for key in keys if any(one.get(key, ...) != settings[0].get(key, ...) for one in settings)]
-
-
-def number(value: float) -> str:
-    """Four digits after the point, as leaderboards have it; fewer for large values."""
-    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.2f}"
-
-
-def setting(value: Any) -> str:
-    """Write one setting as YAML would."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def leaderboard(chosen: Sequence[str] | None = None, results: Path = RESULTS, ledger: Path = LEDGER) -> None:
@@ -234,62 +120,6 @@ def _table(experiments: list[Experiment], changed: Mapping[str, str]) -> "Table"
 
 def _changed(experiment: Experiment, keys: Iterable[str]) -> str:
     return "  ".join(f"{key}={setting(experiment.settings.get(key))}" for key in keys)
-
-
-def _experiment(record: Any, lane: str, current: str | None, scores: Mapping[str, str]) -> Experiment:
-    run, metrics = record["run"], record["metrics"]
-    data, folds = (run.get(name) or "" for name in ("data_sha256", "folds_sha256"))
-    return Experiment(
-        lane=lane,
-        run_id=run["run_id"],
-        metric=metrics["metric"],
-        higher_is_better=metrics["higher_is_better"],
-        score=float(metrics["mean"]),
-        sd=float(metrics["sd"]),
-        oof=float(metrics["oof"]),
-        folds=tuple(float(score) for score in metrics["folds"]),
-        rows=int(metrics["rows"]),
-        baseline=float(metrics["baseline"]),
-        settings={**_flat(run["params"]), "data_sha256": data[:7], "folds_sha256": folds[:7]},
-        judged_by=folds,
-        commit=(run["commit"] or "")[:7] + ("*" if run["dirty"] else ""),
-        started=datetime.fromisoformat(run["started"]).astimezone(UTC),
-        seconds=float(run["seconds"]),
-        hardware=str(run.get("hardware", "")),
-        public_score=scores.get(run["run_id"]),
-        current=run["run_id"] == current,
-        history=record["history"],
-        plot=record["plot"],
-    )
-
-
-def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name nested values by dotted key, as `dvc exp run -S` does."""
-    flat: dict[str, Any] = {}
-    for key, value in params.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
-
-
-def _current(path: Path) -> str | None:
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["run_id"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _public_scores(ledger: Path) -> tuple[dict[str, str], list[str]]:
-    """Return the newest public score of each W&B run in the ledger, and what is wrong with it."""
-    try:
-        with ledger.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        return {row["wandb_run"]: row["public_score"] for row in rows if row["public_score"]}, []
-    except FileNotFoundError:
-        return {}, []
-    except KeyError as error:
-        return {}, [f"{ledger}: no column {error}; public scores are left out"]
-    except (OSError, ValueError, csv.Error) as error:
-        return {}, [f"{ledger}: cannot be read ({error}); public scores are left out"]
 
 
 def _unknown(lane: str, known: list[str], results: Path) -> UserError:

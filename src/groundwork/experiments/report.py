@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.errors import UserError
-from groundwork.experiments.leaderboard import (
+from groundwork.experiments.records import (
     LEDGER,
     RESULTS,
     Experiment,
