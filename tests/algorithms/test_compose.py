@@ -1,4 +1,5 @@
 import dataclasses
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +140,17 @@ def test_a_missing_or_broken_checkpoint_says_how_to_make_it_again(tmp_path: Path
     torch.save({"something": "else"}, path)
     with pytest.raises(UserError, match="cannot be read as a checkpoint"):
         TrainedFold.load(path)
+
+
+def test_a_full_disk_leaves_the_former_checkpoint_and_one_message(tmp_path: Path) -> None:
+    fold, _ = trained_fold()
+    fold.save(tmp_path / "fold_2.pt")
+    former = (tmp_path / "fold_2.pt").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(former) // 2, hard))
+    try:
+        with pytest.raises(UserError, match="could not be written"):
+            fold.save(tmp_path / "fold_2.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "fold_2.pt").read_bytes() == former

@@ -166,8 +166,9 @@ class TrainedFold:
 
     def save(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""
-        with writing(path) as temporary:
-            torch.save(vars(self), temporary)
+        # To a stream of our own: given a path, torch reports a full disk as an error of its own.
+        with writing(path) as temporary, temporary.open("wb") as stream:
+            torch.save(vars(self), stream)
 
     @classmethod
     def load(cls, path: Path) -> Self:
