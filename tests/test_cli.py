@@ -106,7 +106,7 @@ def test_a_lane_that_does_not_suit_its_competition_is_refused(
         ("evaluate titanic", "dvc repro train@titanic"),
         ("predict titanic", "groundwork prepare titanic"),
         ("fetch titanik", "did you mean 'titanic'?"),
-        ("submit titanic -m first", "kaggle.com/settings"),
+        ("submit titanic -m first", "dvc repro train@titanic"),
     ],
 )
 def test_a_stage_without_its_input_names_the_command_that_makes_it(command: str, said: str, folder: Path) -> None:
@@ -121,3 +121,25 @@ def test_main_py_is_the_front_door(repository: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(repository / "main.py"), "--help"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "leaderboard" in done.stdout
+
+
+def test_a_mistake_in_a_competitions_file_names_the_file(folder: Path) -> None:
+    script = (
+        "from groundwork import competitions; from groundwork.cli import main; import sys;"
+        "competitions.__path__.insert(0, 'mine'); sys.argv[1:] = ['validate']; main()"
+    )
+    (folder / "mine").mkdir()
+    text = (folder / "params.yaml").read_text().replace("competition: titanic", "competition: toy")
+    (folder / "params.yaml").write_text(text)
+    toy = "import dataclasses; from groundwork.competitions import titanic; competition = titanic.competition"
+    for content, said in {
+        "competition = (": "toy.py: cannot be imported: SyntaxError",
+        "competition = 3": "toy.py: `competition`: found int; expected a Competition",
+        f"{toy}; competition = dataclasses.replace(competition, metric='acuracy')": "did you mean 'accuracy'?",
+    }.items():
+        (folder / "mine" / "toy.py").write_text(content)
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr

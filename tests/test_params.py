@@ -49,7 +49,10 @@ def test_the_shipped_file_is_valid_and_keeps_to_one_screen(repository: Path, tex
         ("max_time: null", "max_time: 1h", "training.max_time: found '1h' (str); expected DD:HH:MM:SS"),
         ("  titanic:", "  titanic: 3\n  other:", "competitions.titanic: found 3 (int); expected a section with keys"),
         ("seed: 0", "seed: [0", "is not YAML: while parsing a flow sequence"),
-        ("seed: 0", "seed: 0\nseed: 1", "is not YAML: while constructing a mapping"),
+        ("seed: 0", "seed: 0\nseed: 1", "line 4: key 'seed' stands twice in its section; expected once"),
+        ("  titanic:", "  Titanic two:", "competitions.Titanic two: found 'Titanic two' (str); expected small letters"),
+        ("project: groundwork", "project: a/b", "tracking.project: found 'a/b' (str); expected letters, digits"),
+        ("      epochs: 25", "      epochs: 25\n      epochs: 26", "key 'epochs' stands twice in its section"),
         ("seed: 0", "seed: .nan", "seed: found nan (float)"),
     ],
 )

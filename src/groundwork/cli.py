@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from groundwork.params import Params
 
 RESULTS = Path("results")
+# Where `groundwork repro` and the stages below it leave word for each other.
+MESSAGES = "GROUNDWORK_MESSAGES"
+STOPPED = "stopped"
+ERRORS = "errors"
 
 app = typer.Typer(
     help="Groundwork: from a Kaggle archive to a checked submission, every experiment tracked.",
@@ -28,6 +33,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _before_any_command() -> None:
+    if not Path("params.yaml").exists():
+        raise UserError(f"params.yaml: not found in {Path.cwd()}", "run the command in the repository's root")
+    if (messages := os.environ.get(MESSAGES)) and Path(messages, STOPPED).exists():
+        raise typer.Exit(130)
+
+
 Lane = Annotated[str, typer.Argument(help="A key under `competitions` in params.yaml, such as titanic.")]
 Lanes = Annotated[list[str] | None, typer.Argument(help="Keys under `competitions` in params.yaml; none means all.")]
 
@@ -54,12 +69,14 @@ def _load(name: str) -> "tuple[Params, LaneSettings, Competition]":
 def validate() -> None:
     """Check params.yaml: keys, types, ranges, and that each lane suits its competition."""
     from groundwork import params
-    from groundwork.data.validate import validate
+    from groundwork.experiments.validate import validate
     from groundwork.files import write_text
 
-    validate(params.load())
+    read = params.load()
+    validate(read)
     # What later stages depend on must not change with the parameters: each stage tracks its own.
     write_text(Path("data/params.valid"), "params.yaml is valid\n")
+    typer.echo(f"params.yaml: nothing wrong in {len(read.competitions)} lanes: {', '.join(read.competitions)}")
 
 
 @app.command(rich_help_panel="Pipeline")
@@ -137,8 +154,8 @@ def report() -> None:
 def repro(lanes: Lanes = None) -> None:
     """Do the main job: `dvc repro`, then the leaderboard, then where everything lies."""
     from groundwork import params
-    from groundwork.data.validate import validate
     from groundwork.experiments.leaderboard import leaderboard
+    from groundwork.experiments.validate import validate
 
     read = params.load()
     names = list(lanes or read.competitions)
@@ -146,39 +163,40 @@ def repro(lanes: Lanes = None) -> None:
         read.lane(name)
     validate(read)
     targets = [f"{stage}@{name}" for name in lanes or [] for stage in ("evaluate", "predict")]
-    # The stages' commands find `groundwork` beside this interpreter, in an activated environment or not.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    failed = _dvc("repro", "--keep-going", *targets, *(["report"] if targets else []), path=path)
-    if failed:
-        # DVC puts a stage's outputs away before it runs, also when it then fails.
-        _dvc("checkout", "--quiet", "--allow-missing", path=path)
+    with tempfile.TemporaryDirectory() as folder:
+        messages = Path(folder)
+        code = _dvc(messages, "repro", "--keep-going", *targets, *(["report"] if targets else []))
+        if code:
+            # DVC puts a stage's outputs away before it runs, also when it then fails.
+            _dvc(messages, "checkout", "--quiet", "--allow-missing")
+        if (messages / STOPPED).exists():
+            raise typer.Exit(130)
+        if code:
+            causes = (messages / ERRORS).read_text() if (messages / ERRORS).exists() else "see DVC's message above\n"
+            typer.echo("\nNot every stage succeeded; former results are back in place.", err=True)
+            typer.echo(causes, err=True, nl=False)
+            raise typer.Exit(2)
     typer.echo()
-    leaderboard([name for name in names if (RESULTS / name / "experiment.json").exists()])
+    leaderboard(names)
     for name in names:
         sample = read.lane(name).source == "sample"
         next_step = "made of a sample; for Kaggle set `source: kaggle`" if sample else f"`groundwork submit {name}`"
-        file = RESULTS / name / "submission.csv"
-        typer.echo(f"submission  {file}  ({next_step})" if file.exists() else f"submission  {file}  was not made")
+        typer.echo(f"submission  {RESULTS / name / 'submission.csv'}  ({next_step})")
     typer.echo(f"report      {RESULTS / 'report' / 'index.html'}")
-    if failed == 130:
-        raise typer.Exit(130)
-    if failed:
-        typer.echo("error: not every stage succeeded; the messages stand above", err=True)
-        typer.echo("  -> mend what they name and run the command again; former results are back in place", err=True)
-        raise typer.Exit(2)
 
 
-def _dvc(*arguments: str, path: str) -> int:
-    """Run DVC; return its exit code, 130 after Ctrl-C."""
-    process = subprocess.Popen([sys.executable, "-m", "dvc", *arguments], env={**os.environ, "PATH": path})
-    interrupted = False
+def _dvc(messages: Path, *arguments: str) -> int:
+    """Run DVC, whose stages leave their errors in `messages`; return its exit code."""
+    # The stages' commands find `groundwork` beside this interpreter, in an activated environment or not.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {**os.environ, "PATH": path, MESSAGES: str(messages)}
+    process = subprocess.Popen([sys.executable, "-m", "dvc", *arguments], env=environment)
     while True:
         try:
-            code = process.wait()
-            return 130 if interrupted and code else code
+            return process.wait()
         except KeyboardInterrupt:
-            # DVC and the stage got it too: they end by themselves, and say how to go on.
-            interrupted = True
+            # The stage got it too, and ends by itself. DVC would go on with the next lane: its stages see this file.
+            (messages / STOPPED).touch()
 
 
 @app.command(rich_help_panel="Every day", name="leaderboard")
@@ -239,10 +257,13 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as leaving:
         # What Typer makes of Ctrl-C.
-        if leaving.code == 130:
+        if leaving.code == 130 and MESSAGES not in os.environ:
             print("\nstopped; the same command goes on from where it was", file=sys.stderr)
         raise
 
 
 def _say(text: str) -> None:
     print(f"error: {text}", file=sys.stderr)
+    if messages := os.environ.get(MESSAGES):
+        with Path(messages, ERRORS).open("a", encoding="utf-8") as file:
+            file.write(f"error: {text}\n")

@@ -13,9 +13,15 @@ from groundwork.errors import UserError, meant
 
 PARAMS = Path("params.yaml")
 
-# What pydantic says less plainly, by its error type.
+PROJECT = r"^[A-Za-z0-9._-]+$"
+LANE = r"^[a-z0-9][a-z0-9-]*$"
+TIME = r"^\d\d:\d\d:\d\d:\d\d$"
+
+# What pydantic says less plainly, by its error type or by the pattern.
 EXPECTED = {
-    "string_pattern_mismatch": "DD:HH:MM:SS, such as 00:01:30:00, for a time; letters, digits, . _ - for a name",
+    PROJECT: "letters, digits, . _ -",
+    LANE: "small letters, digits and hyphens: it becomes a folder and a stage's name",
+    TIME: "DD:HH:MM:SS, such as 00:01:30:00",
     "model_type": "a section with keys",
     "model_attributes_type": "a section with keys",
     "list_type": "a list",
@@ -26,7 +32,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 # A lane's name becomes a folder, a word in a shell and a stage of DVC.
-LaneName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+LaneName = Annotated[str, Field(pattern=LANE)]
 
 
 class Settings(BaseModel):
@@ -39,7 +45,7 @@ class Tracking(Settings):
     """Where runs are logged. `offline` needs no account; `groundwork sync` sends later what it kept."""
 
     mode: Literal["offline", "online", "disabled"]
-    project: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
+    project: Annotated[str, Field(pattern=PROJECT, max_length=128)]
 
 
 class Hardware(Settings):
@@ -131,7 +137,7 @@ class Training(Settings):
     gradient_clip: Positive | None
     weight_averaging: Fraction
     early_stopping: EarlyStopping | None
-    max_time: Annotated[str, Field(pattern=r"^\d\d:\d\d:\d\d:\d\d$")] | None
+    max_time: Annotated[str, Field(pattern=TIME)] | None
 
 
 class Lane(Settings):
@@ -175,10 +181,11 @@ def load(path: Path = PARAMS) -> Params:
     """
     mend = f"mend {path} and run the command again"
     try:
-        # YAML 1.2, as DVC reads it: `4e-3` is a number and `no` a word.
-        content = YAML(typ="safe").load(path)
-        # The reader lets a key twice pass where the section also inherits.
         twice = next(_twice(YAML().compose(path)), None)
+        # YAML 1.2, as DVC reads it: `4e-3` is a number and `no` a word. Keys that stand twice were looked for above.
+        reader = YAML(typ="safe")
+        reader.allow_duplicate_keys = True
+        content = reader.load(path)
     except FileNotFoundError:
         raise UserError(f"{path}: not found in {Path.cwd()}", "run the command in the repository's root") from None
     except (YAMLError, UnicodeDecodeError) as error:
@@ -210,7 +217,8 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> list[str]:
             expected[f"{key}.{tag}: found {found.get(tag)!r}"] = [context["expected_tags"].replace(", ", " or ")]
         else:
             # A union says what each of its members allows.
-            allowed = EXPECTED.get(kind) or detail["msg"].removeprefix("Input should be ")
+            pattern = detail.get("ctx", {}).get("pattern")
+            allowed = EXPECTED.get(pattern or kind) or detail["msg"].removeprefix("Input should be ")
             expected.setdefault(f"{key}: found {found!r} ({type(found).__name__})", []).append(allowed)
     return [f"{found}; expected {' or '.join(allowed)}" if allowed else found for found, allowed in expected.items()]
 

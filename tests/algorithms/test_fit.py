@@ -8,7 +8,8 @@ from tests.algorithms.tiny import CPU, training
 from torch import Tensor, nn
 
 from groundwork.algorithms import module
-from groundwork.algorithms.fit import Fit, fit, predict
+from groundwork.algorithms.fit import Fit, fit
+from groundwork.algorithms.inference import predict
 from groundwork.algorithms.optimizers import adamw, schedule
 from groundwork.data.batches import Batches, Inputs, Rows
 from groundwork.errors import UserError
@@ -283,7 +284,7 @@ def test_dropout_is_off_while_an_epoch_is_scored_and_on_again_after() -> None:
 def test_validation_takes_rows_a_piece_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fitted(network()).history
     monkeypatch.setattr(module, "EVALUATION_ROWS", 7)
-    monkeypatch.setattr("groundwork.algorithms.fit.EVALUATION_ROWS", 7)
+    monkeypatch.setattr("groundwork.algorithms.inference.EVALUATION_ROWS", 7)
     pieces = fitted(network())
     assert pieces.history[-1]["val_loss"] == pytest.approx(whole[-1]["val_loss"], rel=1e-5)
     assert predict(pieces.network, CLASSES, rows().inputs, CPU_DEVICE).shape == (90, 2)

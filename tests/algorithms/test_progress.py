@@ -9,7 +9,8 @@ from tests.algorithms.tiny import CPU, training
 from torch import nn
 
 from groundwork.algorithms import progress
-from groundwork.algorithms.fit import Epoch, fit
+from groundwork.algorithms.fit import fit
+from groundwork.algorithms.inference import Epoch
 from groundwork.algorithms.progress import TrainingProgress
 from groundwork.data.batches import Batches, Rows
 from groundwork.objectives.losses import Classification

@@ -1,7 +1,7 @@
 """From settings and rows to the parts of a run: encoder, augmentation, objective, network, and a trained fold's file.
 
-A new network has three places: its file in `models/`, its section in `params.py` (`data/validate.py` says what it
-takes), and `make_network` here.
+A new network has three places: its file in `models/`, its section in `params.py` (`experiments/validate.py` says
+what it takes), and `make_network` here.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from groundwork.algorithms.fit import Epoch, predict
+from groundwork.algorithms.inference import Epoch, predict
 from groundwork.competitions import Competition
 from groundwork.data.augment import affine
 from groundwork.data.batches import Augment, Inputs

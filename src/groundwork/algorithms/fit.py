@@ -10,18 +10,16 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Checkpoint
-from torch import Tensor, nn
+from torch import nn
 
-from groundwork.algorithms.module import EVALUATION_ROWS, Learner
+from groundwork.algorithms.inference import AUTO, Epoch
+from groundwork.algorithms.module import Learner
 from groundwork.algorithms.regularization import BestWeights, early_stopping
-from groundwork.data.batches import Batches, Inputs, Rows
+from groundwork.data.batches import Batches, Rows
 from groundwork.errors import UserError
 from groundwork.objectives.losses import Objective
 from groundwork.objectives.metrics import Metric
 from groundwork.params import Hardware, Training
-
-Epoch = dict[str, float]
-AUTO = Hardware(accelerator="auto", devices="auto", precision="auto", strategy="auto", num_nodes=1)
 
 
 @dataclass(frozen=True)
@@ -148,32 +146,3 @@ def _trainer(hardware: Hardware, settings: Training, callbacks: list[pl.Callback
             f"params.yaml: hardware: {' '.join(str(error).split())}",
             "set hardware.accelerator, hardware.devices and hardware.strategy to `auto` in params.yaml",
         ) from None
-
-
-def device(hardware: Hardware = AUTO) -> torch.device:
-    """Where one process predicts: the first GPU that `hardware` allows if there is one, else the CPU."""
-    first = hardware.devices[0] if isinstance(hardware.devices, list) else 0
-    if hardware.accelerator in ("auto", "gpu") and torch.cuda.is_available():
-        return torch.device("cuda", first)
-    if hardware.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
-
-
-def predict(network: nn.Module, objective: Objective, inputs: Inputs, where: torch.device) -> Tensor:
-    """Predictions for all rows of `inputs`, in evaluation mode and full precision, on the CPU.
-
-    Returns
-    -------
-    Tensor
-        What `objective.predict` gives: ``[rows]``, or ``[rows, classes]``.
-    """
-    network.to(where).eval()
-    rows = len(next(iter(inputs.values())))
-    with torch.inference_mode():
-        pieces = []
-        for start in range(0, rows, EVALUATION_ROWS):
-            piece = {name: tensor[start : start + EVALUATION_ROWS].to(where) for name, tensor in inputs.items()}
-            pieces.append(objective.predict(network(**piece)))
-    network.cpu()
-    return torch.cat(pieces).cpu()

@@ -8,7 +8,8 @@ import pytorch_lightning as pl
 from sklearn.model_selection import train_test_split
 
 from groundwork.algorithms.compose import Question, TrainedFold, make_augment, make_encoder, make_network
-from groundwork.algorithms.fit import Epoch, device, fit, predict
+from groundwork.algorithms.fit import fit
+from groundwork.algorithms.inference import Epoch, device, predict
 from groundwork.competitions import Competition
 from groundwork.data.batches import Batches, Rows
 from groundwork.data.prepared import Prepared

@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from groundwork.algorithms.inference import EVALUATION_ROWS
 from groundwork.algorithms.optimizers import adamw, schedule
 from groundwork.algorithms.regularization import averaged
 from groundwork.data.batches import Batches, Inputs, Rows
@@ -19,7 +20,6 @@ from groundwork.objectives.metrics import Metric
 from groundwork.params import Training
 
 STEPS_PER_CALL = 32
-EVALUATION_ROWS = 4096
 
 
 class EpochLoader:

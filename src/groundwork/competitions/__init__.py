@@ -115,5 +115,18 @@ def load(name: str) -> Competition:
             f"params.yaml: competition: {name}: no file src/groundwork/competitions/{name}.py{others}",
             "mend the name in params.yaml, or write the file (README, “Add a competition”)",
         )
-    competition: Competition = importlib.import_module(f"{__name__}.{name}").competition
+    try:
+        competition = importlib.import_module(f"{__name__}.{name}").competition
+    except Exception as error:
+        # A person writes this file: whatever is wrong with it is theirs to mend.
+        raise UserError(
+            f"src/groundwork/competitions/{name}.py: cannot be imported: {type(error).__name__}: {error}",
+            f"mend the file; `python -c 'import groundwork.competitions.{name}'` shows where",
+        ) from error
+    if not isinstance(competition, Competition):
+        raise UserError(
+            f"src/groundwork/competitions/{name}.py: `competition`: found {type(competition).__name__}; "
+            "expected a Competition",
+            "see titanic.py beside it",
+        )
     return competition

@@ -15,8 +15,8 @@ import torch
 from pytorch_lightning.utilities import rank_zero_only
 
 from groundwork.algorithms.compose import TrainedFold
-from groundwork.algorithms.fit import Epoch
 from groundwork.algorithms.fold import train_fold
+from groundwork.algorithms.inference import Epoch
 from groundwork.algorithms.progress import TrainingProgress
 from groundwork.competitions import Competition
 from groundwork.data.prepared import Prepared

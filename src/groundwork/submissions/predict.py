@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from groundwork.algorithms.compose import TrainedFold
-from groundwork.algorithms.fit import device
+from groundwork.algorithms.inference import device
 from groundwork.competitions import Competition
 from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError

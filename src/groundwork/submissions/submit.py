@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from groundwork import files
 from groundwork.competitions import Competition
@@ -57,10 +57,12 @@ def submit(
     UserError
         If anything stands against the submission, or Kaggle rejects it: then with Kaggle's own reason.
     """
+    # What needs no account comes first.
+    run = _trained_on_kaggles_rows(lane)
     kaggle_client.credentials()
     file = RESULTS / lane / "submission.csv"
     notes = gate.check_files(lane, competition, prepared.load(PREPARED / lane), RESULTS / lane)
-    entry = _new_entry(lane, file, message)
+    entry = _new_entry(lane, file, message, run)
     twin = ledger.find(lane, entry.file_sha256)
     if twin and twin.status != PENDING:
         raise _handed_in_before(file, twin)
@@ -145,13 +147,19 @@ def refresh(lane: str, competition: Competition, *, timing: Timing = TIMING) -> 
     return current
 
 
-def _new_entry(lane: str, file: Path, message: str) -> Entry:
-    run = files.read_json(RESULTS / lane / "run.json", f"dvc repro train@{lane}")
+def _trained_on_kaggles_rows(lane: str) -> dict[str, Any]:
+    """Return the lane's run.json; refuse results that were made from a sample."""
+    path = RESULTS / lane / "run.json"
+    run: dict[str, Any] = files.read_json(path, f"dvc repro train@{lane}")
     if run["params"].get("source") == "sample":
         raise UserError(
-            f"{file}: was made from the sample, not from Kaggle's rows ({RESULTS / lane / 'run.json'})",
+            f"{RESULTS / lane / 'submission.csv'}: was made from the sample, not from Kaggle's rows ({path})",
             f"set `source: kaggle` for {lane} in params.yaml, then `dvc repro predict@{lane}`",
         )
+    return run
+
+
+def _new_entry(lane: str, file: Path, message: str, run: dict[str, Any]) -> Entry:
     metrics = files.read_json(RESULTS / "metrics" / f"{lane}.json", f"dvc repro evaluate@{lane}")
     state = git_state()
     commit = state["commit"] or ""

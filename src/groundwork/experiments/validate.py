@@ -1,7 +1,8 @@
 """The stage before all others: params.yaml and the competitions it names suit each other."""
 
 from groundwork import competitions
-from groundwork.errors import UserError
+from groundwork.errors import UserError, meant
+from groundwork.objectives.metrics import METRICS
 from groundwork.params import PARAMS, Lane, Params
 
 NETWORKS = {"table": ("fnn",), "image": ("cnn",)}
@@ -23,6 +24,9 @@ def validate(params: Params) -> None:
 
 def _mismatches(name: str, lane: Lane) -> list[str]:
     competition = competitions.load(lane.competition)
+    if competition.metric not in METRICS:
+        file = f"src/groundwork/competitions/{lane.competition}.py"
+        return [f"{file}: metric: found {competition.metric!r}{meant(competition.metric, METRICS)}"]
     inputs = "image" if competition.inputs.image else "table"
     choices = {
         "encoding.inputs": (lane.encoding.inputs, (inputs,)),
