@@ -143,3 +143,17 @@ def test_a_mistake_in_a_competitions_file_names_the_file(folder: Path) -> None:
         assert done.returncode == 2, done.stderr
         assert said in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_below_repro_a_stage_leaves_its_error_and_does_not_start_once_somebody_pressed_ctrl_c(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = folder / "messages"
+    messages.mkdir()
+    monkeypatch.setenv("GROUNDWORK_MESSAGES", str(messages))
+    said = refused(folder, "prepare", "titanic")
+    assert (messages / "errors").read_text() == said
+    (messages / "stopped").touch()
+    done = groundwork(folder, "fetch", "titanic")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert not (folder / "data").exists()
