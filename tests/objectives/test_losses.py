@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
-from groundwork.objectives.losses import Classification, Regression
+from groundwork.objectives.losses import Classification, Recommendation, Regression, Tagging
 
+TAGS = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 1, 1]])
 PRICES = Regression(mean=12.0, scale=0.4, low=50_000, high=700_000, beta=0.3, log=True)
 
 
@@ -27,10 +28,14 @@ def test_cross_entropy_spreads_the_smoothed_share_over_all_classes(smoothing: fl
 
 @pytest.mark.parametrize(
     ("objective", "target"),
-    [(Classification(3, 0.1), torch.tensor([0, 2, 1, 1, 0])), (PRICES, torch.tensor([1e5, 2e5, 3e5, 9e4, 6e5]))],
+    [
+        (Classification(3, 0.1), torch.tensor([0, 2, 1, 1, 0])),
+        (Tagging(3, 0.1), TAGS),
+        (PRICES, torch.tensor([1e5, 2e5, 3e5, 9e4, 6e5])),
+    ],
 )
 def test_the_loss_of_members_is_the_mean_of_their_losses(
-    objective: Classification | Regression, target: torch.Tensor
+    objective: Classification | Tagging | Regression, target: torch.Tensor
 ) -> None:
     logits = draws(5, 4, objective.outputs)
     single = [objective.loss(logits[:, member], target) for member in range(4)]
@@ -77,3 +82,71 @@ def test_members_predict_classes_by_the_mean_of_their_probabilities() -> None:
 def test_half_precision_logits_give_full_precision_predictions() -> None:
     assert Classification(3).predict(draws(6, 3).bfloat16()).dtype == torch.float32
     assert PRICES.predict(draws(6, 1).bfloat16()).dtype == torch.float32
+    assert Tagging(3).predict(draws(6, 3).bfloat16()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_each_tag_has_a_cross_entropy_of_its_own_drawn_to_one_half_by_smoothing(smoothing: float) -> None:
+    logits = draws(5, 3)
+    total = 0.0
+    for row, tags in zip(logits.tolist(), TAGS.tolist(), strict=True):
+        for logit, tag in zip(row, tags, strict=True):
+            probability = 1 / (1 + math.exp(-logit))
+            wanted = tag * (1 - smoothing) + 0.5 * smoothing
+            total -= wanted * math.log(probability) + (1 - wanted) * math.log(1 - probability)
+    assert Tagging(3, smoothing).loss(logits, TAGS).item() == pytest.approx(total / 15, rel=1e-5)
+
+
+def test_members_predict_tags_by_the_mean_of_their_probabilities() -> None:
+    logits = draws(6, 4, 3)
+    predicted = Tagging(3).predict(logits)
+    torch.testing.assert_close(predicted, (1 / (1 + (-logits).exp())).mean(1))
+    assert Tagging(3).predict(logits[:, 0]).shape == (6, 3)
+    assert not torch.allclose(predicted.sum(1), torch.ones(6)), "tags do not share one probability"
+
+
+CANDIDATES = [7, 2, 9, 4, 0, 5]  # of ten items, the codes that may be named
+NEXT = Recommendation(10, torch.tensor(CANDIDATES), answers=3)
+
+
+def test_what_came_next_is_learned_by_cross_entropy_over_those_compared() -> None:
+    logits, target = draws(4, 8), [0, 0, 3, 7]
+    total = 0.0
+    for row, index in zip(logits.tolist(), target, strict=True):
+        total -= row[index] - math.log(sum(math.exp(value) for value in row))
+    assert NEXT.loss(logits, torch.tensor(target)).item() == pytest.approx(total / 4, rel=1e-5)
+
+
+def test_of_all_candidates_that_came_each_row_counts_by_its_mean() -> None:
+    """Items 1, 3, 6 and 8 are no candidates; the rows where nothing else came do not count."""
+    logits, came = draws(6, 6), [[4], [7, 5, 9], [3, 0, 2], [], [8], [9, 6]]
+    means = []
+    for row, items in zip(logits.tolist(), came, strict=True):
+        log_sum = math.log(sum(math.exp(value) for value in row))
+        losses = [log_sum - row[CANDIDATES.index(item)] for item in items if item in CANDIDATES]
+        means += [sum(losses) / len(losses)] if losses else []
+    padded = torch.tensor([items + [-1] * (3 - len(items)) for items in came])
+    assert len(means) == 4
+    assert NEXT.loss(logits, padded).item() == pytest.approx(sum(means) / 4, rel=1e-5)
+
+
+def test_where_nothing_came_there_is_no_loss() -> None:
+    assert NEXT.loss(draws(2, 6), torch.tensor([[-1, -1], [1, -1]])).item() == 0
+
+
+def test_padding_counts_for_nothing_even_where_the_first_candidate_is_impossible() -> None:
+    logits = torch.tensor([[-math.inf, 0.0, 0.0, 0.0, 0.0, 0.0]])
+    assert NEXT.loss(logits, torch.tensor([[2, -1]])).item() == pytest.approx(math.log(5))
+
+
+def test_the_likeliest_candidates_are_named_by_their_codes_best_first() -> None:
+    logits = torch.tensor([[0.1, 0.5, 0.3, 0.4, 0.0, -1.0], [9.0, -1.0, 3.0, 2.0, 1.0, 8.0]])
+    predicted = NEXT.predict(logits)
+    assert predicted.tolist() == [[2, 4, 9], [7, 5, 9]]
+    assert predicted.dtype == torch.int64
+    assert NEXT.outputs == 6
+
+
+def test_where_there_are_fewer_candidates_than_answers_the_list_is_filled_up() -> None:
+    few = Recommendation(10, torch.tensor([3, 8]))
+    assert few.predict(torch.tensor([[0.1, 0.5]])).tolist() == [[8, 3] + [-1] * 10]

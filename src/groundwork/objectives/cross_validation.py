@@ -1,52 +1,87 @@
-"""A competition's metric over out-of-fold predictions."""
+"""A competition's metrics over out-of-fold predictions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from groundwork.errors import UserError
 from groundwork.objectives.metrics import METRICS
 
 
 def predictions(oof: pd.DataFrame) -> NDArray[Any]:
-    """Pick the prediction columns of out-of-fold rows: ``[rows]``, or ``[rows, classes]`` probabilities."""
+    """Pick the prediction columns of out-of-fold rows.
+
+    Returns
+    -------
+    array
+        Numbers ``[rows]``, probabilities ``[rows, classes or tags]``, or ranked items ``[rows, answers]``.
+    """
     if "prediction" in oof:
         return oof["prediction"].to_numpy()
     return oof.filter(regex=r"^p\d+$").to_numpy()
 
 
-def cross_validate(oof: pd.DataFrame, metric_name: str) -> dict[str, Any]:
+def targets(oof: pd.DataFrame) -> NDArray[Any]:
+    """Pick the target columns of out-of-fold rows: ``[rows]``, or ``[rows, columns]`` of tags or of items."""
+    if "target" in oof:
+        return oof["target"].to_numpy()
+    return oof.filter(regex=r"^t\d+$").to_numpy()
+
+
+def groups(oof: pd.DataFrame) -> NDArray[Any] | None:
+    """Pick the queries of out-of-fold rows; None where there are none."""
+    return oof["query"].to_numpy(dtype=object) if "query" in oof else None
+
+
+def columns(letter: str, name: str, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Name columns of out-of-fold rows as the functions above find them: one by `name`, several by `letter`."""
+    if values.ndim == 1:
+        return {name: values}
+    return {f"{letter}{column}": values[:, column] for column in range(values.shape[1])}
+
+
+def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] = ()) -> dict[str, Any]:
     """Score out-of-fold predictions.
 
     Parameters
     ----------
     oof
-        Columns ``fold``, ``target`` and the predictions.
-    metric_name
-        A key of `METRICS`.
+        Columns ``fold``, the targets and the predictions.
+    metric_name, further
+        Keys of `METRICS`.
 
     Returns
     -------
     dict
-        ``oof`` (all rows at once), ``folds`` (each fold's score), their ``mean`` and ``sd`` (ddof 0), and ``baseline``:
-        the score of the best constant prediction, which is found on each fold's other rows.
+        ``oof`` (all rows at once), ``folds`` (each fold's score), their ``mean`` and ``sd`` (ddof 0), and ``further``:
+        the further metrics of all rows at once, by name.
+
+    Raises
+    ------
+    UserError
+        If a score cannot be computed, such as an AUC where all rows have the same tags.
     """
     metric = METRICS[metric_name]
-    target, predicted = oof["target"].to_numpy(), predictions(oof)
-    scores, constants = [], np.empty_like(predicted, dtype=float)
+    target, predicted, queries = targets(oof), predictions(oof), groups(oof)
+    scores = []
     for fold in sorted(oof["fold"].unique()):
         inside = (oof["fold"] == fold).to_numpy()
-        scores.append(metric.score(target[inside], predicted[inside]))
-        others = target if inside.all() else target[~inside]
-        constants[inside] = metric.constant(others, predicted[:1])
+        scores.append(metric.score(target[inside], predicted[inside], None if queries is None else queries[inside]))
+        if np.isnan(scores[-1]):
+            raise UserError(
+                f"fold {fold}: {metric.name} cannot be computed on its {inside.sum()} rows: found one answer for all",
+                "lower `folds` in params.yaml, or mend the data",
+            )
     return {
         "metric": metric.name,
         "higher_is_better": metric.higher_is_better,
-        "oof": metric.score(target, predicted),
+        "oof": metric.score(target, predicted, queries),
         "mean": float(np.mean(scores)),
         "sd": float(np.std(scores)),
         "folds": scores,
+        "further": {name: METRICS[name].score(target, predicted, queries) for name in further},
         "rows": len(oof),
-        "baseline": metric.score(target, constants),
     }

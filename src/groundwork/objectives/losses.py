@@ -8,6 +8,7 @@ Networks may answer with several members' logits, shaped ``[rows, members, outpu
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -106,3 +107,87 @@ class Regression:
             answer = answer.mean(1)
         answer = answer * self.scale + self.mean
         return (answer.exp() if self.log else answer).clamp(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """A sigmoid for each tag, and binary cross-entropy: a row may have several tags, or none.
+
+    Parameters
+    ----------
+    tags
+        Number of tags; targets are 0 or 1 for each, float32 ``[rows, tags]``.
+    label_smoothing
+        Share of each target that is drawn to one half.
+    """
+
+    tags: int
+    label_smoothing: float = 0.0
+
+    @property
+    def outputs(self) -> int:
+        """One logit for each tag."""
+        return self.tags
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Mean binary cross-entropy of `logits` ``[rows, (members,) tags]`` against ``[rows, tags]``."""
+        if logits.ndim == 3:
+            target = target[:, None]
+        target = target * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits, target.expand(logits.shape))
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Probabilities ``[rows, tags]``, float32."""
+        probabilities = logits.float().sigmoid()
+        return probabilities.mean(1) if logits.ndim == 3 else probabilities
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """Softmax over candidates: the items that come next.
+
+    Parameters
+    ----------
+    items
+        Number of items.
+    candidates
+        Codes of the items that may be named, int64 ``[candidates]``.
+    answers
+        How many are named, best first.
+    """
+
+    items: int
+    candidates: Tensor
+    answers: int = 12
+
+    @property
+    def outputs(self) -> int:
+        """One logit for each candidate."""
+        return len(self.candidates)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Mean negative log-likelihood, a scalar.
+
+        Parameters
+        ----------
+        logits
+            Of all candidates, or of the sampled ones that a network compares while it learns: ``[rows, compared]``.
+        target
+            Which of the compared came next, int64 ``[rows]``; or the codes of all items that came, ``[rows, most]``,
+            filled up with -1. Items that are no candidates are left out.
+        """
+        if target.ndim == 1:
+            return F.cross_entropy(logits, target)
+        places = torch.full((self.items + 1,), -1, device=target.device)
+        places[self.candidates.to(target.device)] = torch.arange(self.outputs, device=target.device)
+        # Code -1 finds the last place, which no item has.
+        place = places[target]
+        came = place >= 0
+        likelihood = logits.log_softmax(1).gather(1, place.clamp(min=0))
+        rows = (came.sum(1) > 0).sum().clamp(min=1)
+        return -(torch.where(came, likelihood, 0.0).sum(1) / came.sum(1).clamp(min=1)).sum() / rows
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Codes of the likeliest items, best first, int64 ``[rows, answers]``; -1 where there are too few."""
+        best = logits.topk(min(self.answers, logits.shape[1])).indices
+        return F.pad(self.candidates.to(best.device)[best], (0, self.answers - best.shape[1]), value=-1)

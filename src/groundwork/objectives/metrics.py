@@ -1,24 +1,23 @@
-"""Kaggle's metrics, each twice: on arrays for evaluation (scikit-learn), on the device while training (torchmetrics).
+"""Kaggle's and the field's metrics: on arrays for evaluation, on the device while training.
 
-The libraries are imported inside the functions: evaluation needs no torch, and reading a metric's name needs neither.
+They are scikit-learn's and torchmetrics' where those are right on edge cases. The libraries are imported inside the
+functions: evaluation needs no torch, and reading a metric's name needs neither.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from groundwork.objectives.ranking import Array, OnDevice, Score, map_at, mrr, ndcg, recall, recall_at
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array = NDArray[Any]
-
 
 @dataclass(frozen=True)
 class Metric:
-    """A competition's score.
+    """A score of predictions.
 
     Attributes
     ----------
@@ -27,23 +26,20 @@ class Metric:
     higher_is_better
         Its direction.
     score
-        ``score(target, prediction) -> float`` on arrays: targets ``[rows]``; predictions ``[rows]``, or
-        ``[rows, classes]`` probabilities.
+        ``score(target, prediction, groups=None) -> float`` on arrays; nan where nothing can be scored. `groups`, the
+        query of each row, serves the rankings within queries and is ignored by the rest.
     on_device
-        The same on tensors, giving a scalar tensor without leaving their device.
-    constant
-        The best prediction that looks at no input, ``constant(targets, like)``, shaped as `like`, predictions of one
-        row. It is what a network must beat.
+        ``on_device(target, prediction)``, the same on tensors, a scalar tensor on their device; None for a metric that
+        is only computed after training.
     """
 
     name: str
     higher_is_better: bool
-    score: Callable[[Array, Array], float]
-    on_device: "Callable[[Tensor, Tensor], Tensor]"
-    constant: Callable[[Array, Array], Array]
+    score: Score
+    on_device: "OnDevice | None" = None
 
 
-def _accuracy(target: Array, prediction: Array) -> float:
+def _accuracy(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
     from sklearn.metrics import accuracy_score
 
     return float(accuracy_score(target, prediction.argmax(-1)))
@@ -57,35 +53,84 @@ def _accuracy_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
     )
 
 
-def _rmse_log(target: Array, prediction: Array) -> float:
+def _auc(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    # One column of a single class makes scikit-learn's macro average nan.
+    tags = np.flatnonzero((target == 0).any(0) & (target == 1).any(0))
+    return float(np.mean([roc_auc_score(target[:, tag], prediction[:, tag]) for tag in tags])) if len(tags) else np.nan
+
+
+def _auc_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
+    from torchmetrics.functional.classification import multilabel_auroc
+
+    # torchmetrics' macro average takes a column of a single class for an AUC of 0. It is right on probabilities only:
+    # all else goes through a sigmoid in single precision, where large logits tie.
+    tags = (target == 0).any(0) & (target == 1).any(0)
+    if not tags.any():
+        return prediction.new_tensor(float("nan"))
+    return multilabel_auroc(
+        prediction[:, tags], target[:, tags].long(), num_labels=int(tags.sum()), average="macro", validate_args=False
+    )
+
+
+def _rmse(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
     from sklearn.metrics import root_mean_squared_error
 
-    return float(root_mean_squared_error(np.log(target), np.log(prediction)))
+    return float(root_mean_squared_error(target, prediction))
+
+
+def _rmse_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
+    from torchmetrics.functional.regression import mean_squared_error
+
+    return mean_squared_error(prediction, target, squared=False)
+
+
+def _rmse_log(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
+    return _rmse(np.log(target), np.log(prediction))
 
 
 def _rmse_log_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
-    from torchmetrics.functional.regression import mean_squared_error
+    return _rmse_on_device(target.log(), prediction.log())
 
-    return mean_squared_error(prediction.log(), target.log(), squared=False)
 
+def _rmsle(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
+    from sklearn.metrics import root_mean_squared_log_error
+
+    return float(root_mean_squared_log_error(target, prediction))
+
+
+def _rmsle_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
+    from torchmetrics.functional.regression import mean_squared_log_error
+
+    return mean_squared_log_error(prediction, target).sqrt()
+
+
+# Product search is judged by the mean of three or more raters who say 1 (irrelevant), 2 (partially or somewhat
+# relevant) or 3 (perfect match). Relevant is what they find more than partially relevant on average: the means above 2
+# begin at 2.2, so that no rounding of a mean crosses this line.
+_MORE_THAN_PARTIALLY = 2.1
 
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric(
-            "accuracy",
-            higher_is_better=True,
-            score=_accuracy,
-            on_device=_accuracy_on_device,
-            constant=lambda target, like: np.bincount(target, minlength=like.shape[-1])[None] / len(target),
-        ),
-        # Kaggle's house prices: errors of the logarithm, so that cheap and dear houses count alike.
-        Metric(
-            "rmse_log",
-            higher_is_better=False,
-            score=_rmse_log,
-            on_device=_rmse_log_on_device,
-            constant=lambda target, like: np.full_like(like, np.exp(np.log(target).mean())),
-        ),
+        # Classification: targets [rows] of classes, predictions [rows, classes] of probabilities.
+        Metric("accuracy", True, _accuracy, _accuracy_on_device),
+        # Tagging: targets [rows, tags] of 0 and 1, predictions [rows, tags] of probabilities. The mean over the tags
+        # that some rows have and others lack.
+        Metric("auc", True, _auc, _auc_on_device),
+        # Regression: targets and predictions [rows]. rmse_log is Kaggle's for house prices: errors of the logarithm, so
+        # that cheap and dear houses count alike; rmsle, of log(1 + x), allows zeros.
+        Metric("rmse", False, _rmse, _rmse_on_device),
+        Metric("rmse_log", False, _rmse_log, _rmse_log_on_device),
+        Metric("rmsle", False, _rmsle, _rmsle_on_device),
+        # Search: targets [rows] of relevance, predictions [rows] of scores, groups [rows] of queries. A query has six
+        # judged rows or so: ten places would find them all in any order.
+        Metric("ndcg@10", True, ndcg(10)),
+        Metric("mrr", True, mrr(_MORE_THAN_PARTIALLY)),
+        Metric("recall@3", True, recall(3, _MORE_THAN_PARTIALLY)),
+        # Recommendation: targets [customers, most purchases] and predictions [customers, 12] of article codes.
+        Metric("map@12", True, *map_at(12)),
+        Metric("recall@12", True, *recall_at(12)),
     )
 }
