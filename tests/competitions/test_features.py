@@ -24,7 +24,7 @@ TABLES = {name: with_gaps(name) for name in ("titanic", "house_prices")}
 def features_of(name: str, rows: list[int]) -> pd.DataFrame:
     """The features of some rows, as plain objects: dtypes may follow from what is missing in them."""
     competition = load(name)
-    frame = TABLES[name].iloc[rows].drop(columns=[competition.id, competition.target])
+    frame = TABLES[name].iloc[rows].drop(columns=[competition.id, *competition.targets])
     inputs = competition.inputs
     return competition.features(frame)[[*inputs.numeric, *inputs.categorical, *inputs.group]].astype(object)
 

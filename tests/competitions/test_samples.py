@@ -11,18 +11,18 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import cross_val_predict
 
-from groundwork.competitions import Competition, load, names
+from groundwork.competitions import Labelled, load, names
 
 ARCHIVES = os.environ.get("GROUNDWORK_ARCHIVES")
 TABLES = ("titanic", "house_prices")
 
 
 @pytest.fixture(params=["titanic", "house_prices", "digit_recognizer"])
-def competition(request: pytest.FixtureRequest) -> Competition:
+def competition(request: pytest.FixtureRequest) -> Labelled:
     return load(request.param)
 
 
-def sample_of(competition: Competition, seed: int = 0) -> dict[str, pd.DataFrame]:
+def sample_of(competition: Labelled, seed: int = 0) -> dict[str, pd.DataFrame]:
     """The sample's tables as a reader of their CSV files gets them."""
     files = competition.sample(np.random.default_rng(seed))
     tables = {name: files[name] for name in competition.files}
@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_sample_and_another_seed_another(competitio
 def test_the_sample_has_the_declared_files_columns_and_types(competition):
     tables = sample_of(competition)
     assert list(tables["train.csv"]) == list(competition.columns)
-    assert list(tables["test.csv"]) == [name for name in competition.columns if name != competition.target]
+    assert list(tables["test.csv"]) == [name for name in competition.columns if name not in competition.targets]
     for name, kind in competition.columns.items():
         column = tables["train.csv"][name]
         if kind is int:
@@ -94,7 +94,7 @@ def test_a_quick_model_finds_the_planted_signal_but_not_all_of_the_target(name):
         .astype(float)
         .join(made[list(competition.inputs.categorical)].apply(lambda column: column.astype("category").cat.codes))
     )
-    target = train[competition.target]
+    target = train[competition.targets[0]]
     if competition.kind == "classification":
         found = cross_val_predict(HistGradientBoostingClassifier(max_iter=60, random_state=0), inputs, target)
         assert target.value_counts(normalize=True).max() + 0.1 < (found == target).mean() < 0.9

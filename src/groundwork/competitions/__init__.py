@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,6 +13,27 @@ import pandas as pd
 from groundwork.errors import UserError, meant
 
 Tables = dict[str, pd.DataFrame | str]
+Columns = Mapping[str, type]
+Kind = Literal["classification", "regression", "tagging", "search", "recommendation"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Columns of a query and of the document that it is held against.
+
+    Attributes
+    ----------
+    query
+        What was typed.
+    document
+        The document's id: its rows share the fields.
+    fields
+        Texts of the document, the one that names it first.
+    """
+
+    query: str
+    document: str
+    fields: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -29,17 +51,35 @@ class Inputs:
         other rows.
     image
         Height and width of a picture whose pixels (0 to 255) are all the feature columns, row by row.
+    text
+        A column of prose.
+    pair
+        A query and a document.
     """
 
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     group: tuple[str, ...] = ()
     image: tuple[int, int] | None = None
+    text: str | None = None
+    pair: Pair | None = None
+
+    @property
+    def encoding(self) -> str:
+        """The value of ``encoding.inputs`` in params.yaml that suits them."""
+        named = {"image": self.image, "text": self.text, "pair": self.pair}
+        return next((name for name, given in named.items() if given), "table")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns of text."""
+        pair = (self.pair.query, self.pair.document, *self.pair.fields) if self.pair else ()
+        return (*self.categorical, *self.group, *((self.text,) if self.text else ()), *pair)
 
 
-@dataclass(frozen=True)
-class Competition:
-    """Everything that one competition alone knows.
+@dataclass(frozen=True, kw_only=True)
+class Competition(ABC):
+    """What every competition says of itself.
 
     Attributes
     ----------
@@ -49,51 +89,131 @@ class Competition:
         The problem kind; decides loss and output head.
     metric
         Kaggle's metric, a key of `groundwork.objectives.metrics.METRICS`.
-    id, target
-        Column names. An id column that the tables lack is numbered from 1.
-    columns
-        The columns of train.csv in Kaggle's order: `int` (never missing), `float` or `str`. test.csv has the same
-        without the target.
-    inputs
-        The columns a network sees, after `features`.
+    further_metrics
+        More of them, which the evaluation adds.
+    id
+        The column that a submission is matched by.
     sample
         Makes the tables of an archive in Kaggle's layout from a seeded generator: file name -> table, or
         text.
-    features
-        Row-wise features: each row's result depends on that row alone. It must fit nothing.
-    log_target
-        Whether the network learns the logarithm of the target.
-    stratify
-        Whether folds keep the target's distribution (classes, or quantiles of a number).
-    group_folds_by
-        Column of train.csv whose equal values stay in one fold, or None.
     sample_submission
         Name of the file that shows the submission's format.
+    charset
+        How those of the archive's tables are written that are not UTF-8.
     """
 
     slug: str
-    kind: Literal["classification", "regression"]
+    kind: Kind
     metric: str
+    further_metrics: tuple[str, ...] = ()
     id: str
-    target: str
-    columns: Mapping[str, type]
-    inputs: Inputs
     sample: Callable[[np.random.Generator], Tables]
-    features: Callable[[pd.DataFrame], pd.DataFrame] = field(default=lambda frame: frame)
-    log_target: bool = False
-    stratify: bool = True
-    group_folds_by: str | None = None
     sample_submission: str = "sample_submission.csv"
+    charset: str = "utf-8"
 
     @property
-    def files(self) -> tuple[str, str, str]:
+    @abstractmethod
+    def files(self) -> tuple[str, ...]:
         """Names of the files that the archive must hold."""
-        return ("train.csv", "test.csv", self.sample_submission)
+
+    @property
+    @abstractmethod
+    def encoding(self) -> str:
+        """The value of ``encoding.inputs`` in params.yaml that suits its tables."""
 
     @property
     def rules_url(self) -> str:
         """The page on which a person accepts the competition's rules."""
         return f"https://www.kaggle.com/competitions/{self.slug}/rules"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled(Competition):
+    """A competition with labelled rows in train.csv, and rows to label in test.csv.
+
+    Attributes
+    ----------
+    targets
+        The columns to predict: one, or each tag's.
+    columns
+        The columns of train.csv in Kaggle's order: `int` (never missing), `float` or `str`. test.csv has the same
+        without the targets. An id column that they lack is numbered from 1.
+    inputs
+        The columns a network sees, after `features`.
+    optional
+        Further tables that the archive may hold: file name -> columns.
+    join
+        Adds to the rows what the optional tables say; called with those that were there, by file name.
+    features
+        Row-wise features: each row's result depends on that row alone. It must fit nothing.
+    log_target
+        Whether the network learns the logarithm of the target.
+    stratify
+        Whether folds keep the target's distribution (classes, quantiles of a number, shares of tags).
+    group_folds_by
+        Column of train.csv whose equal values stay in one fold, or None.
+    """
+
+    targets: tuple[str, ...]
+    columns: Columns
+    inputs: Inputs
+    optional: Mapping[str, Columns] = field(default_factory=dict)
+    join: Callable[[pd.DataFrame, Mapping[str, pd.DataFrame]], pd.DataFrame] = field(default=lambda frame, _: frame)
+    features: Callable[[pd.DataFrame], pd.DataFrame] = field(default=lambda frame: frame)
+    log_target: bool = False
+    stratify: bool = True
+    group_folds_by: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files that the archive must hold."""
+        return ("train.csv", "test.csv", self.sample_submission)
+
+    @property
+    def encoding(self) -> str:
+        """The value of ``encoding.inputs`` in params.yaml that suits its tables."""
+        return self.inputs.encoding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchases(Competition):
+    """A competition with a log of who bought what and when, which asks what each customer buys next.
+
+    Attributes
+    ----------
+    transactions, articles, customers
+        Names of the three tables. The column `id` names the customer in all of them.
+    date, article
+        Columns of the log: the day, as in 2020-09-22, and the article's id, which `articles` has too.
+    features
+        Columns of `articles` whose values a network embeds.
+    shown
+        Columns of `articles` that tell a person what an article is.
+    days
+        How far ahead the answer reaches.
+    answers
+        How many articles are named for each customer.
+    """
+
+    transactions: str
+    articles: str
+    customers: str
+    date: str
+    article: str
+    features: tuple[str, ...]
+    shown: tuple[str, ...]
+    days: int = 7
+    answers: int = 12
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files that the archive must hold."""
+        return (self.transactions, self.articles, self.customers, self.sample_submission)
+
+    @property
+    def encoding(self) -> str:
+        """The value of ``encoding.inputs`` in params.yaml that suits its tables."""
+        return "history"
 
 
 def names() -> list[str]:

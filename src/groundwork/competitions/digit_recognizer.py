@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from groundwork.competitions import Competition, Inputs, Tables
+from groundwork.competitions import Inputs, Labelled, Tables
 
 SIDE = 28
 PIXELS = [f"pixel{i}" for i in range(SIDE * SIDE)]
@@ -31,12 +31,12 @@ def sample(rng: np.random.Generator) -> Tables:
     return {"train.csv": train, "test.csv": test.drop(columns="label"), "sample_submission.csv": submission}
 
 
-competition = Competition(
+competition = Labelled(
     slug="digit-recognizer",
     kind="classification",
     metric="accuracy",
     id="ImageId",
-    target="label",
+    targets=("label",),
     columns={"label": int, **dict.fromkeys(PIXELS, int)},
     inputs=Inputs(image=(SIDE, SIDE)),
     sample=sample,

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from groundwork.competitions import Competition, Inputs, Tables
+from groundwork.competitions import Inputs, Labelled, Tables
 
 # The columns in Kaggle's order. ~: a float, *: ordered levels. Then how the sample draws it from a hidden quality and
 # size. Text: weight of quality; levels from the poorest, each with its share in percent. Numbers: share of houses that
@@ -132,12 +132,12 @@ def sample(rng: np.random.Generator) -> Tables:
     return {**tables, "sample_submission.csv": asked, "data_description.txt": DESCRIPTION}
 
 
-competition = Competition(
+competition = Labelled(
     slug="house-prices-advanced-regression-techniques",
     kind="regression",
     metric="rmse_log",
     id="Id",
-    target="SalePrice",
+    targets=("SalePrice",),
     columns=COLUMNS,
     inputs=Inputs(numeric=(*PLAIN, *ORDINAL, *COUNTED), categorical=(*LABELS, *CODES)),
     sample=sample,

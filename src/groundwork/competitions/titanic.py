@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from groundwork.competitions import Competition, Inputs, Tables
+from groundwork.competitions import Inputs, Labelled, Tables
 
 COLUMNS = {
     "PassengerId": int, "Survived": int, "Pclass": int, "Name": str, "Sex": str, "Age": float, "SibSp": int,
@@ -134,12 +134,12 @@ def _surname(rng: np.random.Generator) -> str:
     return str(rng.choice(STEMS.split())) + str(rng.choice(ENDS.split()))
 
 
-competition = Competition(
+competition = Labelled(
     slug="titanic",
     kind="classification",
     metric="accuracy",
     id="PassengerId",
-    target="Survived",
+    targets=("Survived",),
     columns=COLUMNS,
     inputs=INPUTS,
     sample=sample,
