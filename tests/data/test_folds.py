@@ -7,6 +7,8 @@ from groundwork.data import folds
 from groundwork.errors import UserError
 
 RNG = np.random.default_rng(0)
+TAGS = (RNG.random((1000, 4)) < [0.5, 0.2, 0.05, 0.0]).astype(int)
+TAGS[RNG.choice(1000, 5, replace=False), 3] = 1
 
 
 def test_each_fold_has_the_same_share_of_each_class():
@@ -64,3 +66,34 @@ def test_a_group_stays_together(stratify):
 def test_more_folds_than_groups_is_the_users_error():
     with pytest.raises(UserError, match="found 5; expected 2 to 3 for 3 groups"):
         folds.assign(np.arange(30), 5, 0, None, np.repeat([1, 2, 3], 10))
+
+
+def test_each_fold_has_the_same_share_of_each_tag():
+    fold = folds.assign(TAGS, 5, seed=0, stratify="tags")
+    assert fold.dtype == np.int8
+    assert np.bincount(fold).min() >= 190
+    members = np.array([TAGS[fold == k].sum(0) for k in range(5)])
+    assert np.abs(members - TAGS.sum(0) / 5).max() <= 2
+    assert members[:, 3].tolist() == [1] * 5, "a tag of five rows is in each of five folds"
+    by_chance = folds.assign(TAGS, 5, seed=0)
+    assert (
+        np.abs(members - TAGS.sum(0) / 5).max()
+        < np.abs(np.array([TAGS[by_chance == k].sum(0) for k in range(5)]) - TAGS.sum(0) / 5).max()
+    )
+
+
+def test_the_seed_alone_decides_about_tags():
+    first, again, other = (folds.assign(TAGS, 3, seed, "tags") for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_groups_stay_together_whatever_their_tags():
+    groups = RNG.integers(0, 60, 1000)
+    fold = folds.assign(TAGS, 5, 0, "tags", groups)
+    assert all(len(set(fold[groups == group])) == 1 for group in set(groups))
+
+
+def test_more_folds_than_rows_with_tags_is_the_users_error():
+    with pytest.raises(UserError, match=r"folds: found 5; expected 2 to 4 for 4 rows"):
+        folds.assign(TAGS[:4], 5, 0, "tags")

@@ -13,7 +13,7 @@ from tests.services import kaggle_fixture
 from tests.services.kaggle_fixture import FILES, SLUG
 from tests.services.kaggle_server import KEY, SIGNATURE, TOKEN, USER, Fault, KaggleServer, archive
 
-from groundwork.competitions import Competition, Inputs
+from groundwork.competitions import Inputs, Labelled
 from groundwork.data.kaggle_call import Patience
 from groundwork.data.kaggle_client import connect, credentials, download
 from groundwork.errors import UserError
@@ -27,12 +27,12 @@ def no_sample(_: np.random.Generator) -> dict:
     raise AssertionError("Kaggle's archive was asked for")
 
 
-COMPETITION = Competition(
+COMPETITION = Labelled(
     slug=SLUG,
     kind="classification",
     metric="accuracy",
     id="PassengerId",
-    target="Survived",
+    targets=("Survived",),
     columns={"PassengerId": int, "Survived": int},
     inputs=Inputs(),
     sample=no_sample,

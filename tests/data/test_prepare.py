@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groundwork.competitions import Competition, Tables, load
-from groundwork.data import prepare
+from groundwork.competitions import Labelled, Tables, load
+from groundwork.data import labelled, prepare
 from groundwork.data.fetch import fetch
-from groundwork.data.prepared import Prepared, folds_hash
+from groundwork.data.prepared import PreparedRows, folds_hash
 from groundwork.data.prepared import load as load_prepared
 from groundwork.errors import UserError
 
@@ -21,7 +21,7 @@ ARCHIVES = os.environ.get("GROUNDWORK_ARCHIVES")
 NAMES = ["titanic", "house_prices", "digit_recognizer"]
 
 
-def toy(**changed: pd.DataFrame) -> Competition:
+def toy(**changed: pd.DataFrame) -> Labelled:
     """A competition of twenty rows; `changed` replaces its tables (train, test, submission)."""
     train = pd.DataFrame({"Id": range(1, 21), "x": np.arange(20.0), "word": ["a", "b"] * 10, "y": [0, 1] * 10})
     test = pd.DataFrame({"Id": range(21, 24), "x": [1.0, 2.0, 3.0], "word": ["a", "c", None]})
@@ -30,26 +30,28 @@ def toy(**changed: pd.DataFrame) -> Competition:
     files = dict(zip(("train.csv", "test.csv", "sample_submission.csv"), tables.values(), strict=True))
     columns = {"Id": int, "x": float, "word": str, "y": int}
     inputs = replace(load("titanic").inputs, numeric=("x",), categorical=("word",), group=())
-    identity = {"slug": "toy", "id": "Id", "target": "y", "sample_submission": "sample_submission.csv"}
+    identity = {"slug": "toy", "id": "Id", "targets": ("y",), "sample_submission": "sample_submission.csv"}
     return replace(
         load("titanic"), columns=columns, inputs=inputs, sample=lambda rng: files, features=lambda x: x, **identity
     )
 
 
-def prepared(competition: Competition, folder: Path, count: int = 5) -> Prepared:
+def prepared(competition: Labelled, folder: Path, count: int = 5) -> PreparedRows:
     fetch(competition, "sample", folder / "lane.zip", "lane")
     prepare.prepare(competition, folder / "lane.zip", folder / "prepared" / "lane", count, seed=0)
-    return load_prepared(folder / "prepared" / "lane")
+    found = load_prepared(competition, folder / "prepared" / "lane")
+    assert isinstance(found, PreparedRows)
+    return found
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def check(competition: Competition, found: Prepared) -> None:
+def check(competition: Labelled, found: PreparedRows) -> None:
     """What holds for every competition."""
     inputs = competition.inputs
-    features = [name for name in found.train if name not in (competition.id, competition.target)]
+    features = [name for name in found.train if name not in (competition.id, *competition.targets)]
     if inputs.image:
         assert len(features) == inputs.image[0] * inputs.image[1]
         kinds = {"uint8"}
@@ -59,11 +61,11 @@ def check(competition: Competition, found: Prepared) -> None:
     assert {str(found.train[name].dtype) for name in features} == kinds
     assert list(found.test) == [competition.id, *features]
     assert (found.test[features].dtypes == found.train[features].dtypes).all()
-    assert list(found.train) == [competition.id, *features, competition.target]
-    assert found.folds[competition.id].tolist() == found.train[competition.id].tolist()
-    assert sorted(found.folds["fold"].unique()) == [0, 1, 2, 3, 4]
-    assert found.folds["fold"].dtype == "int8"
-    assert found.folds_sha256 == folds_hash(found.folds, found.train.iloc[:, -1])
+    assert list(found.train) == [competition.id, *features, *competition.targets]
+    assert found.fold[competition.id].tolist() == found.train[competition.id].tolist()
+    assert sorted(found.fold["fold"].unique()) == found.folds == [0, 1, 2, 3, 4]
+    assert found.fold["fold"].dtype == "int8"
+    assert found.folds_sha256 == folds_hash(found.fold, found.train[list(competition.targets)])
     assert pd.read_csv(found.sample_submission)[competition.id].tolist() == found.test[competition.id].tolist()
 
 
@@ -80,7 +82,7 @@ def test_every_sample_is_prepared_typed_and_the_same_each_time(tmp_path, name):
 def test_the_real_archives_are_prepared(tmp_path, name, caplog):
     competition = load(name)
     prepare.prepare(competition, Path(ARCHIVES or "") / f"{competition.slug}.zip", tmp_path / "lane", 5, seed=0)
-    check(competition, load_prepared(tmp_path / "lane"))
+    check(competition, load_prepared(competition, tmp_path / "lane"))
     assert not caplog.text
 
 
@@ -192,14 +194,14 @@ def test_an_input_that_features_do_not_make_is_named(tmp_path):
 def test_a_full_disk_is_said_and_the_former_outputs_stay(tmp_path, monkeypatch):
     prepared(toy(), tmp_path)
     before = contents(tmp_path / "prepared/lane")
-    write = prepare._write
+    write = labelled.write_table
 
     def write_to_full_disk(frame: pd.DataFrame, path: Path) -> None:
         # By a link: whoever deletes what failed to be written deletes the link, not the device.
         path.symlink_to("/dev/full")
         write(frame, path)
 
-    monkeypatch.setattr(prepare, "_write", write_to_full_disk)
+    monkeypatch.setattr(labelled, "write_table", write_to_full_disk)
     with pytest.raises(UserError, match="No space left on device; what stood there before is untouched"):
         prepared(toy(), tmp_path, count=3)
     assert contents(tmp_path / "prepared/lane") == before
@@ -212,10 +214,10 @@ def test_a_prepared_file_that_is_missing_or_broken_names_the_command_that_makes_
     if name.endswith("parquet"):
         path.write_bytes(path.read_bytes()[:100])
         with pytest.raises(UserError, match=rf"{name}: is not a whole parquet file.*\n.*groundwork prepare lane"):
-            load_prepared(path.parent)
+            load_prepared(toy(), path.parent)
     path.unlink()
     with pytest.raises(UserError, match=rf"{name}: not found\n.*groundwork prepare lane"):
-        load_prepared(path.parent)
+        load_prepared(toy(), path.parent)
 
 
 def test_fetching_a_sample_and_preparing_it_load_no_heavy_library(tmp_path):

@@ -5,16 +5,83 @@ the training step itself.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 Inputs = dict[str, Tensor]
+Encoded = Mapping[str, "Tensor | Ragged"]
 Augment = Callable[[Inputs, torch.Generator], Inputs]
 
 NOISE = 1 << 32  # beyond every seed that params.yaml allows
+# Mini-batches that are filled from one pool of rows, sorted by length: enough to waste little on padding, few enough
+# that rows meet others in each epoch.
+POOL = 50
+# Rows that a network answers at once when it does not learn: fewer where they are sequences, which fill the memory.
+ROWS_AT_ONCE, SEQUENCES_AT_ONCE = 4096, 512
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Sequences of differing length, one after another in a flat tensor.
+
+    Sequences may overlap: a customer's history before each of their purchases is a window of one list.
+
+    Attributes
+    ----------
+    values
+        All elements, ``[elements]`` or ``[elements, width]``.
+    starts, lengths
+        Where each row's sequence begins, and how long it is, int64 ``[rows]``.
+    """
+
+    values: Tensor
+    starts: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def of(cls, sequences: list[list[int]]) -> "Ragged":
+        """Make one from lists."""
+        lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64)
+        values = torch.tensor([value for sequence in sequences for value in sequence], dtype=torch.int64)
+        return cls(values, lengths.cumsum(0) - lengths, lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def to(self, device: torch.device) -> "Ragged":
+        """Copy to `device`."""
+        return Ragged(self.values.to(device), self.starts.to(device), self.lengths.to(device))
+
+    def __getitem__(self, which: Tensor | slice) -> Tensor:
+        """Gather rows as ``[rows, longest of them, ...]``, filled up with zeros at the end."""
+        starts, lengths = self.starts[which], self.lengths[which]
+        longest = max(int(lengths.max()), 1) if len(lengths) else 1
+        place = torch.arange(longest, device=starts.device)
+        inside = place < lengths[:, None]
+        if not len(self.values):
+            return self.values.new_zeros((len(starts), longest, *self.values.shape[1:]))
+        found = self.values[torch.where(inside, starts[:, None] + place, 0)]
+        return torch.where(inside.view(*inside.shape, *[1] * (found.ndim - 2)), found, 0)
+
+
+def lengths(inputs: Encoded) -> Tensor | None:
+    """Lengths of the first of the inputs that is a sequence, ``[rows]``; None where none is."""
+    return next((one.lengths for one in inputs.values() if isinstance(one, Ragged)), None)
+
+
+def pieces(inputs: Encoded) -> Iterator[tuple[Tensor, Inputs]]:
+    """Cut all rows into pieces to be answered at once: row numbers and inputs; sequences by their length."""
+    long, first = lengths(inputs), next(iter(inputs.values()))
+    if long is None:
+        assert isinstance(first, Tensor)
+        order = torch.arange(len(first), device=first.device)
+    else:
+        order = long.argsort(stable=True)
+    for which in torch.split(order, ROWS_AT_ONCE if long is None else SEQUENCES_AT_ONCE):
+        yield which, {name: values[which] for name, values in inputs.items()}
 
 
 @dataclass(frozen=True)
@@ -24,12 +91,12 @@ class Rows:
     Attributes
     ----------
     inputs
-        Tensors whose first dimension is the row.
+        Tensors whose first dimension is the row, or sequences of a length for each row.
     target
-        Class indices (int64) or numbers (float32), ``[rows]``.
+        What the objective takes: class indices (int64) or numbers (float32) ``[rows]``, several ``[rows, columns]``.
     """
 
-    inputs: Inputs
+    inputs: Encoded
     target: Tensor
 
     def __len__(self) -> int:
@@ -96,9 +163,21 @@ class Batches:
         return math.ceil(math.ceil(len(self.rows) / self.world_size) / self.size)
 
     def epoch(self) -> tuple[Tensor, ...]:
-        """Draw the row numbers of one epoch's mini-batches; every row comes once."""
-        order = torch.randperm(len(self.rows), generator=self.generator, device=self.generator.device)
-        return order[self.rank :: self.world_size].tensor_split(self.steps)
+        """Draw the row numbers of one epoch's mini-batches; every row comes once.
+
+        Sequences of like length share a mini-batch: what is shorter than the longest is padding.
+        """
+        order = self._permutation(len(self.rows))[self.rank :: self.world_size]
+        long = lengths(self.rows.inputs)
+        if long is None:
+            return order.tensor_split(self.steps)
+        pools = torch.split(order, POOL * self.size)
+        by_length = torch.cat([pool[long[pool].argsort(stable=True)] for pool in pools])
+        batches = by_length.tensor_split(self.steps)
+        return tuple(batches[which] for which in self._permutation(self.steps).tolist())
+
+    def _permutation(self, length: int) -> Tensor:
+        return torch.randperm(length, generator=self.generator, device=self.generator.device)
 
     def take(self, which: Tensor) -> tuple[Inputs, Tensor]:
         """Gather one mini-batch and augment it."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from groundwork.competitions import Competition
-from groundwork.data import tables
+from groundwork.data import archives
 from groundwork.files import writing
 
 SAMPLE_SEED = 0
@@ -38,14 +38,14 @@ def fetch(competition: Competition, source: Literal["sample", "kaggle"], path: P
     UserError
         If the archive cannot be had or written, or is not whole.
     """
-    archive = tables.archive(competition, source, path)
+    archive = archives.archive(competition, source, path)
     if source == "sample":
         with writing(path) as temporary:
             _write_sample(competition, temporary)
-            tables.verify(replace(archive, path=temporary), competition.files)
+            archives.verify(replace(archive, path=temporary), competition.files)
         log.info("%s: %s holds the competition's sample, not Kaggle's data", lane, path)
         return
-    store = tables.store(competition, path)
+    store = archives.store(competition, path)
     if not store.exists():
         from groundwork.data import kaggle_client
 
@@ -54,14 +54,14 @@ def fetch(competition: Competition, source: Literal["sample", "kaggle"], path: P
     with writing(path) as temporary:
         shutil.copyfile(store, temporary)
         # A copy is as whole as what it was copied from: one reading checks both.
-        tables.verify(replace(archive, path=temporary, name=store, again=archive.mend), competition.files)
+        archives.verify(replace(archive, path=temporary, name=store, again=archive.mend), competition.files)
 
 
 def _write_sample(competition: Competition, path: Path) -> None:
     sample = competition.sample(np.random.default_rng(SAMPLE_SEED))
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in sample.items():
-            text = content if isinstance(content, str) else _csv(content)
+            text = (content if isinstance(content, str) else _csv(content)).encode(competition.charset)
             # A ZipInfo of our own: the default one holds the time of writing.
             archive.writestr(zipfile.ZipInfo(name, SAMPLE_TIME), text, zipfile.ZIP_DEFLATED, compresslevel=6)
 

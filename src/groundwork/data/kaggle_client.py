@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groundwork.competitions import Competition
-from groundwork.data import tables
+from groundwork.data import archives
 from groundwork.data.kaggle_call import NEW_TOKEN, PATIENCE, Patience, call
 from groundwork.errors import UserError
 from groundwork.files import writing
@@ -88,7 +88,7 @@ def download(competition: Competition, path: Path, patience: Patience = PATIENCE
     Raises
     ------
     UserError
-        If Kaggle refuses or cannot be reached, the archive does not pass `tables.verify`, or `path` cannot be written.
+        If Kaggle refuses or cannot be reached, the archive does not pass `verify`, or `path` cannot be written.
     """
     api = connect(patience)
     print(f"{competition.slug}: downloading from Kaggle", file=sys.stderr, flush=True)
@@ -104,6 +104,6 @@ def download(competition: Competition, path: Path, patience: Patience = PATIENCE
         (archive,) = room.iterdir()
         again = "run the command again; what stood there before is untouched"
         mend = f"compare the competition's file in src/groundwork/competitions with https://www.kaggle.com/c/{competition.slug}/data"
-        tables.verify(tables.Archive(archive, path, again, mend), competition.files)
+        archives.verify(archives.Archive(archive, path, again, mend), competition.files)
         archive.replace(temporary)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, checked", file=sys.stderr, flush=True)

@@ -1,103 +1,26 @@
-"""Tables read straight out of a competition's zip archive: typed, checked, never unpacked to disk."""
+"""Tables read straight out of a competition's archive: typed and checked."""
 
 import csv
 import io
 import logging
 import re
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from groundwork.competitions import Competition
+from groundwork.data.archives import Archive, read_bytes
 from groundwork.errors import UserError
 
 MISSING = ("", "NA")
 TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 EXPECTED = {int: "a whole number", float: "a number", str: "text"}
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Archive:
-    """A competition's zip archive, and what helps when it is not what it should be.
-
-    Attributes
-    ----------
-    path
-        Where the bytes lie.
-    name
-        How messages call it.
-    again
-        The next step when it is missing or damaged.
-    mend
-        The next step when it is whole but holds something else than the competition declares.
-    """
-
-    path: Path
-    name: Path
-    again: str
-    mend: str
-
-    def __str__(self) -> str:
-        return str(self.name)
-
-
-def store(competition: Competition, path: Path) -> Path:
-    """Where Kaggle's archive is kept, beside the folder of the lane's archive `path`."""
-    return path.parent.parent / "kaggle" / f"{competition.slug}.zip"
-
-
-def archive(competition: Competition, source: Literal["sample", "kaggle"], path: Path) -> Archive:
-    """Describe the archive of a lane at `path`, whose name is the lane's."""
-    again = f"`dvc repro --force fetch@{path.stem}`"
-    if source == "sample":
-        file = f"src/{competition.sample.__module__.replace('.', '/')}.py"
-        return Archive(path, path, f"make it again: {again}", f"mend `sample` or `columns` in {file}, then {again}")
-    kept = store(competition, path)
-    mend = f"put Kaggle's archive at {kept}, or delete that file to download it again; then {again}"
-    return Archive(path, path, f"get it again: {again}", mend)
-
-
-def verify(archive: Archive, files: Iterable[str]) -> None:
-    """Check that `archive` is whole, keeps to its own folder, and holds `files`.
-
-    Raises
-    ------
-    UserError
-        If the archive is missing, is no zip file, a member points outside of it or is corrupt, or a file is missing.
-    """
-    with _opened(archive) as opened:
-        for member in opened.namelist():
-            parts = PurePosixPath(member.replace("\\", "/")).parts
-            if ".." in parts or parts[:1] == ("/",) or member[1:2] == ":":
-                raise UserError(f"{archive}: {member!r} points outside of the archive: refused", archive.mend)
-        for member in files:
-            _require(opened, archive, member)
-        for member in opened.namelist():
-            with _readable(archive, member), opened.open(member) as stream:
-                while stream.read(1 << 20):
-                    pass
-
-
-def read_bytes(archive: Archive, member: str) -> bytes:
-    """Return the content of one file of `archive`; raise `UserError` as `verify` does."""
-    with _opened(archive) as opened:
-        _require(opened, archive, member)
-        with _readable(archive, member):
-            return opened.read(member)
 
 
 def read(
@@ -129,6 +52,8 @@ def read(
     """
     where = f"{archive}: {member}"
     content = read_bytes(archive, member)
+    if archive.charset != "utf-8" and not _is_utf8(content):
+        content = content.decode(archive.charset).encode()
     header = _header(content, where, archive)
     _check_names(header, columns, where, archive, partial)
     try:
@@ -157,32 +82,6 @@ def read(
     return frame
 
 
-@contextmanager
-def _opened(archive: Archive) -> Iterator[zipfile.ZipFile]:
-    try:
-        opened = zipfile.ZipFile(archive.path)
-    except FileNotFoundError:
-        raise UserError(f"{archive}: not found", archive.again) from None
-    except (OSError, *UNREADABLE) as error:
-        raise UserError(f"{archive}: is not a whole zip file ({error})", archive.again) from None
-    with opened:
-        yield opened
-
-
-def _require(opened: zipfile.ZipFile, archive: Archive, member: str) -> None:
-    names = opened.namelist()
-    if member not in names:
-        raise UserError(f"{archive}: no file {member} in it; found {', '.join(names) or 'none'}", archive.mend)
-
-
-@contextmanager
-def _readable(archive: Archive, member: str) -> Iterator[None]:
-    try:
-        yield
-    except UNREADABLE as error:
-        raise UserError(f"{archive}: {member}: the file is corrupt ({error})", archive.again) from None
-
-
 def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and fields of each row, the header first; a slow reader that knows where it is."""
     reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""))
@@ -194,6 +93,15 @@ def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
 def _line(content: bytes, row: int) -> int:
     """Return the line of the file on which data row `row` (from 0) ends."""
     return next(line for i, (line, _) in enumerate(_rows(content), start=-1) if i == row)
+
+
+def _is_utf8(content: bytes) -> bool:
+    # One archive may hold tables of both kinds.
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _header(content: bytes, where: str, archive: Archive) -> list[str]:

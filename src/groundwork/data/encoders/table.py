@@ -1,7 +1,6 @@
-"""Fitted transforms: what turns prepared columns into a network's tensors, learned from training rows alone."""
+"""Columns of a table as tensors: numbers, categories, and keys that few rows share."""
 
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -10,22 +9,9 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import OrdinalEncoder
 
 from groundwork.competitions import Inputs as Columns
-from groundwork.data.batches import Inputs
+from groundwork.data.batches import Encoded
+from groundwork.data.encoders import Encoder, Numbers
 from groundwork.errors import UserError
-
-Numbers = NDArray[np.float64]
-
-
-class Encoder(Protocol):
-    """Fitted on a fold's training rows, applied to any rows."""
-
-    def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Inputs:
-        """Fit on training rows and encode them. `target` is what the network learns, ``[rows, signals]``."""
-        ...
-
-    def transform(self, frame: pd.DataFrame) -> Inputs:
-        """Encode rows that were not fitted on."""
-        ...
 
 
 class GroupRate:
@@ -70,7 +56,7 @@ class GroupRate:
         return np.column_stack([rates, np.log1p(counts)])
 
 
-class TableEncoder:
+class TableEncoder(Encoder):
     """Numbers imputed, clipped and standardized; categories as codes; groups as rates.
 
     Parameters
@@ -96,7 +82,7 @@ class TableEncoder:
             handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=min_category_count
         )
 
-    def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Inputs:
+    def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
         """Fit on training rows and encode them."""
         for name, group in self.groups.items():
             group.fit(frame[name], target)
@@ -119,7 +105,7 @@ class TableEncoder:
         self.categories = [int(codes.max()) + 1 for codes in self._codes(frame).T]
         return self._encode(numbers, frame)
 
-    def transform(self, frame: pd.DataFrame) -> Inputs:
+    def transform(self, frame: pd.DataFrame) -> Encoded:
         """Encode rows: ``numeric`` float32 ``[rows, numbers]`` and ``categorical`` int64 ``[rows, categories]``."""
         numbers = self._numbers(frame, None)
         return self._encode(np.where(np.isnan(numbers), self.medians, numbers), frame)
@@ -144,37 +130,9 @@ class TableEncoder:
     def _labels(self, frame: pd.DataFrame) -> NDArray[Any]:
         return frame[list(self.columns.categorical)].astype(object).fillna("missing").to_numpy(dtype=object)
 
-    def _encode(self, numbers: Numbers, frame: pd.DataFrame) -> Inputs:
+    def _encode(self, numbers: Numbers, frame: pd.DataFrame) -> Encoded:
         scaled = (numbers.clip(self.low, self.high) - self.mean) / self.scale
         return {
             "numeric": torch.tensor(scaled, dtype=torch.float32),
             "categorical": torch.tensor(self._codes(frame), dtype=torch.int64),
         }
-
-
-@dataclass
-class ImageEncoder:
-    """Pixels (0 to 255) as one-channel pictures, standardized by the training rows' mean and standard deviation.
-
-    Parameters
-    ----------
-    columns
-        The pixel columns, row by row of the picture.
-    shape
-        Height and width.
-    """
-
-    columns: list[str]
-    shape: tuple[int, int]
-
-    def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Inputs:
-        """Fit on training rows and encode them; the target is not looked at."""
-        pixels = frame[self.columns].to_numpy()
-        self.mean = float(pixels.mean())
-        self.scale = float(pixels.std()) or 1.0
-        return self.transform(frame)
-
-    def transform(self, frame: pd.DataFrame) -> Inputs:
-        """Encode rows: ``image`` float32 ``[rows, 1, height, width]``."""
-        pixels = frame[self.columns].to_numpy(dtype=np.float32)
-        return {"image": torch.from_numpy((pixels - self.mean) / self.scale).reshape(-1, 1, *self.shape)}

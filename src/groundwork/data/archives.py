@@ -1,0 +1,145 @@
+"""A competition's zip archive: whole, checked, read in place, never unpacked to disk."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal
+
+from groundwork.competitions import Competition
+from groundwork.errors import UserError
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+# Kaggle puts some tables into zip files of their own. What else lies in an archive (pictures, papers) is left alone.
+TABLES = (".csv", ".zip")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A competition's zip archive, and what helps when it is not what it should be.
+
+    Attributes
+    ----------
+    path
+        Where the bytes lie.
+    name
+        How messages call it.
+    again
+        The next step when it is missing or damaged.
+    mend
+        The next step when it is whole but holds something else than the competition declares.
+    charset
+        How its tables are written.
+    """
+
+    path: Path
+    name: Path
+    again: str
+    mend: str
+    charset: str = "utf-8"
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+
+def store(competition: Competition, path: Path) -> Path:
+    """Where Kaggle's archive is kept, beside the folder of the lane's archive `path`."""
+    return path.parent.parent / "kaggle" / f"{competition.slug}.zip"
+
+
+def archive(competition: Competition, source: Literal["sample", "kaggle"], path: Path) -> Archive:
+    """Describe the archive of a lane at `path`, whose name is the lane's."""
+    again = f"`dvc repro --force fetch@{path.stem}`"
+    if source == "sample":
+        file = f"src/{competition.sample.__module__.replace('.', '/')}.py"
+        mend = f"mend `sample` or `columns` in {file}, then {again}"
+        return Archive(path, path, f"make it again: {again}", mend, competition.charset)
+    kept = store(competition, path)
+    mend = f"put Kaggle's archive at {kept}, or delete that file to download it again; then {again}"
+    return Archive(path, path, f"get it again: {again}", mend, competition.charset)
+
+
+def verify(archive: Archive, files: Iterable[str]) -> None:
+    """Check that `archive` is whole, keeps to its own folder, and holds `files`.
+
+    Raises
+    ------
+    UserError
+        If the archive is missing, is no zip file, a member points outside of it or is corrupt, or a file is missing.
+    """
+    with _opened(archive) as opened:
+        for member in opened.namelist():
+            parts = PurePosixPath(member.replace("\\", "/")).parts
+            if ".." in parts or parts[:1] == ("/",) or member[1:2] == ":":
+                raise UserError(f"{archive}: {member!r} points outside of the archive: refused", archive.mend)
+        for member in files:
+            _find(opened, archive, member)
+        for member in (name for name in opened.namelist() if name.endswith(TABLES)):
+            with _readable(archive, member), opened.open(member) as stream:
+                while stream.read(1 << 20):
+                    pass
+
+
+def holds(archive: Archive, member: str) -> bool:
+    """Whether there is such a file in `archive`."""
+    with _opened(archive) as opened:
+        return not {member, f"{member}.zip"}.isdisjoint(opened.namelist())
+
+
+@contextmanager
+def open_member(archive: Archive, member: str) -> Iterator[IO[bytes]]:
+    """Open one file of `archive`, to be read piece by piece; raise `UserError` as `verify` does.
+
+    A file that lies in a zip file of its own is found there.
+    """
+    with _opened(archive) as opened:
+        name = _find(opened, archive, member)
+        with _readable(archive, member):
+            if name == member:
+                with opened.open(member) as stream:
+                    yield stream
+            else:
+                with zipfile.ZipFile(io.BytesIO(opened.read(name))) as inner:
+                    if member not in inner.namelist():
+                        raise UserError(f"{archive}: {name}: no file {member} in it", archive.mend)
+                    with inner.open(member) as stream:
+                        yield stream
+
+
+def read_bytes(archive: Archive, member: str) -> bytes:
+    """Return the content of one file of `archive`; raise `UserError` as `verify` does."""
+    with open_member(archive, member) as stream:
+        return stream.read()
+
+
+@contextmanager
+def _opened(archive: Archive) -> Iterator[zipfile.ZipFile]:
+    try:
+        opened = zipfile.ZipFile(archive.path)
+    except FileNotFoundError:
+        raise UserError(f"{archive}: not found", archive.again) from None
+    except (OSError, *UNREADABLE) as error:
+        raise UserError(f"{archive}: is not a whole zip file ({error})", archive.again) from None
+    with opened:
+        yield opened
+
+
+def _find(opened: zipfile.ZipFile, archive: Archive, member: str) -> str:
+    """Return the name of `member`, or of the zip file that holds it alone."""
+    names = opened.namelist()
+    for name in (member, f"{member}.zip"):
+        if name in names:
+            return name
+    found = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    raise UserError(f"{archive}: no file {member} in it; found {found or 'none'}", archive.mend)
+
+
+@contextmanager
+def _readable(archive: Archive, member: str) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise UserError(f"{archive}: {member}: the file is corrupt ({error})", archive.again) from None

@@ -1,0 +1,125 @@
+"""Labelled rows, prepared: typed tables with row-wise features, and the fold of each row. It fits nothing."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from groundwork.competitions import Labelled
+from groundwork.data import archives, tables
+from groundwork.data import folds as fold
+from groundwork.data.prepared import FOLDS, SUBMISSION, TEST, TRAIN, write_table
+from groundwork.errors import UserError
+
+STRATA: dict[str, fold.Strata] = {"classification": "classes", "tagging": "tags"}
+
+
+def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: int, seed: int) -> None:
+    """Read and check the tables of `archive`; write them and the folds into the folder `out`.
+
+    Raises
+    ------
+    UserError
+        If the archive, a table in it or the number of folds is not what the competition needs.
+    """
+    key, targets = competition.id, list(competition.targets)
+    train = _table(competition, archive, "train.csv", competition.columns)
+    asked = {name: kind for name, kind in competition.columns.items() if name not in targets}
+    test = _table(competition, archive, "test.csv", asked)
+    for name in targets:
+        _check_target(competition, train[name], archive)
+    submission = _submission(competition, archive, test[key])
+
+    strata = STRATA.get(competition.kind, "quantiles") if competition.stratify else None
+    groups = train[competition.group_folds_by].to_numpy() if competition.group_folds_by else None
+    numbers = fold.assign(train[targets].to_numpy().squeeze(), folds, seed, strata, groups)
+    extra = {
+        member: tables.read(archive, member, columns, partial=True)
+        for member, columns in competition.optional.items()
+        if archives.holds(archive, member)
+    }
+    write_table(_with_features(competition, train, extra), out / TRAIN)
+    write_table(_with_features(competition, test, extra), out / TEST)
+    write_table(pd.DataFrame({key: train[key], "fold": numbers}), out / FOLDS)
+    (out / SUBMISSION).write_bytes(submission)
+
+
+def _table(competition: Labelled, archive: archives.Archive, member: str, columns: Mapping[str, type]) -> pd.DataFrame:
+    key = competition.id
+    frame = tables.read(archive, member, columns, key=key if key in columns else None)
+    if key not in columns:
+        frame = pd.concat([pd.Series(np.arange(1, len(frame) + 1), name=key), frame], axis=1)
+    if competition.inputs.image:
+        pixels = frame.drop(columns=[key, *competition.targets], errors="ignore")
+        values = pixels.to_numpy()
+        if values.min() < 0 or values.max() > 255:
+            row, column = np.argwhere((values < 0) | (values > 255))[0]
+            raise UserError(
+                f"{archive}: {member}: row {row + 1}: column {pixels.columns[column]!r}: found "
+                f"{values[row, column]}, expected a pixel from 0 to 255",
+                archive.mend,
+            )
+    return frame
+
+
+def _check_target(competition: Labelled, target: pd.Series, archive: archives.Archive) -> None:
+    """Refuse a target that a network cannot learn or the metric cannot score."""
+    problem, values = None, np.sort(target.unique())
+    if target.isna().any():
+        problem = f"{int(target.isna().sum())} missing values, expected none"
+    elif len(values) == 1:
+        problem = f"{values[0]} in every row, expected two values or more: there is nothing to learn"
+    elif competition.kind == "tagging" and not np.array_equal(values, [0, 1]):
+        problem = f"{values[0]} to {values[-1]}; expected 0 or 1: whether the row has the tag"
+    elif competition.kind == "classification" and not np.array_equal(values, np.arange(len(values))):
+        problem = f"the classes {', '.join(map(str, values[:10]))}; expected 0, 1, 2 … without a gap"
+    elif competition.log_target and values[0] <= 0:
+        problem = f"{values[0]}; expected numbers above 0: the metric takes their logarithm"
+    if problem:
+        raise UserError(f"{archive}: train.csv: column {target.name!r}: found {problem}", archive.mend)
+
+
+def _submission(competition: Labelled, archive: archives.Archive, ids: pd.Series) -> bytes:
+    """Return the sample submission, if it asks for one answer to each row of test.csv and to no others."""
+    key, member = competition.id, competition.sample_submission
+    asked = tables.read(archive, member, {key: competition.columns.get(key, int)}, key=key, partial=True)[key]
+    for one, other, what in ((asked, ids, "that test.csv lacks"), (ids, asked, "of test.csv is not in it")):
+        alien = one[~one.isin(other)]
+        if len(alien):
+            raise UserError(
+                f"{archive}: {member}: column {key!r}: {len(alien)} ids do not match test.csv, expected the same ids; "
+                f"the first {what}: {alien.iloc[0]}",
+                archive.mend,
+            )
+    content = archives.read_bytes(archive, member)
+    names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
+    if len(names) != 1 + len(competition.targets) or names[0] != key:
+        predicted = "one that is predicted" if len(competition.targets) == 1 else ", ".join(competition.targets)
+        raise UserError(
+            f"{archive}: {member}: found the columns {', '.join(names)}; expected {key} and {predicted}",
+            archive.mend,
+        )
+    return content
+
+
+def _with_features(competition: Labelled, frame: pd.DataFrame, extra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return row id, input columns and the targets, if `frame` has them."""
+    inputs, key, targets = competition.inputs, competition.id, [name for name in competition.targets if name in frame]
+    asked = frame.drop(columns=[key, *targets])
+    made = competition.features(competition.join(asked, extra))
+    if inputs.image:
+        made = made.astype("uint8")
+    else:
+        missing = [name for name in (*inputs.numeric, *inputs.labels) if name not in made]
+        if missing:
+            raise UserError(
+                f"{competition.slug}: inputs name {missing[0]!r}, which is no column of train.csv and which `features` "
+                "does not make",
+                "mend the competition's file in src/groundwork/competitions/",
+            )
+        kinds = dict.fromkeys(inputs.numeric, "float64") | dict.fromkeys(inputs.labels, "str")
+        made = made[list(kinds)].astype(kinds)
+    grouped = [competition.group_folds_by] if competition.group_folds_by not in (None, *made) else []
+    return pd.concat([frame[[key, *(name for name in grouped if name in frame)]], made, frame[targets]], axis=1)

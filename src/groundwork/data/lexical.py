@@ -1,0 +1,84 @@
+"""How well documents answer a query by the words that they share."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import HashingVectorizer
+
+Sparse: TypeAlias = Any
+
+
+class BM25:
+    """Weights of a document's words, whose sum over a query's words is its score [1]_.
+
+    Words are hashed rather than listed: one that no fitted document holds counts as the rarest, and a query without a
+    known word has the score 0 for all documents.
+
+    Parameters
+    ----------
+    k1
+        How soon further occurrences of a word add nothing.
+    b
+        How far a long document is held to say the same with more words, 0 to 1.
+    **cut
+        How a text is cut into words, as `sklearn.feature_extraction.text.HashingVectorizer` has it; ``analyzer=list``
+        for texts that are sequences of words already.
+
+    References
+    ----------
+    .. [1] Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond",
+       https://doi.org/10.1561/1500000019.
+    """
+
+    def __init__(self, k1: float = 1.2, b: float = 0.75, **cut: Any) -> None:
+        self.k1, self.b = k1, b
+        self._counter = HashingVectorizer(alternate_sign=False, norm=None, dtype=np.float32, **cut)
+
+    def fit(self, documents: Iterable[Any]) -> Self:
+        """Learn how rare words are, and how long a document is."""
+        counts = self._counter.transform(documents)
+        frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+        self.rarity = np.log1p((counts.shape[0] - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
+        self.rarest = np.float32(np.log1p((counts.shape[0] + 0.5) / 0.5))
+        self.length = float(counts.sum(1).mean()) or 1.0
+        return self
+
+    def weights(self, documents: Iterable[Any]) -> Sparse:
+        """Weigh each document's words, fitted on or not: sparse float32 ``[documents, words]``."""
+        counts = self._counter.transform(documents)
+        lengths = np.repeat(np.asarray(counts.sum(1)).ravel(), np.diff(counts.indptr)) / self.length
+        saturated = counts.data * (self.k1 + 1) / (counts.data + self.k1 * (1 - self.b + self.b * lengths))
+        counts.data = (self.rarity[counts.indices] * saturated).astype(np.float32)
+        return counts
+
+    def asked(self, queries: Iterable[Any]) -> Sparse:
+        """Mark each query's words, however often they stand there: sparse float32 ``[queries, words]``."""
+        marks = self._counter.transform(queries)
+        marks.data[:] = 1
+        return marks
+
+    def rarities(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Inverse document frequencies of single words, ``[words]``."""
+        return np.asarray(self._counter.transform([word] for word in words) @ self.rarity)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the rarities of known words: most of a million hashes are of none."""
+        state = dict(self.__dict__)
+        if "rarity" in state:
+            known = np.flatnonzero(self.rarity != self.rarest)
+            state["rarity"] = len(self.rarity), known, self.rarity[known]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "rarity" in state:
+            length, known, rarity = state["rarity"]
+            self.rarity = np.full(length, self.rarest)
+            self.rarity[known] = rarity
+
+
+def paired(queries: Sparse, documents: Sparse) -> NDArray[np.float32]:
+    """Score the i-th query against the i-th document, float32 ``[rows]``."""
+    return np.asarray(queries.multiply(documents).sum(1), dtype=np.float32).ravel()

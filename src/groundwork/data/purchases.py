@@ -1,0 +1,111 @@
+"""A prepared log of purchases, read back: customers and articles as codes, days as numbers, weeks as folds."""
+
+import datetime
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from groundwork.competitions import Competition
+from groundwork.data.prepared import FINAL, FOLDS, TEST, Prepared, read_table, submission_in
+from groundwork.errors import UserError
+from groundwork.files import sha256_of_all
+
+PURCHASES, ARTICLES, CUSTOMERS = "purchases.parquet", "articles.parquet", "customers.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedPurchases(Prepared):
+    """Who bought what and when; folds are weeks, 0 the last one.
+
+    Attributes
+    ----------
+    purchases
+        ``customer`` and ``article`` (int32 codes) and ``day`` (int16, days since `start`), by customer and day; a
+        customer's purchases of one day stand as in the log.
+    articles
+        ``article`` (its id), then the competition's features and what is shown of it; its row is its code.
+    customers
+        The table of ``customer_id``, in which a customer's row is the code: a file, for few need it.
+    test
+        ``customer`` (int32) and ``day`` (int16, the first after the log): whom the submission asks about, in its
+        order. Some never bought.
+    weeks
+        The first and the last day that each fold validates.
+    start
+        The date of day 0.
+    """
+
+    purchases: pd.DataFrame
+    articles: pd.DataFrame
+    customers: Path
+    weeks: Mapping[int, tuple[int, int]]
+    start: datetime.date
+
+    def training(self, fold: int) -> pd.DataFrame:
+        """Return the purchases before the week of `fold`; all of them for `FINAL`."""
+        if fold == FINAL:
+            return self.purchases
+        before = self.purchases["day"].to_numpy() < self.weeks[fold][0]
+        return self.purchases[before].reset_index(drop=True)
+
+    def validation(self, fold: int) -> pd.DataFrame:
+        """Return a row for each customer who bought in the week of `fold`.
+
+        Returns
+        -------
+        DataFrame
+            ``customer`` (int32), ``day`` (int16, the week's first), and ``t0``, ``t1``, ... (int32): the codes of what
+            they bought, each article once, filled up with -1.
+        """
+        first, last = self.weeks[fold]
+        bought = self.purchases[self.purchases["day"].between(first, last).to_numpy()]
+        pairs = np.unique(bought["customer"].to_numpy(np.int64) * len(self.articles) + bought["article"].to_numpy())
+        customer, article = np.divmod(pairs, len(self.articles))
+        customers, start, counts = np.unique(customer, return_index=True, return_counts=True)
+        targets = np.full((len(customers), counts.max()), -1, dtype=np.int32)
+        row = np.repeat(np.arange(len(customers)), counts)
+        targets[row, np.arange(len(pairs)) - start[row]] = article
+        who = pd.DataFrame({"customer": customers.astype(np.int32), "day": np.int16(first)})
+        return pd.concat([who, pd.DataFrame(targets, columns=[f"t{i}" for i in range(targets.shape[1])])], axis=1)
+
+    def lists(self, codes: NDArray[np.integer]) -> pd.Series:
+        """Write ranked codes ``[rows, answers]`` as ids with spaces between them; leave -1 out."""
+        there = codes >= 0
+        ids = pa.array(self.articles["article"], type=pa.large_string()).take(pa.array(codes[there]))
+        ends = np.append(0, np.cumsum(there.sum(axis=1))).astype(np.int32)
+        return pc.binary_join(pa.ListArray.from_arrays(ends, ids), pa.scalar(" ", pa.large_string())).to_pandas()
+
+
+def load(competition: Competition, folder: Path) -> PreparedPurchases:
+    """Read what `prepare` wrote to `folder`; raise `UserError` as `groundwork.data.prepared.load` does."""
+    purchases, folds = read_table(folder / PURCHASES), read_table(folder / FOLDS)
+    weeks = {int(fold): (int(first), int(last)) for fold, first, last in folds[["fold", "first", "last"]].to_numpy()}
+    if not (folder / CUSTOMERS).is_file():
+        raise UserError(f"{folder / CUSTOMERS}: not found", f"make it: `groundwork prepare {folder.name}`")
+    return PreparedPurchases(
+        folds=sorted(weeks),
+        final=True,
+        purchases=purchases,
+        articles=read_table(folder / ARTICLES),
+        customers=folder / CUSTOMERS,
+        test=read_table(folder / TEST),
+        weeks=weeks,
+        start=folds["date"][0] - datetime.timedelta(days=weeks[0][0]),
+        sample_submission=submission_in(folder),
+        data_sha256=sha256_of_all(folder / name for name in (PURCHASES, ARTICLES, CUSTOMERS, TEST)),
+        folds_sha256=_folds_hash(purchases, weeks),
+    )
+
+
+def _folds_hash(purchases: pd.DataFrame, weeks: Mapping[int, tuple[int, int]]) -> str:
+    """Hash the folds' weeks and what was bought in them."""
+    days = np.array([weeks[fold] for fold in sorted(weeks)], dtype="<i8")
+    judged = purchases[(purchases["day"] >= days.min()).to_numpy()]
+    return hashlib.sha256(days.tobytes() + judged.to_numpy("<i8").tobytes()).hexdigest()
