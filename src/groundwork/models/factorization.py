@@ -1,0 +1,133 @@
+"""Factorization: customers and articles as vectors, whose product says who buys what.
+
+- A customer is the sum of the articles in their history, the latest counting most: Kabbur et al., "FISM: Factored Item
+  Similarity Models", https://doi.org/10.1145/2487575.2487589, and Covington et al., "Deep Neural Networks for YouTube
+  Recommendations", https://doi.org/10.1145/2959100.2959190. A new customer needs no training, and one without a
+  history is left with what sells.
+- While it learns, each purchase is compared with those of its mini-batch and with articles drawn at random, corrected
+  for how often an article is drawn: Yi et al., "Sampling-Bias-Corrected Neural Modeling",
+  https://doi.org/10.1145/3298689.3346996.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Factorization(nn.Module):
+    """Score articles for customers.
+
+    Parameters
+    ----------
+    features
+        Numbers of each article's labels, int64 ``[articles, columns]``; a label counts once over all columns.
+    labels
+        How many labels there are.
+    sales
+        Sales of each article in each span of time, ``[spans, articles]``; the last span stands first.
+    candidates
+        Codes of the articles that may be recommended, ascending, int64 ``[candidates]``.
+    length
+        The longest history.
+    width
+        Length of a vector.
+    dropout
+        Share of a customer's vector dropped.
+    negatives
+        Candidates drawn at random for a mini-batch to be compared with, beside what was bought in it.
+    """
+
+    def __init__(
+        self,
+        features: Tensor,
+        labels: int,
+        sales: Tensor,
+        candidates: Tensor,
+        length: int,
+        width: int = 64,
+        dropout: float = 0.2,
+        negatives: int = 1024,
+    ) -> None:
+        super().__init__()
+        self.negatives = negatives
+        # One vector for an article, whether it was bought or may be. No `nn.Embedding`: weight decay is to reach it,
+        # for what a few bought should stay near nothing.
+        self.article_weight = nn.Parameter(torch.randn(len(features), width) * 0.02)
+        self.labels = nn.EmbeddingBag(max(labels, 1), width, mode="sum")
+        nn.init.zeros_(self.labels.weight)
+        self.bias = nn.Parameter(torch.zeros(len(features)))
+        # Logarithm of what a purchase weighs that lies so many places before the last.
+        self.recency = nn.Parameter(-torch.log1p(0.3 * torch.arange(length)))
+        self.scale = nn.Parameter(torch.zeros(()))
+        self.bought_before = nn.Parameter(torch.zeros(()))
+        self.trend = nn.Parameter(torch.zeros(()))
+        self.dropout = nn.Dropout(dropout)
+        self.features: Tensor
+        self.candidates: Tensor
+        self.log_sales: Tensor
+        self.register_buffer("features", features, persistent=False)
+        self.register_buffer("candidates", candidates, persistent=False)
+        self.register_buffer("log_sales", sales.log1p(), persistent=False)
+        # Expected number of times that one purchase, and the draws of a mini-batch, put an article into comparison.
+        self.share: Tensor
+        self.drawn: Tensor
+        self.register_buffer("share", sales.sum(0) / sales.sum(), persistent=False)
+        draws = torch.zeros(len(features)).index_fill(0, candidates, negatives / len(candidates))
+        self.register_buffer("drawn", draws, persistent=False)
+
+    def forward(self, history: Tensor, span: Tensor, article: Tensor | None = None) -> Tensor:
+        """Score articles.
+
+        Parameters
+        ----------
+        history
+            Codes plus 1 of the articles that each customer bought, the latest last, int32 or int64 ``[rows, longest]``,
+            filled up with 0.
+        span
+            Row of `sales` that holds those of the span before, int64 ``[rows]``.
+        article
+            While learning: codes of the articles that were bought next, int64 ``[rows]``.
+
+        Returns
+        -------
+        Tensor
+            Scores of the candidates, ``[rows, candidates]``. While learning, of what is compared, ``[rows, compared]``:
+            what was bought next stands first.
+        """
+        customers = self.dropout(self._customers(history)) * self.scale.exp()
+        if article is None:
+            return self._scores(customers, history, span, self.candidates)
+        drawn = self.candidates[torch.randint(len(self.candidates), (self.negatives,), device=article.device)]
+        pool, place = torch.unique(torch.cat([article, drawn]), return_inverse=True)
+        # An article that is often compared with would lose its popularity in the comparison: take out what that costs.
+        chance = -torch.expm1(len(article) * torch.log1p(-self.share[pool].clamp(max=0.99)) - self.drawn[pool])
+        scores = self._scores(customers, history, span, pool) - chance.clamp(min=1e-9).log()
+        own = place[: len(article), None]
+        return torch.cat([scores.gather(1, own), scores.scatter(1, own, -torch.inf)], dim=1)
+
+    def _vectors(self, codes: Tensor) -> Tensor:
+        """Vectors of articles: each one's own and its labels', ``[..., width]``."""
+        if not self.features.shape[1]:
+            return F.embedding(codes, self.article_weight)
+        # Histories share articles: each is put together once.
+        articles, place = torch.unique(codes, return_inverse=True)
+        return F.embedding(place, F.embedding(articles, self.article_weight) + self.labels(self.features[articles]))
+
+    def _customers(self, history: Tensor) -> Tensor:
+        """Sum the vectors of each history by recency, ``[rows, width]``."""
+        there = history > 0
+        # Places are counted from the end of each history.
+        place = there.sum(1, keepdim=True) - 1 - torch.arange(history.shape[1], device=history.device)
+        weights = self.recency[place.clamp(min=0)].exp() * there
+        weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6).sqrt()
+        return torch.einsum("nl,nlw->nw", weights, self._vectors((history.long() - 1).clamp(min=0)))
+
+    def _scores(self, customers: Tensor, history: Tensor, span: Tensor, pool: Tensor) -> Tensor:
+        """Score the articles of `pool` (codes, ascending), ``[rows, len(pool)]``."""
+        spans, which = torch.unique(span, return_inverse=True)
+        scores = torch.addmm(self.bias[pool], customers, self._vectors(pool).T)
+        scores = scores + self.trend * self.log_sales[spans[:, None], pool][which]
+        place = torch.searchsorted(pool, history.long() - 1).clamp(max=len(pool) - 1)
+        found = (pool[place] == history - 1).to(scores.dtype)
+        before = scores.new_zeros(scores.shape).scatter_reduce(1, place, found, "amax")
+        return scores + self.bought_before * before

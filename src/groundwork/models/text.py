@@ -1,0 +1,152 @@
+"""What the networks for texts share: embedded tokens, pooling, and a linear path beside the deep one."""
+
+import torch
+from torch import Tensor, nn
+
+PADDING = 0
+
+
+class TokenEmbedding(nn.Module):
+    """Embeds tokens; while learning it drops whole tokens, and whole channels of a text.
+
+    The latter is spatial dropout (https://arxiv.org/abs/1411.4280).
+
+    Parameters
+    ----------
+    tokens
+        Number of tokens; 0, beside them, is padding.
+    width
+        Length of an embedding.
+    token_dropout, channel_dropout
+        Shares dropped.
+    """
+
+    def __init__(self, tokens: int, width: int, token_dropout: float, channel_dropout: float) -> None:
+        super().__init__()
+        self.table = nn.Embedding(tokens + 1, width, padding_idx=PADDING)
+        with torch.no_grad():
+            self.table.weight.mul_(0.1)
+        self.token_dropout, self.channel_dropout = nn.Dropout1d(token_dropout), nn.Dropout1d(channel_dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Embed ``[rows, length]`` as ``[rows, length, width]``."""
+        kept = self.token_dropout(self.table(tokens))
+        return self.channel_dropout(kept.transpose(1, 2)).transpose(1, 2)
+
+
+class DeepPath(nn.Module):
+    """Reads tokens ``[rows, length]`` and answers with features ``[rows, size]``."""
+
+    size: int
+
+
+def pooled(hidden: Tensor, real: Tensor) -> Tensor:
+    """Mean and maximum over tokens that are no padding; zeros where there is none.
+
+    Parameters
+    ----------
+    hidden
+        ``[rows, length, width]``.
+    real
+        Which tokens are no padding, ``[rows, length]``.
+
+    Returns
+    -------
+    Tensor
+        ``[rows, 2 * width]``.
+    """
+    counts = real.sum(1, keepdim=True)
+    real = real[..., None]
+    mean = torch.where(real, hidden, 0.0).sum(1) / counts.clamp(min=1)
+    most = hidden.masked_fill(~real, -torch.inf).amax(1)
+    return torch.cat([mean, torch.where(counts > 0, most, 0.0)], dim=1)
+
+
+class TermWeights(nn.EmbeddingBag):
+    """A linear map of sparse rows: a weight for each term and output.
+
+    Adam takes as long a step for a term that two texts hold as for one that is in all of them. Where epsilon outweighs
+    the gradients it is gradient descent with momentum: a term's step is as long as its gradient, and the rare ones stay
+    near nothing. That needs a learning rate of its own.
+
+    Parameters
+    ----------
+    terms, outputs
+        Sizes; term 0, beside them, is padding.
+    learning_rate
+        The learning rate's peak.
+    """
+
+    def __init__(self, terms: int, outputs: int, learning_rate: float) -> None:
+        super().__init__(terms + 1, outputs, mode="sum", padding_idx=PADDING)
+        # A term that no training row holds says nothing.
+        nn.init.zeros_(self.weight)
+        self.optimizer_options = {"lr": learning_rate, "eps": 1e-2, "weight_decay": 0.0}
+
+
+class WideAndDeep(nn.Module):
+    """A linear path over terms beside a deep path over tokens (https://arxiv.org/abs/1606.07792).
+
+    While learning, each path answers for itself, as two members with a loss each. Later what they say is added, the
+    deep path's by as much as it is to be trusted: a tag of few examples is one that a deep network learns by heart.
+    That is the shrinkage of empirical Bayes (Efron & Morris, https://doi.org/10.1080/01621459.1973.10481350): an
+    estimate from n examples, whose error varies k / n times as much as the truth, counts n / (n + k).
+
+    Parameters
+    ----------
+    deep
+        Reads the tokens.
+    terms
+        Number of terms.
+    positives, rows
+        Training rows that have each tag, ``[tags]``; training rows.
+    shrinkage
+        The k above: with so many examples of a tag the deep path counts half.
+    dropout
+        Share of the deep path's answer dropped before its head.
+    wide_learning_rate
+        See `TermWeights`.
+    """
+
+    def __init__(
+        self,
+        deep: DeepPath,
+        terms: int,
+        positives: Tensor,
+        rows: int,
+        shrinkage: float = 300.0,
+        dropout: float = 0.5,
+        wide_learning_rate: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.wide = TermWeights(terms, len(positives), wide_learning_rate)
+        self.wide_bias = nn.Parameter(torch.zeros(len(positives)))
+        self.deep, self.dropout, self.head = deep, nn.Dropout(dropout), nn.Linear(deep.size, len(positives))
+        # Both paths start from the tags' own log-odds: else every term would first learn that a rare tag is rare.
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        self.log_odds: Tensor
+        self.trust: Tensor
+        self.register_buffer("log_odds", torch.logit((positives + 0.5) / (rows + 1)), persistent=False)
+        self.register_buffer("trust", positives / (positives + shrinkage), persistent=False)
+
+    def forward(self, tokens: Tensor, terms: Tensor, weights: Tensor) -> Tensor:
+        """Give each tag's logit.
+
+        Parameters
+        ----------
+        tokens
+            int64 ``[rows, length]``, filled up with 0.
+        terms, weights
+            Each row's terms, int32 or int64, and what they weigh, ``[rows, most]``, filled up with 0.
+
+        Returns
+        -------
+        Tensor
+            ``[rows, tags]``. While learning: those of the linear and of the deep path, ``[rows, 2, tags]``.
+        """
+        wide = self.wide(terms, per_sample_weights=weights) + self.wide_bias
+        deep = self.head(self.dropout(self.deep(tokens)))
+        if self.training:
+            return torch.stack([wide, deep], dim=1) + self.log_odds
+        return wide + self.trust * deep + self.log_odds
