@@ -77,6 +77,34 @@ class ImageEncoding(Settings):
     shift: NotNegative
 
 
+class HistoryEncoding(Settings):
+    """How purchases become histories; see `groundwork.data.encoders.history.HistoryEncoder`."""
+
+    inputs: Literal["history"]
+    length: Count
+    spans: Count | None
+
+
+class TextEncoding(Settings):
+    """How texts become sub-words and terms; see `groundwork.data.encoders.text.TextEncoder`."""
+
+    inputs: Literal["text"]
+    subwords: Annotated[int, Field(ge=256)]
+    length: Count
+    words: Count
+    ngrams: Count
+
+
+class PairEncoding(Settings):
+    """How a query and a document become signals and sub-words; see `groundwork.data.encoders.pair.PairEncoder`."""
+
+    inputs: Literal["pair"]
+    vocabulary: Annotated[int, Field(ge=256)]
+    query_length: Count
+    document_length: Count
+    width: Count
+
+
 class FNNSettings(Settings):
     """A feed-forward network for tables; see `groundwork.models.fnn`."""
 
@@ -98,6 +126,58 @@ class CNNSettings(Settings):
     dropout: Fraction
 
 
+class FactorizationSettings(Settings):
+    """Vectors of customers and articles; see `groundwork.models.factorization`."""
+
+    network: Literal["factorization"]
+    width: Count
+    dropout: Fraction
+    negatives: Count
+
+
+class RNNSettings(Settings):
+    """A recurrent network for texts beside a linear one; see `groundwork.models.rnn` and `groundwork.models.text`."""
+
+    network: Literal["rnn"]
+    embedding: Count
+    width: Count
+    token_dropout: Fraction
+    channel_dropout: Fraction
+    dropout: Fraction
+    shrinkage: Positive
+    wide_learning_rate: Positive
+
+
+class TransformerSettings(Settings):
+    """A transformer for texts beside a linear one; see `groundwork.models.transformer` and `groundwork.models.text`."""
+
+    network: Literal["transformer"]
+    heads: Count
+    head_width: Count
+    depth: Count
+    block_dropout: Fraction
+    token_dropout: Fraction
+    channel_dropout: Fraction
+    dropout: Fraction
+    shrinkage: Positive
+    wide_learning_rate: Positive
+
+
+class TwoTowerSettings(Settings):
+    """Vectors of queries and documents, and lexical signals; see `groundwork.models.two_tower`."""
+
+    network: Literal["two_tower"]
+    tower: Count
+    tower_learning_rate: Positive
+    tower_dropout: Fraction
+    width: Count
+    depth: Count
+    bins: Annotated[int, Field(ge=2)]
+    embedding: Count
+    dropout: Fraction
+    product_dropout: Fraction
+
+
 class CrossEntropy(Settings):
     """The objective of classification."""
 
@@ -110,6 +190,25 @@ class SmoothL1(Settings):
 
     loss: Literal["smooth_l1"]
     beta: Positive
+
+
+class BinaryCrossEntropy(Settings):
+    """The objective of tagging: each tag on its own."""
+
+    loss: Literal["binary_cross_entropy"]
+    label_smoothing: Fraction
+
+
+class SampledSoftmax(Settings):
+    """The objective of recommendation: the article that was bought, among others."""
+
+    loss: Literal["sampled_softmax"]
+    candidates: Count
+
+
+EncodingSettings = TableEncoding | ImageEncoding | HistoryEncoding | TextEncoding | PairEncoding
+ModelSettings = FNNSettings | CNNSettings | FactorizationSettings | RNNSettings | TransformerSettings | TwoTowerSettings
+LossSettings = CrossEntropy | SmoothL1 | BinaryCrossEntropy | SampledSoftmax
 
 
 class EarlyStopping(Settings):
@@ -145,10 +244,10 @@ class Lane(Settings):
 
     competition: str
     source: Literal["sample", "kaggle"]
-    folds: Annotated[int, Field(ge=2)]
-    encoding: Annotated[TableEncoding | ImageEncoding, Field(discriminator="inputs")]
-    model: Annotated[FNNSettings | CNNSettings, Field(discriminator="network")]
-    objective: Annotated[CrossEntropy | SmoothL1, Field(discriminator="loss")]
+    folds: Count
+    encoding: Annotated[EncodingSettings, Field(discriminator="inputs")]
+    model: Annotated[ModelSettings, Field(discriminator="network")]
+    objective: Annotated[LossSettings, Field(discriminator="loss")]
     training: Training
 
 

@@ -283,8 +283,7 @@ def test_dropout_is_off_while_an_epoch_is_scored_and_on_again_after() -> None:
 
 def test_validation_takes_rows_a_piece_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fitted(network()).history
-    monkeypatch.setattr(module, "EVALUATION_ROWS", 7)
-    monkeypatch.setattr("groundwork.algorithms.inference.EVALUATION_ROWS", 7)
+    monkeypatch.setattr("groundwork.data.batches.ROWS_AT_ONCE", 7)
     pieces = fitted(network())
     assert pieces.history[-1]["val_loss"] == pytest.approx(whole[-1]["val_loss"], rel=1e-5)
     assert predict(pieces.network, CLASSES, rows().inputs, CPU_DEVICE).shape == (90, 2)

@@ -105,3 +105,58 @@ def test_one_cycle_moves_the_momentum_against_the_rate() -> None:
         optimizer.step()
         plan.step()
     assert min(momenta) == momenta[10] < momenta[0]
+
+
+class Quick(nn.Linear):
+    """A layer that asks for options of its own."""
+
+    def __init__(self, **options: float) -> None:
+        super().__init__(2, 2)
+        self.optimizer_options = options
+
+
+def test_a_module_may_ask_for_options_of_its_own_parameters() -> None:
+    quick = Quick(lr=2.0, eps=0.25, weight_decay=0.0)
+    network = nn.Sequential(quick, nn.Linear(2, 2), nn.Sequential(Quick(eps=0.5), nn.LayerNorm(2)))
+    groups = adamw(network, 0.5, 0.1).param_groups
+    found = {id(parameter): group for group in groups for parameter in group["params"]}
+    assert sum(len(group["params"]) for group in groups) == len(found) == len(list(network.parameters()))
+
+    def options(parameter: nn.Parameter) -> tuple[float, float, float]:
+        group = found[id(parameter)]
+        return group["lr"], group["eps"], group["weight_decay"]
+
+    assert options(quick.weight) == options(quick.bias) == (2.0, 0.25, 0.0)
+    assert options(network[1].weight) == (0.5, 1e-8, 0.1)
+    # What a module does not ask for is as elsewhere: decay on matrices alone.
+    assert options(network[2][0].weight) == (0.5, 0.5, 0.1)
+    assert options(network[2][0].bias) == (0.5, 0.5, 0.0)
+    assert options(network[2][1].weight) == (0.5, 1e-8, 0.0)
+    # The rate that is logged is the plain one.
+    assert groups[0]["lr"] == 0.5
+
+
+def test_a_large_epsilon_makes_steps_as_long_as_their_gradients() -> None:
+    network = nn.Sequential(Quick(lr=1.0, eps=1e3))
+    optimizer = adamw(network, 0.1, 0.1)
+    before = network[0].weight.detach().clone()
+    network[0].weight.grad = torch.tensor([[1.0, 2.0], [4.0, 0.0]])
+    optimizer.param_groups[0]["weight_decay"] = 0.0
+    optimizer.step()
+    torch.testing.assert_close((before - network[0].weight) * 1e3, network[0].weight.grad, rtol=0.01, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["constant", "cosine", "one-cycle"])
+def test_a_schedule_takes_each_group_to_its_own_peak(name: str) -> None:
+    optimizer = adamw(nn.Sequential(Quick(lr=2.0), nn.Linear(2, 2)), 0.5, 0.1)
+    plan = schedule(optimizer, name, 20, 0.2)
+    used = []
+    for _ in range(20):
+        used.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        plan.step()
+    plain, quick = used[0].index(min(used[0])), used[0].index(max(used[0]))
+    assert max(rates[plain] for rates in used) == pytest.approx(0.5, rel=0.01)
+    assert max(rates[quick] for rates in used) == pytest.approx(2.0, rel=0.01)
+    # They rise and fall together.
+    assert all(rates[quick] == pytest.approx(4 * rates[plain]) for rates in used)

@@ -35,7 +35,7 @@ def train(shown: TrainingProgress, epochs: int = 3, folds: int = 2) -> list[list
         for position in range(folds):
             batches = Batches.seeded(rows, 8, 0)
             settings = training(epochs=epochs)
-            callbacks = [shown.fold(position, position)]
+            callbacks = [shown.fold(position, f"fold {position}")]
             result = fit(
                 Linear(), Classification(2), METRICS["accuracy"], batches, rows, settings, CPU, callbacks=callbacks
             )

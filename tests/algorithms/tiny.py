@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groundwork.competitions import Competition, Inputs, Tables
+from groundwork.competitions import Inputs, Labelled, Tables
 from groundwork.data.fetch import fetch
 from groundwork.data.prepare import prepare
-from groundwork.data.prepared import Prepared, load
+from groundwork.data.prepared import PreparedRows, load
 from groundwork.experiments.train import train
 from groundwork.params import Hardware, Lane, Tracking, Training
 
@@ -50,12 +50,12 @@ def _sample_of(target: str) -> Any:
     return narrowed
 
 
-SURVIVAL = Competition(
+SURVIVAL = Labelled(
     slug="survival",
     kind="classification",
     metric="accuracy",
     id="Id",
-    target="survived",
+    targets=("survived",),
     columns={"Id": int, "x": float, "z": float, "label": str, "key": str, "survived": int},
     inputs=Inputs(numeric=("x", "z"), categorical=("label",), group=("key",)),
     sample=_sample_of("survived"),
@@ -65,7 +65,7 @@ PRICES = dataclasses.replace(
     slug="prices",
     kind="regression",
     metric="rmse_log",
-    target="price",
+    targets=("price",),
     columns={"Id": int, "x": float, "z": float, "label": str, "key": str, "price": float},
     sample=_sample_of("price"),
     log_target=True,
@@ -82,7 +82,7 @@ def training(**changes: Any) -> Training:
     return Training.model_validate({**settings, **changes})
 
 
-def lane(competition: Competition = SURVIVAL, dropout: float = 0.2, **changes: Any) -> Lane:
+def lane(competition: Labelled = SURVIVAL, dropout: float = 0.2, **changes: Any) -> Lane:
     """A lane for `competition`; `changes` are those of its training."""
     loss = {"loss": "cross_entropy", "label_smoothing": 0.05}
     if competition.kind == "regression":
@@ -103,17 +103,33 @@ def lane(competition: Competition = SURVIVAL, dropout: float = 0.2, **changes: A
     )  # fmt: skip
 
 
-def prepared(competition: Competition = SURVIVAL) -> Prepared:
+def prepared(competition: Labelled = SURVIVAL) -> PreparedRows:
     """Fetch and prepare the sample below the working directory, at the places that the stages use."""
     archive, folder = Path("data/raw", f"{competition.slug}.zip"), Path("data/prepared", competition.slug)
     if not folder.exists():
         fetch(competition, "sample", archive, competition.slug)
         prepare(competition, archive, folder, FOLDS, seed=0)
-    return load(folder)
+    found = load(competition, folder)
+    assert isinstance(found, PreparedRows)
+    return found
+
+
+def in_memory(train: pd.DataFrame) -> PreparedRows:
+    """What `prepare` would leave of `train`, without its files and folds."""
+    return PreparedRows(
+        folds=[],
+        final=False,
+        train=train,
+        test=train,
+        fold=pd.DataFrame(),
+        sample_submission=Path("sample_submission.csv"),
+        data_sha256="",
+        folds_sha256="",
+    )
 
 
 def trained(
-    competition: Competition = SURVIVAL,
+    competition: Labelled = SURVIVAL,
     results: str = "results",
     seed: int = 0,
     hardware: Hardware = CPU,

@@ -62,7 +62,7 @@ def fit(
     objective: Objective,
     metric: Metric,
     train: Batches,
-    valid: Rows,
+    valid: Rows | None,
     settings: Training,
     hardware: Hardware = AUTO,
     callbacks: Sequence[pl.Callback] = (),
@@ -77,7 +77,8 @@ def fit(
     objective, metric
         Loss and predictions; the competition's metric, by which early stopping picks the best epoch.
     train, valid
-        Training batches and validation rows, in memory, on the CPU.
+        Training batches and validation rows, in memory, on the CPU. Without validation rows there is no validation
+        loss, and nothing to stop early by.
     settings, hardware
         Sections ``training`` and ``hardware`` of params.yaml.
     callbacks

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from groundwork.algorithms.compose import Question, TrainedFold, make_augment, make_encoder, make_network
+from groundwork.algorithms.checkpoint import TrainedFold
+from groundwork.algorithms.compose import make_augment, make_encoder, make_network
 from groundwork.algorithms.fit import fit
 from groundwork.algorithms.inference import Epoch, device, predict
-from groundwork.competitions import Competition
+from groundwork.algorithms.question import Question
+from groundwork.competitions import Competition, Labelled
 from groundwork.data.batches import Batches, Rows
-from groundwork.data.prepared import Prepared
+from groundwork.data.prepared import FINAL, Prepared
 from groundwork.errors import UserError
 from groundwork.objectives.metrics import METRICS
 from groundwork.params import Hardware, Lane
@@ -28,10 +29,12 @@ def train_fold(
     callbacks: Sequence[pl.Callback] = (),
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> TrainedFold:
-    """Fit transforms and network on the rows outside `fold`, and predict the rows inside it.
+    """Fit transforms and network on what `fold` may learn from, and predict what it is judged by.
 
     Parameters
     ----------
+    fold
+        Its number; `FINAL` learns from everything, and nothing is left to judge it by.
     seed
         Fold k starts from ``seed + k``.
     callbacks, on_epoch
@@ -44,30 +47,17 @@ def train_fold(
     """
     seed = (seed + fold) % 2**32  # where NumPy's seeds end
     pl.seed_everything(seed, workers=True, verbose=False)
-    inside = (prepared.folds["fold"] == fold).to_numpy()
-    train, valid = prepared.train[~inside], prepared.train[inside]
-    # All rows of train.csv decide which classes there are, so that folds agree; what is fitted sees its own rows only.
-    labels = prepared.train[competition.target].to_numpy()
     settings = lane.training
-    stopping = settings.early_stopping
+    train, valid = prepared.training(fold), None if fold == FINAL else prepared.validation(fold)
     watched = valid
-    if stopping and stopping.holdout:
-        strata = train[competition.target] if competition.kind == "classification" else None
-        try:
-            train, watched = train_test_split(train, test_size=stopping.holdout, stratify=strata, random_state=seed)
-        except ValueError as error:
-            raise UserError(
-                f"params.yaml: training.early_stopping.holdout: found {stopping.holdout}, which does not suit the "
-                f"{len(train)} training rows of fold {fold}: {error}",
-                "raise it, or set it to 0 to stop on the validation rows",
-            ) from None
-    target = train[competition.target].to_numpy()
-    question = Question.of(competition, lane.objective, target, labels)
-    encoder = make_encoder(competition, lane.encoding, getattr(lane.model, "bins", 1))
-    rows = Rows(encoder.fit_transform(train, question.signals(target)), question.tensor(target))
-    watched_rows = Rows(encoder.transform(watched), question.tensor(watched[competition.target].to_numpy()))
+    if settings.early_stopping and settings.early_stopping.holdout:
+        train, watched = _held_out(competition, train, settings.early_stopping.holdout, fold, seed)
+    question = Question.of(competition, lane.objective, train, prepared)
+    encoder = make_encoder(competition, lane, prepared)
+    rows = Rows(encoder.fit_transform(train, question.signals(train)), question.tensor(encoder.examples(train)))
+    watched_rows = None if watched is None else Rows(encoder.transform(watched), question.tensor(watched))
 
-    network = make_network(lane.model, encoder, question.objective.outputs)
+    network = make_network(lane.model, encoder, question.objective)
     result = fit(
         network,
         question.objective,
@@ -79,13 +69,29 @@ def train_fold(
         callbacks=callbacks,
         on_epoch=on_epoch,
     )
-    predicted = predict(result.network, question.objective, encoder.transform(valid), device(hardware)).numpy()
-    validation = pd.DataFrame(
-        {
-            "id": valid[competition.id].to_numpy(),
-            "fold": np.int8(fold),
-            "target": question.tensor(valid[competition.target].to_numpy()).numpy(),
-            **dict(zip(question.columns, predicted.reshape(len(valid), -1).T, strict=True)),
-        }
-    )
+    validation = None
+    if valid is not None:
+        predicted = predict(result.network, question.objective, encoder.transform(valid), device(hardware))
+        validation = question.outcome(valid, predicted.numpy(), fold)
     return TrainedFold(fold, lane.model, encoder, question, result.network.state_dict(), result.history, validation)
+
+
+def _held_out(
+    competition: Competition, train: pd.DataFrame, share: float, fold: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part training rows into those to learn from and those to stop by; groups stay whole."""
+    assert isinstance(competition, Labelled)  # `groundwork validate` refuses it for others
+    try:
+        if competition.group_folds_by:
+            split = GroupShuffleSplit(1, test_size=share, random_state=seed)
+            kept, watched = next(split.split(train, groups=train[competition.group_folds_by]))
+            return train.iloc[kept], train.iloc[watched]
+        strata = train[competition.targets[0]] if competition.kind == "classification" else None
+        kept, watched = train_test_split(train, test_size=share, stratify=strata, random_state=seed)
+        return kept, watched
+    except ValueError as error:
+        raise UserError(
+            f"params.yaml: training.early_stopping.holdout: found {share}, which does not suit the {len(train)} "
+            f"training rows of fold {fold}: {error}",
+            "raise it, or set it to 0 to stop on the validation rows",
+        ) from None

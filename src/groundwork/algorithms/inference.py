@@ -3,13 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from groundwork.data.batches import Inputs
+from groundwork.data.batches import Encoded, pieces
 from groundwork.objectives.losses import Objective
 from groundwork.params import Hardware
 
 Epoch = dict[str, float]
 AUTO = Hardware(accelerator="auto", devices="auto", precision="auto", strategy="auto", num_nodes=1)
-EVALUATION_ROWS = 4096
 
 
 def device(hardware: Hardware = AUTO) -> torch.device:
@@ -22,7 +21,7 @@ def device(hardware: Hardware = AUTO) -> torch.device:
     return torch.device("cpu")
 
 
-def predict(network: nn.Module, objective: Objective, inputs: Inputs, where: torch.device) -> Tensor:
+def predict(network: nn.Module, objective: Objective, inputs: Encoded, where: torch.device) -> Tensor:
     """Predictions for all rows of `inputs`, in evaluation mode and full precision, on the CPU.
 
     Returns
@@ -31,11 +30,11 @@ def predict(network: nn.Module, objective: Objective, inputs: Inputs, where: tor
         What `objective.predict` gives: ``[rows]``, or ``[rows, classes]``.
     """
     network.to(where).eval()
-    rows = len(next(iter(inputs.values())))
+    order, answers = [], []
     with torch.inference_mode():
-        pieces = []
-        for start in range(0, rows, EVALUATION_ROWS):
-            piece = {name: tensor[start : start + EVALUATION_ROWS].to(where) for name, tensor in inputs.items()}
-            pieces.append(objective.predict(network(**piece)))
+        for which, piece in pieces(inputs):
+            logits = network(**{name: tensor.to(where) for name, tensor in piece.items()})
+            order.append(which)
+            answers.append(objective.predict(logits).cpu())
     network.cpu()
-    return torch.cat(pieces).cpu()
+    return torch.cat(answers)[torch.cat(order).argsort()]

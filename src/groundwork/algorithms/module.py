@@ -10,10 +10,9 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from groundwork.algorithms.inference import EVALUATION_ROWS
 from groundwork.algorithms.optimizers import adamw, schedule
 from groundwork.algorithms.regularization import averaged
-from groundwork.data.batches import Batches, Inputs, Rows
+from groundwork.data.batches import Batches, Ragged, Rows, pieces
 from groundwork.errors import UserError
 from groundwork.objectives.losses import Objective
 from groundwork.objectives.metrics import Metric
@@ -53,7 +52,7 @@ class Learner(pl.LightningModule):
     metric
         The competition's metric; logged as ``val_<metric>``.
     train, valid
-        Training batches and validation rows, in memory.
+        Training batches and validation rows, in memory; None where nothing is held back.
     settings
         Optimizer, schedule, clipping.
 
@@ -64,7 +63,13 @@ class Learner(pl.LightningModule):
     """
 
     def __init__(
-        self, network: nn.Module, objective: Objective, metric: Metric, train: Batches, valid: Rows, settings: Training
+        self,
+        network: nn.Module,
+        objective: Objective,
+        metric: Metric,
+        train: Batches,
+        valid: Rows | None,
+        settings: Training,
     ) -> None:
         super().__init__()
         # Several mini-batches in one Lightning step need several optimizer steps in it.
@@ -86,7 +91,8 @@ class Learner(pl.LightningModule):
         """Move all rows to this process's device, once."""
         batches = self.batches.to(self.device, self.trainer.global_rank, self.trainer.world_size)
         self.batches = replace(batches, rows=self._converted(batches.rows))
-        self.valid = self._converted(self.valid.to(self.device))
+        if self.valid is not None:
+            self.valid = self._converted(self.valid.to(self.device))
 
     def train_dataloader(self) -> EpochLoader:
         """Row numbers of the epoch's mini-batches."""
@@ -121,28 +127,43 @@ class Learner(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Score the validation rows and log the epoch."""
-        logits = self.logits(self.valid.inputs)
-        prediction = self.objective.predict(logits)
-        train_loss = torch.stack(self.losses).mean()
-        val_loss = self.objective.loss(logits, self.valid.target)
+        logged = {"train_loss": torch.stack(self.losses).mean()}
+        if self.valid is not None:
+            logged |= self._validated(self.valid)
         # The validation loss too: the last mini-batch can ruin the weights after its own loss was taken.
-        for name, loss in (("training", train_loss), ("validation", val_loss)):
-            if not loss.isfinite():
+        for name, loss in (("training", "train_loss"), ("validation", "val_loss")):
+            if loss in logged and not logged[loss].isfinite():
                 clip = "" if self.settings.gradient_clip else ", or set gradient_clip: 1.0"
                 raise UserError(
-                    f"the {name} loss became {loss.item()} in epoch {self.current_epoch}; expected a finite number",
+                    f"the {name} loss became {logged[loss].item()} in epoch {self.current_epoch}; expected a finite "
+                    "number",
                     f"lower the lane's training.learning_rate ({self.settings.learning_rate}){clip} in params.yaml",
                 )
-        self.log_dict(
-            {
-                "train_loss": train_loss,
-                "val_loss": val_loss,
-                f"val_{self.metric.name}": self.metric.on_device(self.valid.target, prediction),
-                "learning_rate": self._optimizer().param_groups[0]["lr"],
-            },
-            # Several processes must choose the same best epoch, and stop together.
-            sync_dist=True,
-        )
+        logged["learning_rate"] = self._optimizer().param_groups[0]["lr"]
+        # Several processes must choose the same best epoch, and stop together.
+        self.log_dict(logged, sync_dist=True)
+
+    @torch.no_grad()
+    def _validated(self, rows: Rows) -> dict[str, Tensor]:
+        """Mean loss and metric of `rows`, in evaluation mode, a piece at a time."""
+        network = self.scored
+        training = network.training
+        network.eval()
+        losses, targets, predictions = [], [], []
+        for which, piece in pieces(rows.inputs):
+            with self.trainer.precision_plugin.forward_context():
+                logits = network(**piece)
+            # A mean over rows in half precision would keep two digits.
+            logits = logits if logits.dtype == torch.float64 else logits.float()
+            target = rows.target[which]
+            losses.append(self.objective.loss(logits, target) * len(which))
+            predictions.append(self.objective.predict(logits))
+            targets.append(target)
+        network.train(training)
+        scored = {"val_loss": torch.stack(losses).sum() / len(rows)}
+        if self.metric.on_device is not None:
+            scored[f"val_{self.metric.name}"] = self.metric.on_device(torch.cat(targets), torch.cat(predictions))
+        return scored
 
     def _optimizer(self) -> LightningOptimizer:
         optimizer = self.optimizers()
@@ -151,7 +172,12 @@ class Learner(pl.LightningModule):
 
     def _converted(self, rows: Rows) -> Rows:
         """Give `rows` the numbers that the trainer's precision computes in: float64 for 64-true."""
-        return replace(rows, inputs=self.trainer.precision_plugin.convert_input(rows.inputs))
+        convert = self.trainer.precision_plugin.convert_input
+        inputs = {
+            name: replace(one, values=convert(one.values)) if isinstance(one, Ragged) else convert(one)
+            for name, one in rows.inputs.items()
+        }
+        return replace(rows, inputs=inputs)
 
     def _clip_gradients(self, optimizer: LightningOptimizer, norm: float) -> None:
         # Lightning's own `clip_gradients` refuses fused optimizers in mixed precision.
@@ -159,20 +185,3 @@ class Learner(pl.LightningModule):
         if scaler is not None:
             scaler.unscale_(optimizer.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), norm)
-
-    @torch.no_grad()
-    def logits(self, inputs: Inputs) -> Tensor:
-        """Logits of all rows of `inputs`, float32 or float64, in evaluation mode, a piece at a time."""
-        network = self.scored
-        training = network.training
-        network.eval()
-        rows = len(next(iter(inputs.values())))
-        with self.trainer.precision_plugin.forward_context():
-            pieces = [
-                network(**{name: tensor[start : start + EVALUATION_ROWS] for name, tensor in inputs.items()})
-                for start in range(0, rows, EVALUATION_ROWS)
-            ]
-        network.train(training)
-        logits = torch.cat(pieces)
-        # A mean over rows in half precision would keep two digits.
-        return logits if logits.dtype == torch.float64 else logits.float()

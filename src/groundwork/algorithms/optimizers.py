@@ -15,17 +15,22 @@ def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> Adam
     Biases, normalization and embeddings keep their size: decay there only biases them towards zero, rare
     categories most of all. So do parameters of any other name: a network names ``weight`` what is to decay. In
     `groundwork.models.fnn.FNN` those are the weights that the members share; scales, heads and embeddings are free.
+
+    A module whose own parameters need other options than the rest carries them as a dictionary ``optimizer_options``
+    (``lr``, ``eps``, ``weight_decay``), and they become a parameter group. Schedules take each group to its own peak.
     """
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
+    # The plain groups stand first: the learning rate that is logged is that of the first one.
+    groups: dict[tuple[tuple[str, float], ...], list[nn.Parameter]] = {(): [], (("weight_decay", 0.0),): []}
     for module in network.modules():
+        options = getattr(module, "optimizer_options", {})
         for name, parameter in module.named_parameters(recurse=False):
             # "weight" in the name: recurrent and attention layers call theirs `weight_ih_l0` and `in_proj_weight`.
             matrix = "weight" in name and parameter.ndim > 1 and not isinstance(module, nn.Embedding)
-            (decayed if matrix else free).append(parameter)
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": free, "weight_decay": 0.0}]
+            own = options if matrix else {"weight_decay": 0.0} | options
+            groups.setdefault(tuple(sorted(own.items())), []).append(parameter)
+    filled: list[dict[str, Any]] = [{"params": group, **dict(options)} for options, group in groups.items() if group]
     # Fused: one kernel for all parameters. On small networks the update would otherwise cost as much as the backward.
-    return AdamW([group for group in groups if group["params"]], learning_rate, weight_decay=weight_decay, fused=True)
+    return AdamW(filled, learning_rate, weight_decay=weight_decay, fused=True)
 
 
 def schedule(optimizer: Optimizer, name: str, steps: int, warmup: float) -> LRScheduler:

@@ -63,15 +63,15 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
         """Count the fold at `position` (from 0) as done."""
         self.bar.update(self.task, completed=(position + 1) * self.epochs)
 
-    def fold(self, position: int, fold: int) -> pl.Callback:
-        """Make the callback that reports the fold numbered `fold`, the `position`-th of the run."""
-        return _FoldProgress(self, position, fold)
+    def fold(self, position: int, part: str) -> pl.Callback:
+        """Make the callback that reports `part`, such as "fold 0", the `position`-th of the run."""
+        return _FoldProgress(self, position, part)
 
 
 class _FoldProgress(Checkpoint):
     # A `Checkpoint`, because Lightning calls those after the module has logged its epoch.
-    def __init__(self, progress: TrainingProgress, position: int, fold: int) -> None:
-        self.progress, self.position, self.number = progress, position, fold
+    def __init__(self, progress: TrainingProgress, position: int, part: str) -> None:
+        self.progress, self.position, self.part = progress, position, part
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         share = (batch_idx + 1) / float(trainer.num_training_batches)
@@ -93,4 +93,4 @@ class _FoldProgress(Checkpoint):
         score = trainer.callback_metrics.get(self.progress.metric)
         shown = "" if score is None else f"  {self.progress.metric} {score.item():.4f}"
         epoch = min(trainer.current_epoch + 1, self.progress.epochs)
-        return f"fold {self.number}  epoch {epoch}/{self.progress.epochs}{shown}"
+        return f"{self.part}  epoch {epoch}/{self.progress.epochs}{shown}"
