@@ -10,10 +10,10 @@ RUN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 READY = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format bench scores lock clean
+.PHONY: help setup repro test lint format bench bench-scale scores lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY)  ## Make .venv with the locked dependencies
 
@@ -38,6 +38,9 @@ format: $(READY)  ## Mend what ruff can mend
 
 bench: $(READY)  ## Time our training against a loop written by hand
 	@$(RUN) python benchmarks/fit.py
+
+bench-scale: $(READY)  ## Time and weigh each stage on a generated table of H&M's size: 31.8 million purchases
+	@$(RUN) python benchmarks/scale.py $(ARGS)
 
 scores: $(READY)  ## Score the shipped parameters on Kaggle's real archives: make scores ARCHIVES=folder
 	@$(RUN) python benchmarks/scores.py $(ARCHIVES)

@@ -100,8 +100,8 @@ def by_fit(network: nn.Module, train: Rows, valid: Rows, plan: Training, folder:
                 batches,
                 valid,
                 plan,
-                callbacks=[progress.fold(0, 0)],
-                on_epoch=lambda epoch: tracker.log(0, int(epoch["epoch"]), epoch),
+                callbacks=[progress.fold(0, "fold 0")],
+                on_epoch=lambda epoch: tracker.log("fold_0", int(epoch["epoch"]), epoch),
             )
             torch.save(result.network.state_dict(), folder / "weights.pt")
         return time.perf_counter() - start

@@ -154,6 +154,7 @@ def test_below_repro_a_stage_leaves_its_error_and_does_not_start_once_somebody_p
     said = refused(folder, "prepare", "titanic")
     assert (messages / "errors").read_text() == said
     (messages / "stopped").touch()
+    before = set(folder.rglob("*"))
     done = groundwork(folder, "fetch", "titanic")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
-    assert not (folder / "data").exists()
+    assert set(folder.rglob("*")) == before

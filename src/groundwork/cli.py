@@ -98,6 +98,17 @@ def prepare(lane: Lane) -> None:
 
 
 @app.command(rich_help_panel="Pipeline")
+def baselines(lane: Lane) -> None:
+    """Score what a network must beat, on its own folds: constant, linear and lexical models, popularity."""
+    from groundwork.data.prepared import load
+    from groundwork.experiments.baselines import baselines
+
+    params, settings, competition = _load(lane)
+    tables = load(competition, prepared(lane))
+    baselines(lane, competition, settings.encoding, tables, RESULTS / lane, seed=params.seed, tracking=params.tracking)
+
+
+@app.command(rich_help_panel="Pipeline")
 def train(lane: Lane) -> None:
     """Train the folds' networks and log the run."""
     from groundwork.data.prepared import load
@@ -108,7 +119,7 @@ def train(lane: Lane) -> None:
         lane,
         competition,
         settings,
-        load(prepared(lane)),
+        load(competition, prepared(lane)),
         RESULTS / lane,
         seed=params.seed,
         tracking=params.tracking,
@@ -125,7 +136,8 @@ def evaluate(lane: Lane) -> None:
     metrics = evaluate(lane, competition, RESULTS)
     typer.echo(
         f"{lane}: {metrics['metric']} {metrics['mean']:.4f} ± {metrics['sd']:.4f} over {len(metrics['folds'])} folds, "
-        f"{metrics['oof']:.4f} over all out-of-fold rows (constant prediction: {metrics['baseline']:.4f})"
+        f"{metrics['oof']:.4f} over all out-of-fold rows"
+        + "".join(f", {name} {value:.4f}" for name, value in metrics["further"].items())
     )
 
 
@@ -136,7 +148,9 @@ def predict(lane: Lane) -> None:
     from groundwork.submissions.predict import predict
 
     params, _, competition = _load(lane)
-    typer.echo(f"{lane}: {predict(lane, competition, load(prepared(lane)), RESULTS / lane, params.hardware)}")
+    typer.echo(
+        f"{lane}: {predict(lane, competition, load(competition, prepared(lane)), RESULTS / lane, params.hardware)}"
+    )
 
 
 @app.command(rich_help_panel="Pipeline")
@@ -162,7 +176,7 @@ def repro(lanes: Lanes = None) -> None:
     for name in names:
         read.lane(name)
     validate(read)
-    targets = [f"{stage}@{name}" for name in lanes or [] for stage in ("evaluate", "predict")]
+    targets = [f"{stage}@{name}" for name in lanes or [] for stage in ("baselines", "evaluate", "predict")]
     with tempfile.TemporaryDirectory() as folder:
         messages = Path(folder)
         code = _dvc(messages, "repro", "--keep-going", *targets, *(["report"] if targets else []))
@@ -205,6 +219,35 @@ def show_leaderboard(lanes: Lanes = None) -> None:
     from groundwork.experiments.leaderboard import leaderboard
 
     leaderboard(lanes)
+
+
+@app.command(rich_help_panel="Ask a trained network")
+def search(
+    lane: Annotated[str, typer.Argument(help="A lane of kind search, such as product-search.")],
+    query: Annotated[
+        str | None, typer.Argument(help="What to look for; without it, queries are read line by line.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many products to show.")] = 10,
+) -> None:
+    """Find the products of the catalogue that suit a query, with their scores and why."""
+    from groundwork.data.prepared import load
+    from groundwork.serving.search import search
+
+    _, _, competition = _load(lane)
+    search(lane, competition, load(competition, prepared(lane)), RESULTS / lane, query, top)
+
+
+@app.command(rich_help_panel="Ask a trained network")
+def recommend(
+    lane: Annotated[str, typer.Argument(help="A lane of kind recommendation, such as fashion-recommendations.")],
+    customer: Annotated[str, typer.Argument(help="The customer's id, or its beginning.")],
+) -> None:
+    """Show what a customer bought, and what the network expects next."""
+    from groundwork.data.prepared import load
+    from groundwork.serving.recommend import recommend
+
+    _, _, competition = _load(lane)
+    recommend(lane, competition, load(competition, prepared(lane)), RESULTS / lane, customer)
 
 
 @app.command(rich_help_panel="Every day")

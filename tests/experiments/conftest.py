@@ -46,7 +46,7 @@ def tracked(server: WandbServer, tmp_path: Path) -> Callable[..., Tracker]:
         with Tracker(settings, "titanic", "a run", config, tmp_path) as tracker:
             for fold in range(2):
                 for epoch in range(10):
-                    tracker.log(fold, epoch, {"val_loss": 1 / (epoch + 1), "val_accuracy": 0.8})
+                    tracker.log(f"fold_{fold}", epoch, {"val_loss": 1 / (epoch + 1), "val_accuracy": 0.8})
                 if fold == 0:
                     between()
             tracker.summarize(cross_validated("accuracy", [0.8, 0.9], 0.86))

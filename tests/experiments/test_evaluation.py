@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tests.algorithms.tiny import PRICES, SURVIVAL, trained
 
-from groundwork.competitions import Competition
+from groundwork.competitions import Labelled
 from groundwork.errors import UserError
 from groundwork.experiments.evaluation import evaluate
 from groundwork.objectives.cross_validation import cross_validate
@@ -53,8 +53,6 @@ def test_accuracy_is_cross_validated_as_one_would_by_hand() -> None:
     oof = classes()
     hit = (oof[["p0", "p1", "p2"]].to_numpy().argmax(1) == oof["target"]).to_numpy()
     folds = [hit[oof["fold"] == fold].mean() for fold in range(3)]
-    others = [oof["target"][oof["fold"] != fold] for fold in oof["fold"]]
-    common = [rows.value_counts().sort_index().idxmax() for rows in others]
     scores = cross_validate(oof, "accuracy")
     assert scores == {
         "metric": "accuracy",
@@ -63,8 +61,8 @@ def test_accuracy_is_cross_validated_as_one_would_by_hand() -> None:
         "mean": pytest.approx(sum(folds) / 3),
         "sd": pytest.approx(math.sqrt(sum((score - sum(folds) / 3) ** 2 for score in folds) / 3)),
         "folds": pytest.approx(folds),
+        "further": {},
         "rows": 70,
-        "baseline": pytest.approx((oof["target"] == common).mean()),
     }
     assert scores["mean"] != pytest.approx(scores["oof"])
 
@@ -72,19 +70,18 @@ def test_accuracy_is_cross_validated_as_one_would_by_hand() -> None:
 def test_rmse_of_the_logarithm_is_cross_validated_as_one_would_by_hand() -> None:
     oof = prices()
     squares = (np.log(oof["target"]) - np.log(oof["prediction"])) ** 2
-    constants = [np.log(oof["target"][oof["fold"] != fold]).mean() for fold in oof["fold"]]
     scores = cross_validate(oof, "rmse_log")
     assert not scores["higher_is_better"]
     assert scores["oof"] == pytest.approx(math.sqrt(squares.mean()), rel=1e-5)
     assert scores["folds"] == pytest.approx([math.sqrt(squares[oof["fold"] == k].mean()) for k in range(3)], rel=1e-5)
-    expected = math.sqrt(((np.log(oof["target"]) - constants) ** 2).mean())
-    assert scores["baseline"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_rows_own_fold_is_not_in_its_baseline() -> None:
-    """Fold 0 is all of class 1 and fold 1 all of class 0: the other fold's commonest class is always wrong."""
-    oof = pd.DataFrame({"fold": [0] * 5 + [1] * 4, "target": [1] * 5 + [0] * 4, "p0": 0.4, "p1": 0.6})
-    assert cross_validate(oof, "accuracy")["baseline"] == 0
+def test_further_metrics_are_those_of_all_rows_at_once() -> None:
+    oof = prices()
+    scores = cross_validate(oof, "rmse_log", ["rmse"])
+    squares = (oof["target"] - oof["prediction"]) ** 2
+    assert scores["further"] == {"rmse": pytest.approx(math.sqrt(squares.mean()), rel=1e-6)}
+    assert scores["oof"] == cross_validate(oof, "rmse_log")["oof"]
 
 
 def test_one_fold_alone_has_no_spread() -> None:
@@ -95,7 +92,7 @@ def test_one_fold_alone_has_no_spread() -> None:
 
 
 @pytest.mark.parametrize("competition", [SURVIVAL, PRICES], ids=lambda competition: competition.slug)
-def test_a_trained_lane_is_scored_recorded_and_scored_the_same_again(competition: Competition) -> None:
+def test_a_trained_lane_is_scored_recorded_and_scored_the_same_again(competition: Labelled) -> None:
     trained(competition, epochs=2)
     metrics = evaluate(competition.slug, competition, RESULTS)
     run = json.loads((RESULTS / competition.slug / "run.json").read_text())
@@ -121,7 +118,7 @@ def test_a_trained_lane_is_scored_recorded_and_scored_the_same_again(competition
     assert {path: path.read_bytes() for path in files} == contents
 
 
-def _oof(competition: Competition) -> pd.DataFrame:
+def _oof(competition: Labelled) -> pd.DataFrame:
     return pd.read_parquet(RESULTS / competition.slug / "oof.parquet")
 
 
@@ -162,7 +159,7 @@ def test_a_scatter_shows_a_thousand_pairs_at_most() -> None:
         ({"target": None}, "found no target"),
         ({"fold": None, "id": None}, "found no id, fold"),
         ({"p0": None, "p1": None, "p2": None}, "found no predictions"),
-        ("no rows", "found no predictions"),
+        ("no rows", "found no target, predictions"),
     ],
 )
 def test_broken_predictions_are_refused_and_the_former_metrics_stay(change: Any, problem: str) -> None:

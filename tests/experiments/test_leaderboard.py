@@ -1,19 +1,23 @@
 """What is read, how it is sorted, and what is printed."""
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import groundwork
 from groundwork.errors import UserError
 from groundwork.experiments.leaderboard import leaderboard
 from groundwork.experiments.records import differing, load
 
 Write = Callable[..., dict[str, Any]]
+
+TERMINAL = {"FORCE_COLOR": "1"}
 
 
 def make_current(record: dict[str, Any], lane: str = "titanic") -> None:
@@ -22,6 +26,28 @@ def make_current(record: dict[str, Any], lane: str = "titanic") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "experiment.json").write_text(json.dumps(record))
     (folder / "run.json").write_text(json.dumps(record["run"]))
+
+
+def write_baselines(lane: str = "titanic", further: dict[str, float] | None = None, **means: float) -> Path:
+    """Lay baselines of these mean scores beside the lane's results; names are written with spaces for underscores."""
+    metrics = {"metric": "accuracy", "higher_is_better": True, "sd": 0.02, "folds": [0.5] * 3, "rows": 100}
+    records = [
+        {"name": name.replace("_", " "), "seconds": 90.0, "folds_sha256": "f" * 64, "data_sha256": "d" * 64}
+        | {"metrics": metrics | {"mean": mean, "oof": mean + 0.001, "further": further or {}}}
+        for name, mean in means.items()
+    ]
+    path = Path("results", lane, "baselines.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(records))
+    return path
+
+
+def shown_at(columns: int, environment: Mapping[str, str] = TERMINAL) -> list[str]:
+    """Lines of the leaderboard on a terminal of this width, or, with another `environment`, in a pipe."""
+    code = "from groundwork.experiments.leaderboard import leaderboard; leaderboard()"
+    source = str(Path(groundwork.__file__).parents[1])
+    environment = {**environment, "PYTHONPATH": source, "COLUMNS": str(columns), "PYTHONUTF8": "1"}
+    return subprocess.check_output([sys.executable, "-c", code], env=environment, encoding="utf-8").splitlines()
 
 
 def write_ledger(*rows: str) -> None:
@@ -83,53 +109,123 @@ def test_a_broken_experiment_is_named_and_left_out(content: str, experiment: Wri
     assert err.count("\n") == 1
 
 
-def test_the_table_holds_score_commit_baseline_and_the_current_mark(experiment: Write, capsys: Any) -> None:
+def test_the_table_holds_score_commit_and_the_current_mark(experiment: Write, capsys: Any) -> None:
     experiment("first", params={"model": {"dropout": 0.2}})
     experiment("second", mean=0.9, params={"model": {"dropout": 0.4}}, run={"dirty": True, "commit": "1234567890"})
     Path("results/titanic").mkdir()
     Path("results/titanic/run.json").write_text('{"run_id": "first"}')
     leaderboard(["titanic"])
     lines = capsys.readouterr().out.splitlines()
-    second, first, constant = (next(line for line in lines if name in line) for name in ("second", "first", "constant"))
-    assert lines.index(second) < lines.index(first) < lines.index(constant)
+    second, first = (next(line for line in lines if name in line) for name in ("second", "first"))
+    assert lines.index(second) < lines.index(first)
     assert "0.9000 ± 0.0100" in second
     assert "1234567*" in second
     assert "model.dropout=0.4" in second
     assert "▸ first" in first
     assert "▸" not in second
-    assert "0.6000" in constant
+    assert "constant" not in "".join(lines), "no baselines, no rows: what old experiments say of a constant is not read"
 
 
-def test_an_experiment_worse_than_the_baseline_stands_below_it(experiment: Write, capsys: Any) -> None:
+def test_baselines_stand_among_the_experiments_by_their_score_without_a_rank(experiment: Write, capsys: Any) -> None:
     experiment("poor", mean=0.5)
+    experiment("good", mean=0.8)
+    write_baselines(constant=0.45, TF_IDF_and_a_line=0.6, level=0.8)
+    leaderboard()
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split("0.")[0].split() for line in lines if " ± " in line]
+    assert rows == [["1", "good"], ["level"], ["TF", "IDF", "and", "a", "line"], ["2", "poor"], ["constant"]]
+    (row,) = (line for line in lines if "TF IDF" in line)
+    assert row.split("line")[1].split() == ["0.6000", "±", "0.0200", "0.6010", "3"]
+
+
+def test_baselines_stand_the_other_way_round_where_lower_is_better(experiment: Write, capsys: Any) -> None:
+    metric = {"metric": "accuracy", "higher_is_better": False}
+    experiment("abc", mean=0.5, metrics=metric)
+    write_baselines(worse=0.6, better=0.4)
     leaderboard()
     out = capsys.readouterr().out
-    assert out.index("constant") < out.index("poor")
+    assert out.index("better") < out.index("abc") < out.index("worse")
+
+
+def test_baselines_are_dim(experiment: Write) -> None:
+    experiment("abc")
+    write_baselines(constant=0.6)
+    lines = shown_at(100)
+    assert "\x1b[2m" in next(line for line in lines if "constant" in line)
+    assert "\x1b[2m" not in next(line for line in lines if "abc" in line)
+
+
+def test_baselines_of_other_folds_or_another_metric_are_not_shown(experiment: Write, capsys: Any) -> None:
+    experiment("abc")
+    path = write_baselines(other_folds=0.6, other_metric=0.7, fitting=0.75)
+    records = json.loads(path.read_text())
+    records[0]["folds_sha256"] = "e" * 64
+    records[1]["metrics"]["metric"] = "auc"
+    path.write_text(json.dumps(records))
+    leaderboard()
+    out, err = capsys.readouterr()
+    assert "other" not in out
+    assert "fitting" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[{}]", "3", "null", '{"name": 3}', '[{"folds_sha256": 3, "metrics": []}]', "\udcff"]
+)
+def test_broken_baselines_are_a_warning(content: str, experiment: Write, capsys: Any) -> None:
+    experiment("abc")
+    path = write_baselines(constant=0.6)
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    leaderboard()
+    out, err = capsys.readouterr()
+    assert "abc" in out
+    assert "constant" not in out
+    assert err.startswith(f"warning: {path}: ")
+    assert err.count("\n") == 1
+
+
+def test_further_metrics_have_columns_and_an_experiment_without_them_gaps(experiment: Write, capsys: Any) -> None:
+    experiment("old", mean=0.7)
+    experiment("new", mean=0.8, metrics={"further": {"mrr": 0.5432, "ndcg@10": 0.9876}})
+    write_baselines(constant=0.6, further={"mrr": 0.4321, "ndcg@10": 0.8765})
+    leaderboard()
+    lines = capsys.readouterr().out.splitlines()
+    heading = next(line for line in lines if "run id" in line).split()
+    assert heading[:8] == ["#", "run", "id", "accuracy", "↑", "pooled", "mrr", "ndcg@10"]
+    new, old, constant = (next(line for line in lines if f" {name} " in line) for name in ("new", "old", "constant"))
+    assert new.split("±")[1].split()[:5] == ["0.0100", "0.8000", "0.5432", "0.9876", "2"]
+    assert constant.split()[-3:] == ["0.4321", "0.8765", "3"]
+    assert old.split("±")[1].split()[:3] == ["0.0100", "0.7000", "2"]
+
+
+@pytest.mark.parametrize("name", ["constant", "TF_IDF_of_words_and_characters_and_logistic_regression"])
+def test_many_metrics_and_long_names_fit_into_80_columns(name: str, experiment: Write) -> None:
+    further = {"mrr": 0.5432, "ndcg@10": 0.9876, "recall@10": 0.5}
+    experiment("abcdefgh", metrics={"further": further})
+    experiment("ijklmnop", metrics={"further": further}, params={"model": {"dropout": 0.4}})
+    write_baselines(**{name: 0.6}, further=further)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in shown_at(80)]
+    assert max(map(len, lines)) <= 80
+    assert "…" not in "".join(lines)
+    text = " ".join(" ".join(lines).split())
+    for part in ("1 abcdefgh", "2 ijklmnop", "0.8000 ± 0.0100", "recall@10", *name.split("_"), "model.dropout=0.4"):
+        assert part in text
 
 
 def test_it_is_whole_at_80_columns_and_plain_in_a_pipe(experiment: Write, tmp_path: Path) -> None:
-    import groundwork
-
     for index in range(4):
         params = {
             "training": {"learning_rate": index / 1000, "weight_decay": index / 10, "label_smoothing": index / 20}
         }
         experiment(f"abcdefg{index}", mean=0.8 + index / 100, params=params)
     experiment("hijklmno", run={"folds_sha256": "e" * 64, "started": "2026-11-20T12:00:00+00:00"})
-    code = "from groundwork.experiments.leaderboard import leaderboard; leaderboard()"
-    environment = {"PYTHONPATH": str(Path(groundwork.__file__).parents[1]), "COLUMNS": "80", "PYTHONUTF8": "1"}
-    piped = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True, encoding="utf-8")
+    piped = "\n".join(shown_at(80, {}))
     assert "\x1b" not in piped
     assert "…" not in piped
     assert sum("training.weight_decay=" in line and "abcdefg" in line for line in piped.splitlines()) == 4
-    terminal = subprocess.check_output(
-        [sys.executable, "-c", code], env=environment | {"FORCE_COLOR": "1"}, text=True, encoding="utf-8"
-    )
-    import re
-
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in terminal.splitlines()]
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in shown_at(80)]
     assert max(map(len, lines)) <= 80
-    assert "…" not in terminal
+    assert "…" not in "".join(lines)
     assert sum("training.weight_decay=0" in line for line in lines) == 4
     assert sum("hijklmno" in line for line in lines) == 2, "its row, and what differs"
 

@@ -1,5 +1,6 @@
 """The page, read as a browser and as a reader of its text would."""
 
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -14,6 +15,21 @@ from groundwork.experiments.report import Axis, report
 Write = Callable[..., dict[str, Any]]
 
 PAGE = Path("results/report/index.html")
+
+
+def text_of_the_page() -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", PAGE.read_text()))
+
+
+def write_baselines(**means: float) -> None:
+    metrics = {"metric": "accuracy", "higher_is_better": True, "sd": 0.02, "folds": [0.5] * 3, "rows": 100}
+    records = [
+        {"name": name, "seconds": 90.0, "folds_sha256": "f" * 64, "data_sha256": "d" * 64}
+        | {"metrics": metrics | {"mean": mean, "oof": mean + 0.001, "further": {"recall@12": 0.25}}}
+        for name, mean in means.items()
+    ]
+    Path("results/titanic").mkdir()
+    Path("results/titanic/baselines.json").write_text(json.dumps(records))
 
 
 class Page(HTMLParser):
@@ -55,7 +71,7 @@ def test_the_page_shows_every_experiment_and_loads_nothing(experiment: Write) ->
     assert report() == []
     text = PAGE.read_text()
     page = Page(text)
-    for name in ("abcdefgh", "ijklmnop", "prices01", "digits01", "0.8500 ± 0.0100", "0.6000"):
+    for name in ("abcdefgh", "ijklmnop", "prices01", "digits01", "0.8500 ± 0.0100"):
         assert name in text
     addresses = [value for _, found in page.tags for name, value in found.items() if name in ("src", "href")]
     assert [address for address in addresses if not str(address).startswith(("#", "data:"))] == []
@@ -120,7 +136,7 @@ def test_the_best_and_the_gains_are_among_comparable_experiments(experiment: Wri
     assert "best so far" not in text
     assert "kaggle02 after kaggle01 : 0.0500 better" in text
     assert "after sample01" not in text
-    assert text.index("constant prediction") < text.index("Other rows or folds than kaggle02 : not comparable")
+    assert text.index("kaggle01") < text.index("Other rows or folds than kaggle02 : not comparable")
     assert "sample01 0.9900 ± 0.0100" in text
     assert "folds_sha256=eeeeeee" in text
     Page(PAGE.read_text())
@@ -161,3 +177,52 @@ def test_an_axis_has_round_ticks_inside_itself(values: list[float]) -> None:
     assert 2 <= len(axis.ticks) <= 9
     assert all(0 <= place <= 100 for place, _ in axis.ticks)
     assert len({label for _, label in axis.ticks}) == len(axis.ticks)
+
+
+def test_baselines_stand_among_the_experiments_and_the_gain_over_the_best_is_said(experiment: Write) -> None:
+    experiment("abcdefgh", mean=0.8)
+    write_baselines(constant=0.6, forest=0.7, boosting=0.82)
+    assert report() == []
+    text = text_of_the_page()
+    assert "0.0200 worse than the best baseline, boosting (0.8200)" in text
+    order = [
+        text.index(name) for name in ("boosting 0.8200 ± 0.0200", "1 abcdefgh", "forest 0.7000", "constant 0.6000")
+    ]
+    assert order == sorted(order)
+    assert "forest 0.7000 ± 0.0200 0.7010 0.2500 3 1.5" in text, "score, pooled, recall@12, folds, minutes"
+
+
+def test_every_row_of_the_table_is_as_wide_as_its_head(experiment: Write) -> None:
+    write_three_lanes(experiment)
+    experiment("further1", metrics={"further": {"mrr": 0.5}}, params={"seed": 1})
+    write_baselines(constant=0.6, forest=0.7)
+    report()
+    for table in re.findall(r"<table>(.*?)</table>", PAGE.read_text(), re.DOTALL):
+        rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+        spans = [[int(span or 1) for span in re.findall(r'<t[hd](?: colspan="(\d+)"| [^>]*|)>', row)] for row in rows]
+        assert len({sum(row) for row in spans}) == 1, spans
+
+
+def test_without_baselines_no_gain_is_said_and_broken_ones_are_named(experiment: Write) -> None:
+    experiment("abcdefgh")
+    assert report() == []
+    assert "best baseline" not in text_of_the_page()
+    write_baselines(constant=0.6)
+    Path("results/titanic/baselines.json").write_text("{")
+    (problem,) = report()
+    assert problem in text_of_the_page().replace("&#39;", "'")
+
+
+def test_bars_have_a_name_a_length_and_a_number(experiment: Write) -> None:
+    auc = {"kind": "bars", "title": "AUC of each tag", "bars": [["toxic", 0.95], ["<threat>", 0.475]]}
+    places = {"kind": "bars", "title": "Hits", "bars": [["1", 0.02], ["2", 0.01], ["3", 0.0]]}
+    experiment("abcdefgh", plot=auc)
+    experiment("ijklmnop", "shop", plot=places)
+    experiment("nothing1", "empty", plot={"kind": "bars", "title": "None", "bars": []})
+    report()
+    page = Page(PAGE.read_text())
+    bars = [found["style"] for tag, found in page.tags if tag == "i" and "style" in found]
+    assert bars == ["width: 100.0%", "width: 50.0%", "width: 0.0%", "width: 95.0%", "width: 47.5%"]
+    text = text_of_the_page()
+    assert "AUC of each tag out of fold toxic 0.9500 &lt;threat&gt; 0.4750" in text
+    assert "Hits out of fold 1 0.0200 2 0.0100 3 0.0000" in text

@@ -156,7 +156,7 @@ def test_a_server_lost_during_training_is_one_warning_and_the_run_is_kept(
 def test_training_errors_pass_through_and_end_the_run_as_failed(server: WandbServer, tmp_path: Path) -> None:
     tracker = Tracker(Tracking(mode="offline", project="tests"), "titanic", "a run", {}, tmp_path)
     with pytest.raises(ZeroDivisionError), tracker:
-        tracker.log(0, 0, {"val_loss": 1 / 0})
+        tracker.log("fold_0", 0, {"val_loss": 1 / 0})
     records = inspect(tmp_path / str(tracker.directory))
     assert [record["exit"]["exit_code"] for record in records if record["type"] == "exit"] == [1]
 
@@ -164,7 +164,7 @@ def test_training_errors_pass_through_and_end_the_run_as_failed(server: WandbSer
 def test_what_wandb_cannot_take_is_a_warning(server: WandbServer, tmp_path: Path, capsys: Any) -> None:
     with Tracker(Tracking(mode="offline", project="tests"), "titanic", "a run", {}, tmp_path) as tracker:
         for epoch in range(3):
-            tracker.log(0, epoch, {1: object()})  # type: ignore[dict-item]
+            tracker.log("fold_0", epoch, {1: object()})  # type: ignore[dict-item]
             tracker.summarize({"x": {object(): 1}})
     assert capsys.readouterr().err.count("warning") <= 1
 
@@ -173,7 +173,7 @@ def test_a_folder_that_cannot_be_made_is_a_warning(server: WandbServer, tmp_path
     (tmp_path / "file").write_text("in the way")
     settings = Tracking(mode="offline", project="tests")
     with Tracker(settings, "titanic", "a run", {}, tmp_path / "file" / "below") as tracker:
-        tracker.log(0, 0, {"val_loss": 1.0})
+        tracker.log("fold_0", 0, {"val_loss": 1.0})
     assert tracker.directory is None
     assert capsys.readouterr().err.startswith("warning: W&B: this run is not tracked")
 
@@ -185,7 +185,7 @@ def test_disabled_imports_no_wandb_and_still_has_an_id(tmp_path: Path) -> None:
         from groundwork.experiments.tracking import Tracker
         from groundwork.params import Tracking
         with Tracker(Tracking(mode="disabled", project="tests"), "titanic", "a run", {}, Path(".")) as tracker:
-            tracker.log(0, 0, {"val_loss": 1.0})
+            tracker.log("fold_0", 0, {"val_loss": 1.0})
             tracker.summarize({"cv/mean": 1.0})
         assert "wandb" not in sys.modules
         print(len(tracker.run_id), tracker.directory)
@@ -217,7 +217,7 @@ def test_no_secret_reaches_a_run_or_the_server(server: WandbServer, tmp_path: Pa
         print("loading", sys.argv[1])
         for mode in ("online", "offline"):
             with Tracker(Tracking(mode=mode, project="tests"), "titanic", "a run", {}, Path(".")) as tracker:
-                tracker.log(0, 0, {"val_loss": 1.0})
+                tracker.log("fold_0", 0, {"val_loss": 1.0})
     """
     command = [sys.executable, "-c", code, "--token=argv" + "x7" * 12]
     subprocess.run(command, cwd=tmp_path, env=_environment() | secrets, check=True)

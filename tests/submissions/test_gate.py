@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groundwork.competitions import Competition, Inputs
+from groundwork.competitions import Inputs, Labelled
 from groundwork.data.prepared import Prepared, load
 from groundwork.errors import UserError
 from groundwork.submissions import gate
@@ -17,8 +17,8 @@ IDS = np.arange(892, 892 + ROWS)
 GENERATOR = np.random.default_rng(0)
 LABELS = GENERATOR.permutation(np.repeat([0, 1], [248, 152]))
 PRICES = np.exp(GENERATOR.normal(12, 0.4, ROWS))
-OOF_LABELS = pd.Series(GENERATOR.permutation(np.repeat([0, 1], [549, 342])))
-OOF_PRICES = pd.Series(np.exp(GENERATOR.normal(12, 0.4, 1460)))
+OOF_LABELS = pd.Series(GENERATOR.permutation(np.repeat([0, 1], [549, 342])), name="Survived")
+OOF_PRICES = pd.Series(np.exp(GENERATOR.normal(12, 0.4, 1460)), name="SalePrice")
 
 
 def labels(values: np.ndarray | list = LABELS, ids: np.ndarray = IDS) -> pd.DataFrame:
@@ -26,14 +26,14 @@ def labels(values: np.ndarray | list = LABELS, ids: np.ndarray = IDS) -> pd.Data
 
 
 def check_labels(submission: pd.DataFrame) -> list[str]:
-    return gate.check(submission, labels(np.zeros(ROWS, int)), "classification", OOF_LABELS, OOF_LABELS)
+    return gate.check(submission, labels(np.zeros(ROWS, int)), "classification", OOF_LABELS, OOF_LABELS.to_frame())
 
 
 def check_prices(values: np.ndarray, oof: pd.Series = OOF_PRICES) -> list[str]:
     submission, sample = (
         pd.DataFrame({"Id": IDS[: len(v)], "SalePrice": v}) for v in (values, np.full(len(values), 1.5))
     )
-    return gate.check(submission, sample, "regression", OOF_PRICES, oof, positive=True)
+    return gate.check(submission, sample, "regression", OOF_PRICES, oof.to_frame(), positive=True)
 
 
 def refused(check: Callable[..., list[str]], *arguments: object) -> str:
@@ -157,12 +157,117 @@ def test_every_failure_is_said_at_once() -> None:
     ]
 
 
-TITANIC = Competition(
+# --- tags ------------------------------------------------------------------------------------------------------------
+
+PROBABILITIES = pd.DataFrame({"loud": GENERATOR.beta(1, 9, ROWS), "rude": GENERATOR.beta(1, 99, ROWS)})
+OOF_PROBABILITIES = pd.DataFrame({"loud": GENERATOR.beta(1, 9, 2000), "rude": GENERATOR.beta(1, 99, 2000)})
+
+
+def check_tags(**changed: object) -> list[str]:
+    ids = pd.Series([f"{number:016x}" for number in IDS])
+    submission, sample = (pd.DataFrame({"id": ids, "loud": 0.5, "rude": 0.5}).assign(**values) for values in (
+        {**PROBABILITIES, **changed}, {}
+    ))  # fmt: skip
+    return gate.check(submission, sample, "tagging", pd.Series([0, 1]), OOF_PROBABILITIES)
+
+
+def test_probabilities_of_tags_pass() -> None:
+    assert check_tags() == []
+    certain = PROBABILITIES["loud"].mask(PROBABILITIES.index == 3, 1.0).mask(PROBABILITIES.index == 4, 0.0)
+    assert check_tags(loud=certain) == []
+
+
+@pytest.mark.parametrize("wrong", [1.2, -0.1])
+def test_what_is_no_probability_is_named_with_its_column_and_line(wrong: float) -> None:
+    said = refused(lambda: check_tags(rude=PROBABILITIES["rude"].mask(PROBABILITIES.index == 7, wrong)))
+    assert said == f"submission.csv: rude: line 9: found {wrong}; expected a probability from 0 to 1"
+
+
+def test_one_constant_tag_is_refused() -> None:
+    assert refused(lambda: check_tags(rude=0.01)) == (
+        "submission.csv: rude: every row is 0.01; expected predictions that differ"
+    )
+
+
+def test_exchanged_tags_are_refused_one_by_one() -> None:
+    said = refused(lambda: check_tags(loud=PROBABILITIES["rude"], rude=PROBABILITIES["loud"])).splitlines()
+    assert [line.split(": ")[1] for line in said] == ["loud", "rude"]
+    assert all("not like the out-of-fold ones" in line for line in said)
+
+
+# --- lists of ids ----------------------------------------------------------------------------------------------------
+
+ARTICLES = pd.Series([f"0{number}" for number in range(108775015, 108775115)])
+CUSTOMERS = pd.Series([f"{number:02}{'c0ffee' * 10}" for number in range(5)])
+
+
+def lists(rows: int = 5, answers: int = 12) -> list[str]:
+    return [" ".join(ARTICLES[start : start + answers]) for start in range(0, 3 * rows, 3)]
+
+
+def check_lists(values: list[str | None]) -> list[str]:
+    submission = pd.DataFrame({"customer_id": CUSTOMERS, "prediction": values})
+    sample = pd.DataFrame({"customer_id": CUSTOMERS, "prediction": " ".join(ARTICLES[:12])})
+    return gate.check(submission, sample, "recommendation", ARTICLES, None)
+
+
+def test_twelve_known_ids_for_each_customer_pass_and_so_do_fewer() -> None:
+    assert check_lists(lists()) == []
+    assert check_lists([ARTICLES[0], *lists()[1:]]) == []
+    assert check_lists(lists(answers=3)) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (" ".join(ARTICLES[:13]), "line 4: found 13 ids; expected 12 at the most"),
+        (f"{ARTICLES[0]} 0999999999", "line 4: found 0999999999; expected an id of the competition's"),
+        (f"{ARTICLES[0]} {ARTICLES[0][1:]}", "line 4: found 108775015; expected an id of the competition's"),
+        (f"{ARTICLES[0]}  {ARTICLES[1]}", "line 4: found ; expected an id of the competition's"),
+        (f"{ARTICLES[1]} {ARTICLES[0]} {ARTICLES[1]}", "expected each id once"),
+        (None, "line 4: found no value; expected ids with spaces between them"),
+    ],
+    ids=["thirteen", "unknown", "without its leading zero", "two spaces", "twice", "empty"],
+)
+def test_a_bad_list_is_named_with_its_line(wrong: str | None, said: str) -> None:
+    values: list[str | None] = [*lists()]
+    values[2] = wrong
+    problem = refused(check_lists, values)
+    assert problem.startswith("submission.csv: prediction: line 4: found ")
+    assert problem.endswith(said)
+    assert "\n" not in problem
+
+
+def test_an_id_may_stand_in_the_lists_of_several_customers() -> None:
+    assert check_lists([*lists()[:4], f"{ARTICLES[99]} {ARTICLES[0]}"]) == []
+
+
+def test_every_bad_list_is_counted() -> None:
+    values = [*lists()]
+    values[1] = values[4] = " ".join(ARTICLES[:13])
+    assert "prediction: line 3 and 1 more: found 13 ids; expected 12 at the most" in refused(check_lists, values)
+
+
+def test_the_same_list_for_everybody_is_refused() -> None:
+    assert "every row is 0108775015 0108775016" in refused(check_lists, [lists()[0]] * 5)
+
+
+def test_the_leading_zeros_of_ids_survive_the_way_through_a_file(tmp_path: Path) -> None:
+    written = pd.DataFrame({"customer_id": CUSTOMERS, "prediction": lists()})
+    written.to_csv(tmp_path / "submission.csv", index=False)
+    found = gate.read_table(tmp_path / "submission.csv", "make it")
+    assert found["prediction"].tolist() == lists()
+    assert found["customer_id"].tolist() == CUSTOMERS.tolist()
+
+
+# --- the files of a lane ---------------------------------------------------------------------------------------------
+
+TITANIC = Labelled(
     slug="titanic",
     kind="classification",
     metric="accuracy",
     id="PassengerId",
-    target="Survived",
+    targets=("Survived",),
     columns={},
     inputs=Inputs(),
     sample=lambda _: {},
@@ -179,7 +284,7 @@ def prepared(tmp_path: Path) -> Prepared:
     rows.to_parquet(folder / "train.parquet")
     rows[["PassengerId"]].assign(fold=0).to_parquet(folder / "folds.parquet")
     pd.DataFrame({"PassengerId": IDS}).to_parquet(folder / "test.parquet")
-    return load(folder)
+    return load(TITANIC, folder)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tests.algorithms.tiny import CPU, PRICES, SURVIVAL, prepared, trained
 
-from groundwork.algorithms.compose import TrainedFold
-from groundwork.competitions import Competition
+from groundwork.algorithms.checkpoint import TrainedFold
+from groundwork.competitions import Labelled
 from groundwork.errors import UserError
 from groundwork.submissions.predict import predict
 
@@ -18,12 +18,12 @@ def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
 
 
-def submitted(competition: Competition) -> Path:
+def submitted(competition: Labelled) -> Path:
     results = Path("results", competition.slug)
     return predict(competition.slug, competition, prepared(competition), results, CPU)
 
 
-def each_fold(competition: Competition) -> list[np.ndarray]:
+def each_fold(competition: Labelled) -> list[np.ndarray]:
     folder = Path("results", competition.slug, "checkpoints")
     test = prepared(competition).test
     return [TrainedFold.load(path).predict(test, torch.device("cpu")) for path in sorted(folder.iterdir())]

@@ -18,7 +18,7 @@ import pytest
 from tests.services import kaggle_fixture
 from tests.services.kaggle_server import Fault, KaggleServer, Verdict
 
-from groundwork.competitions import Competition, Inputs
+from groundwork.competitions import Inputs, Labelled
 from groundwork.data.kaggle_call import Patience
 from groundwork.errors import UserError
 from groundwork.experiments.tracking import Tracker
@@ -32,12 +32,12 @@ kaggle_server = kaggle_fixture.kaggle_server
 FAST = Timing(interval=0.01, longest=20, patience=Patience(attempts=3, first=0.01, longest=1))
 IMPATIENT = Timing(interval=0.01, longest=0.05, patience=FAST.patience)
 
-TITANIC = Competition(
+TITANIC = Labelled(
     slug="titanic",
     kind="classification",
     metric="accuracy",
     id="PassengerId",
-    target="Survived",
+    targets=("Survived",),
     columns={},
     inputs=Inputs(),
     sample=lambda _: {},

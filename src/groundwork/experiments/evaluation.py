@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groundwork.competitions import Competition
+from groundwork.competitions import Competition, Labelled
 from groundwork.errors import UserError
 from groundwork.files import read_json, write_json
-from groundwork.objectives.cross_validation import cross_validate, predictions
+from groundwork.objectives.cross_validation import cross_validate, predictions, targets
+from groundwork.objectives.metrics import METRICS
 
 PLOTTED_ROWS = 1000
 
@@ -26,8 +27,8 @@ def evaluate(lane: str, competition: Competition, results: Path) -> dict[str, An
         If the lane has not been trained, or a result of its training is broken.
     """
     folder = results / lane
-    oof = read_oof(folder / "oof.parquet", lane)
-    metrics = cross_validate(oof, competition.metric)
+    oof = read_oof(folder / "oof.parquet", lane, competition)
+    metrics = cross_validate(oof, competition.metric, competition.further_metrics)
     run = read_json(folder / "run.json", f"dvc repro train@{lane}")
     try:
         history = pd.read_csv(folder / "history.csv").to_dict("records")
@@ -36,14 +37,14 @@ def evaluate(lane: str, competition: Competition, results: Path) -> dict[str, An
         raise UserError(
             f"{folder}: history.csv or run.json is broken: {error!r}", f"train again: `dvc repro --force train@{lane}`"
         ) from None
-    record = {"lane": lane, "run": run, "metrics": metrics, "history": history, "plot": _plot(oof)}
+    record = {"lane": lane, "run": run, "metrics": metrics, "history": history, "plot": _plot(oof, competition)}
     for path in (results / "experiments" / lane / name, folder / "experiment.json"):
         write_json(path, record)
     write_json(results / "metrics" / f"{lane}.json", metrics)
     return metrics
 
 
-def read_oof(path: Path, lane: str) -> pd.DataFrame:
+def read_oof(path: Path, lane: str, competition: Competition) -> pd.DataFrame:
     """Read out-of-fold predictions.
 
     Raises
@@ -58,13 +59,17 @@ def read_oof(path: Path, lane: str) -> pd.DataFrame:
         oof = pd.read_parquet(path)
     except Exception as error:
         raise UserError(f"{path}: cannot be read ({type(error).__name__}: {error})", again) from None
-    absent = [column for column in ("id", "fold", "target") if column not in oof]
-    if absent or not predictions(oof).size:
-        lacking = ", ".join(absent) or "predictions"
-        raise UserError(f"{path}: found no {lacking}; expected id, fold, target and predictions in rows", again)
-    if "prediction" not in oof and len(oof.filter(regex=r"^p\d+$").columns) <= oof["target"].max():
-        raise UserError(f"{path}: found {predictions(oof).shape[1]} columns of probabilities; expected more", again)
-    broken = ~np.isfinite(predictions(oof)).reshape(len(oof), -1).all(1) | oof["target"].isna()
+    absent = [column for column in ("id", "fold") if column not in oof]
+    absent += [what for what, found in (("target", targets(oof)), ("predictions", predictions(oof))) if not found.size]
+    if absent:
+        raise UserError(
+            f"{path}: found no {', '.join(absent)}; expected id, fold, target and predictions in rows", again
+        )
+    target, predicted = targets(oof), predictions(oof)
+    if competition.kind == "classification" and predicted.ndim == 2 and predicted.shape[1] <= target.max():
+        raise UserError(f"{path}: found {predicted.shape[1]} columns of probabilities; expected more", again)
+    values = np.column_stack([target, predicted]).astype(float)
+    broken = ~np.isfinite(values).all(1)
     if broken.any():
         first = oof.loc[broken, "id"].iloc[0]
         raise UserError(
@@ -73,11 +78,24 @@ def read_oof(path: Path, lane: str) -> pd.DataFrame:
     return oof
 
 
-def _plot(oof: pd.DataFrame) -> dict[str, Any]:
-    target, predicted = oof["target"].to_numpy(), predictions(oof)
-    if predicted.ndim == 1:
-        shown = np.random.default_rng(0).permutation(len(oof))[:PLOTTED_ROWS]
-        return {"kind": "scatter", "actual": target[shown].tolist(), "predicted": predicted[shown].tolist()}
+def _plot(oof: pd.DataFrame, competition: Competition) -> dict[str, Any]:
+    """Collect what the report draws: which rows went wrong, or how well each tag or place of a list does."""
+    target, predicted = targets(oof), predictions(oof)
+    match competition.kind:
+        case "regression" | "search":
+            shown = np.random.default_rng(0).permutation(len(oof))[:PLOTTED_ROWS]
+            return {"kind": "scatter", "actual": target[shown].tolist(), "predicted": predicted[shown].tolist()}
+        case "tagging":
+            assert isinstance(competition, Labelled)
+            auc = METRICS["auc"].score
+            scores = [auc(target[:, [i]], predicted[:, [i]]) for i in range(target.shape[1])]
+            # A tag that no row has, or every row, has no curve.
+            bars = [[tag, score] for tag, score in zip(competition.targets, scores, strict=True) if np.isfinite(score)]
+            return {"kind": "bars", "title": "AUC of each tag", "bars": bars}
+        case "recommendation":
+            hits = [(predicted[:, [place]] == target).any(1).mean() for place in range(predicted.shape[1])]
+            bars = [[str(place), float(share)] for place, share in enumerate(hits, start=1)]
+            return {"kind": "bars", "title": "Share of customers who bought the article at each place", "bars": bars}
     classes = list(range(predicted.shape[1]))
     counts = pd.crosstab(target, predicted.argmax(1)).reindex(index=classes, columns=classes, fill_value=0)
     return {"kind": "confusion", "classes": classes, "matrix": counts.to_numpy().tolist()}

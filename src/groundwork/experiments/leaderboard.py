@@ -9,8 +9,11 @@ from groundwork.errors import UserError, meant
 from groundwork.experiments.records import (
     LEDGER,
     RESULTS,
+    Baseline,
     Experiment,
+    baselines,
     differing,
+    further_names,
     lanes,
     load,
     number,
@@ -21,6 +24,9 @@ from groundwork.experiments.records import (
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+
+RUN_ID = 1  # its column
 
 
 def leaderboard(chosen: Sequence[str] | None = None, results: Path = RESULTS, ledger: Path = LEDGER) -> None:
@@ -44,18 +50,19 @@ def leaderboard(chosen: Sequence[str] | None = None, results: Path = RESULTS, le
         if lane not in known:
             raise _unknown(lane, known, results)
         experiments, problems = load(lane, results, ledger)
-        for problem in problems:
+        beside, broken = baselines(experiments[0], results) if experiments else ([], [])
+        for problem in problems + broken:
             print(f"warning: {problem}", file=sys.stderr)
         if experiments:
-            _print(console, lane, experiments)
+            _print(console, lane, experiments, beside)
 
 
-def _print(console: "Console", lane: str, experiments: list[Experiment]) -> None:
+def _print(console: "Console", lane: str, experiments: list[Experiment], beside: list[Baseline]) -> None:
     ranked, others, shown = split(experiments)
     keys = differing(ranked)
     console.print()
     console.print(lane, style="bold", markup=False)
-    _block(console, ranked, {one.run_id: _changed(one, keys) for one in ranked if keys})
+    _block(console, ranked, {one.run_id: _changed(one, keys) for one in ranked if keys}, beside)
     notes = ["▸ what results/ holds now"] if shown.current else []
     notes += ["* with uncommitted changes"] if any(one.dirty for one in experiments) else []
     if notes:
@@ -65,16 +72,24 @@ def _print(console: "Console", lane: str, experiments: list[Experiment]) -> None
         _block(console, others, {one.run_id: _changed(one, differing([shown, one])) for one in others})
 
 
-def _block(console: "Console", experiments: list[Experiment], changed: Mapping[str, str]) -> None:
+def _block(
+    console: "Console", experiments: list[Experiment], changed: Mapping[str, str], beside: Sequence[Baseline] = ()
+) -> None:
     """Print a table of `experiments`; what differs (by run id) beside it, or below it where the screen is narrow."""
     from rich.measure import Measurement
     from rich.table import Table
 
-    whole = _table(experiments, changed)
-    if Measurement.get(console, console.options.update(width=10_000), whole).maximum <= console.width:
+    def fits(table: "Table", within: str) -> bool:
+        measured = Measurement.get(console, console.options.update(width=10_000), table)
+        return bool(getattr(measured, within) <= console.width)
+
+    whole = _table(experiments, changed, beside)
+    if fits(whole, "maximum"):
         console.print(whole)
         return
-    console.print(_table(experiments, {}))
+    short = _table(experiments, {}, beside)
+    # Where a competition has many metrics, they go before the commit and the time.
+    console.print(short if fits(short, "minimum") else _table(experiments, {}, beside, dated=False))
     if changed:
         below = Table(box=None, show_header=False, padding=(0, 1))
         below.add_column(justify="right", no_wrap=True)
@@ -85,37 +100,50 @@ def _block(console: "Console", experiments: list[Experiment], changed: Mapping[s
         console.print(below)
 
 
-def _table(experiments: list[Experiment], changed: Mapping[str, str]) -> "Table":
-    """Lay out comparable experiments with the constant prediction among them, or others without rank."""
+def _table(
+    experiments: list[Experiment], changed: Mapping[str, str], beside: Sequence[Baseline], dated: bool = True
+) -> "Table":
+    """Lay out comparable experiments with the baselines among them, or others without rank."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     best = experiments[0]
     submitted = any(one.public_score for one in experiments)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    arrow = "↑" if best.higher_is_better else "↓"
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("  run id", no_wrap=True)
-    table.add_column(f"{best.metric} {arrow}", no_wrap=True)
-    for title in ("pooled", "folds", *(["public"] if submitted else [])):
-        table.add_column(title, justify="right", no_wrap=True)
-    for title in ("commit", "when", *(["what differs"] if changed else [])):
-        table.add_column(title, no_wrap=True)
+    further = further_names([*experiments, *beside])
     rows: list[tuple[float, list[str], str]] = []
     for rank, one in enumerate(experiments, start=1):
         cells = [str(rank) if one.comparable else "–", f"{'▸' if one.current else ' '} {one.run_id}"]
-        cells += [f"{number(one.score)} ± {number(one.sd)}", number(one.oof), str(len(one.folds))]
-        cells += [one.public_score or ""] if submitted else []
+        cells += _scores(one, further) + ([one.public_score or ""] if submitted else [])
         when = f"{one.started.astimezone():{'%Y-%m-%d %H:%M' if changed else '%d %b %H:%M'}}"
-        cells += [one.commit, when] + ([changed[one.run_id]] if changed else [])
+        cells += ([one.commit, when] if dated else []) + ([changed[one.run_id]] if changed else [])
         rows.append((one.score, cells, "bold" if one.current else ""))
-    if best.comparable:
-        rows.append((best.baseline, ["", "  constant", number(best.baseline)], "dim"))
-        rows.sort(key=lambda row: row[0], reverse=best.higher_is_better)
+    rows += [(one.score, ["", f"  {one.name}", *_scores(one, further)], "dim") for one in beside]
+    # Stable: an experiment stands above a baseline that is as good.
+    rows.sort(key=lambda row: -row[0] if best.higher_is_better else row[0])
+    titles = ["#", "  run id", f"{best.metric} {'↑' if best.higher_is_better else '↓'}", "pooled", *further, "folds"]
+    titles += (["public"] if submitted else []) + (["commit", "when"] if dated else [])
+    titles += ["what differs"] if changed else []
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for place, title in enumerate(titles):
+        # A baseline's name may take several lines, nothing else may.
+        whole = [cells[place] for _, cells, _ in rows if place < len(cells) and (place != RUN_ID or cells[0])]
+        right = title in {"#", "pooled", *further, "folds", "public"}
+        table.add_column(
+            title,
+            justify="right" if right else "left",
+            no_wrap=place != RUN_ID,
+            min_width=max(map(len, (title, *whole))),
+        )
     for _, cells, style in rows:
         table.add_row(*(Text(cell) for cell in cells), style=style)
     return table
+
+
+def _scores(one: Experiment | Baseline, further: Iterable[str]) -> list[str]:
+    """Write score, pooled score, further metrics (an older experiment may lack some) and the number of folds."""
+    others = [number(one.further[name]) if name in one.further else "" for name in further]
+    return [f"{number(one.score)} ± {number(one.sd)}", number(one.oof), *others, str(len(one.folds))]
 
 
 def _changed(experiment: Experiment, keys: Iterable[str]) -> str:

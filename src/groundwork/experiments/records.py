@@ -26,8 +26,8 @@ class Experiment:
         Mean and standard deviation of the metric over folds.
     oof
         The metric over all out-of-fold rows at once.
-    baseline
-        The metric of the best constant prediction.
+    further
+        The competition's further metrics, by name, over all out-of-fold rows at once.
     started
         In UTC.
     commit
@@ -37,7 +37,7 @@ class Experiment:
     comparable
         Whether `judged_by` is the current experiment's, or the newest one's where none is current.
     history, plot
-        Rows per fold and epoch, and the confusion matrix or scatter, as in the experiment's file.
+        Rows per fold and epoch, and the confusion matrix, scatter or bars, as in the experiment's file.
     """
 
     lane: str
@@ -49,7 +49,7 @@ class Experiment:
     oof: float
     folds: tuple[float, ...]
     rows: int
-    baseline: float
+    further: Mapping[str, float]
     settings: Mapping[str, Any]
     judged_by: str
     commit: str
@@ -66,6 +66,29 @@ class Experiment:
     def dirty(self) -> bool:
         """Whether files differed from the commit."""
         return self.commit.endswith("*")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A model that a network must beat, scored on the same folds.
+
+    Attributes
+    ----------
+    name
+        What it is.
+    score, sd, oof, folds, further
+        As an `Experiment` has them.
+    seconds
+        What its folds took.
+    """
+
+    name: str
+    score: float
+    sd: float
+    oof: float
+    folds: tuple[float, ...]
+    further: Mapping[str, float]
+    seconds: float
 
 
 def lanes(results: Path = RESULTS) -> list[str]:
@@ -106,6 +129,38 @@ def load(lane: str, results: Path = RESULTS, ledger: Path = LEDGER) -> tuple[lis
     return ranked + [replace(one, comparable=False) for one in newest if one.judged_by != reference], problems
 
 
+def baselines(experiment: Experiment, results: Path = RESULTS) -> tuple[list[Baseline], list[str]]:
+    """Read the baselines of an experiment's lane that were judged by its rows, folds and metric, best first.
+
+    Returns
+    -------
+    baselines
+        None where the stage has not run, or ran on other folds.
+    problems
+        A line if their file could not be read.
+    """
+    path = results / experiment.lane / "baselines.json"
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+        found = [
+            _baseline(one)
+            for one in records
+            if (one["folds_sha256"], one["metrics"]["metric"]) == (experiment.judged_by, experiment.metric)
+        ]
+    except FileNotFoundError:
+        return [], []
+    except KeyError as error:
+        return [], [f"{path}: no key {error}; baselines are left out"]
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return [], [f"{path}: is no list of baselines ({error}); they are left out"]
+    return sorted(found, key=lambda one: -one.score if experiment.higher_is_better else one.score), []
+
+
+def further_names(experiments: Iterable[Experiment | Baseline]) -> list[str]:
+    """Names of the further metrics that some of them have, in the order of the records."""
+    return list(dict.fromkeys(name for one in experiments for name in one.further))
+
+
 def split(experiments: Sequence[Experiment]) -> tuple[list[Experiment], list[Experiment], Experiment]:
     """Part what `load` returned into comparable ones and others; and the current one, or the best where none is."""
     ranked = [one for one in experiments if one.comparable]
@@ -143,7 +198,7 @@ def _experiment(record: Any, lane: str, current: str | None, scores: Mapping[str
         oof=float(metrics["oof"]),
         folds=tuple(float(score) for score in metrics["folds"]),
         rows=int(metrics["rows"]),
-        baseline=float(metrics["baseline"]),
+        further=_further(metrics),
         settings={**_flat(run["params"]), "data_sha256": data[:7], "folds_sha256": folds[:7]},
         judged_by=folds,
         commit=(run["commit"] or "")[:7] + ("*" if run["dirty"] else ""),
@@ -155,6 +210,23 @@ def _experiment(record: Any, lane: str, current: str | None, scores: Mapping[str
         history=record["history"],
         plot=record["plot"],
     )
+
+
+def _baseline(record: Any) -> Baseline:
+    metrics = record["metrics"]
+    return Baseline(
+        name=str(record["name"]),
+        score=float(metrics["mean"]),
+        sd=float(metrics["sd"]),
+        oof=float(metrics["oof"]),
+        folds=tuple(float(score) for score in metrics["folds"]),
+        further=_further(metrics),
+        seconds=float(record["seconds"]),
+    )
+
+
+def _further(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.get("further", {}).items()}
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

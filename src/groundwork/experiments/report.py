@@ -11,8 +11,11 @@ from groundwork.errors import UserError
 from groundwork.experiments.records import (
     LEDGER,
     RESULTS,
+    Baseline,
     Experiment,
+    baselines,
     differing,
+    further_names,
     lanes,
     load,
     number,
@@ -79,9 +82,10 @@ def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -
     sections, problems = [], []
     for lane in lanes(results):
         experiments, broken = load(lane, results, ledger)
-        problems += broken
+        beside, unread = baselines(experiments[0], results) if experiments else ([], [])
+        problems += broken + unread
         if experiments:
-            sections.append(_section(lane, experiments))
+            sections.append(_section(lane, experiments, beside))
     if not sections:
         raise UserError("; ".join([f"{results}: no experiments", *problems]), "make one of each lane: `dvc repro`")
     folder = FileSystemLoader(Path(__file__).parent)
@@ -93,13 +97,17 @@ def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -
     return problems
 
 
-def _section(lane: str, experiments: list[Experiment]) -> dict[str, Any]:
+def _section(lane: str, experiments: list[Experiment], beside: list[Baseline]) -> dict[str, Any]:
     """Collect what the page shows of one lane; the shown experiment is the current one, or the best."""
     ranked, others, shown = split(experiments)
+    kind = shown.plot.get("kind")
     keys = differing(ranked)
     return {
         "lane": lane,
         "experiments": ranked,
+        "rows": _rows(ranked, beside),
+        "baseline": beside[0] if beside else None,
+        "further": further_names([*ranked, *beside]),
         "others": [(one, differing([shown, one])) for one in others],
         "shown": shown,
         "best": ranked[0],
@@ -109,9 +117,19 @@ def _section(lane: str, experiments: list[Experiment]) -> dict[str, Any]:
         "changes": _changes(ranked, keys),
         "dots": _dots(shown),
         "charts": _curves(shown),
-        "confusion": _confusion(shown.plot) if shown.plot.get("kind") == "confusion" else None,
-        "scatter": _scatter(shown.plot) if shown.plot.get("kind") == "scatter" else None,
+        "confusion": _confusion(shown.plot) if kind == "confusion" else None,
+        "scatter": _scatter(shown.plot) if kind == "scatter" else None,
+        "bars": _bars(shown.plot) if kind == "bars" else None,
     }
+
+
+def _rows(ranked: list[Experiment], beside: list[Baseline]) -> list[tuple[int | None, Experiment | Baseline]]:
+    """Order experiments, with their ranks, and baselines by their score; of equal ones experiments stand first."""
+    rows: list[tuple[int | None, Experiment | Baseline]] = [
+        *enumerate(ranked, start=1),
+        *((None, one) for one in beside),
+    ]
+    return sorted(rows, key=lambda row: -row[1].score if ranked[0].higher_is_better else row[1].score)
 
 
 def _changes(experiments: Sequence[Experiment], keys: Iterable[str]) -> list[dict[str, Any]]:
@@ -171,6 +189,15 @@ def _confusion(plot: Mapping[str, Any]) -> dict[str, Any]:
         ]
         rows.append({"name": name, "cells": cells})
     return {"classes": plot["classes"], "rows": rows}
+
+
+def _bars(plot: Mapping[str, Any]) -> dict[str, Any]:
+    """Give each value a bar from 0: as a share of 1 where all are shares and some are large, else of the largest."""
+    bars = plot["bars"]
+    largest = max((value for _, value in bars), default=0.0)
+    whole = 1.0 if 0.5 < largest <= 1 else largest or 1.0
+    lengths = [(name, value, round(100 * max(value, 0.0) / whole, 1)) for name, value in bars]
+    return {"title": plot["title"], "bars": lengths}
 
 
 def _scatter(plot: Mapping[str, Any]) -> dict[str, Any]:

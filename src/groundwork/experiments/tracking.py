@@ -64,7 +64,7 @@ class Tracker:
         self._run: wandb.Run | None = None
         self._broken = False
         self._warn = OneWarning()
-        self._folds: set[int] = set()
+        self._parts: set[str] = set()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -78,18 +78,18 @@ class Tracker:
                 self._open.enter_context(hold(folder))
         return self
 
-    def log(self, fold: int, epoch: int, metrics: dict[str, float]) -> None:
-        """Log the metrics of one epoch as `fold_<fold>/<name>` against `epoch`.
+    def log(self, part: str, epoch: int, metrics: dict[str, float]) -> None:
+        """Log the metrics of one epoch as `<part>/<name>` against `epoch`; a part is `fold_0`, or `final`.
 
         All folds share the one axis `epoch`, so that a panel can lay their curves over one another.
         """
 
         def send(run: "wandb.Run") -> None:
-            if fold not in self._folds:
+            if part not in self._parts:
                 run.define_metric("epoch", hidden=True)
-                run.define_metric(f"fold_{fold}/*", step_metric="epoch")
-                self._folds.add(fold)
-            run.log({"epoch": epoch, **{f"fold_{fold}/{name}": value for name, value in metrics.items()}})
+                run.define_metric(f"{part}/*", step_metric="epoch")
+                self._parts.add(part)
+            run.log({"epoch": epoch, **{f"{part}/{name}": value for name, value in metrics.items()}})
 
         self._try(send)
 

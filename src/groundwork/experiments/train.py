@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import torch
 from pytorch_lightning.utilities import rank_zero_only
 
-from groundwork.algorithms.compose import TrainedFold
+from groundwork.algorithms.checkpoint import TrainedFold
 from groundwork.algorithms.fold import train_fold
 from groundwork.algorithms.inference import Epoch
 from groundwork.algorithms.progress import TrainingProgress
 from groundwork.competitions import Competition
-from groundwork.data.prepared import Prepared
+from groundwork.data.prepared import FINAL, Prepared, part
 from groundwork.errors import UserError
 from groundwork.experiments.provenance import fold_key, git_state
 from groundwork.experiments.tracking import Tracker, cross_validated
@@ -80,13 +80,13 @@ def train(
     run_open = tracker if first_process() else nullcontext()
     with TrainingProgress(name, len(folds), lane.training.epochs, f"val_{metric.name}") as progress, run_open:
         for position, fold in enumerate(folds):
-            checkpoint = kept / f"fold_{fold}.pt"
+            checkpoint = kept / f"{part(fold)}.pt"
             trained = _taken_over(checkpoint)
             if trained is not None:
                 for epoch in trained.history:
                     _log(tracker, fold, epoch)
                 progress.skip(position)
-                progress.line(f"fold {fold}: taken over from the run that was stopped")
+                progress.line(f"{_words(fold)}: taken over from the run that was stopped")
             else:
                 try:
                     trained = train_fold(
@@ -96,24 +96,22 @@ def train(
                         fold,
                         seed,
                         hardware,
-                        callbacks=[progress.fold(position, fold)],
+                        callbacks=[progress.fold(position, _words(fold))],
                         on_epoch=partial(_log, tracker, fold),
                     )
                 except UserError as error:
-                    raise UserError(f"{name}: fold {fold}: {error.problem}", error.next_step) from error
+                    raise UserError(f"{name}: {_words(fold)}: {error.problem}", error.next_step) from error
                 except KeyboardInterrupt:
                     raise UserError(
-                        f"{name}: stopped in fold {fold}; {len(done)} of {len(folds)} folds are finished and kept",
+                        f"{name}: stopped in {_words(fold)}; {len(done)} of {len(folds)} folds are finished and kept",
                         "go on from there by typing the same command again (`dvc repro`)",
                         exit_code=130,
                     ) from None
                 if first_process():
                     trained.save(checkpoint)
-                score = cross_validate(trained.validation, metric.name)["oof"]
-                epochs = len(trained.history)
-                progress.line(f"fold {fold}: {metric.name} {score:.4f} out of fold, after {epochs} epochs")
+                progress.line(f"{_words(fold)}: {_outcome(trained, metric.name)}")
             done.append(trained)
-        oof = pd.concat([trained.validation for trained in done]).sort_values("id", ignore_index=True)
+        oof = _out_of_fold(done)
         scores = cross_validate(oof, metric.name)
         tracker.summarize(cross_validated(metric.name, scores["folds"], scores["oof"]))
 
@@ -132,16 +130,34 @@ def train(
 
 
 def _folds_to_train(prepared: Prepared, lane: Lane) -> list[int]:
-    folds = sorted(int(fold) for fold in prepared.folds["fold"].unique())
-    wanted = lane.training.folds
-    if wanted == "all":
-        return folds
+    folds, final = prepared.folds, [FINAL] if prepared.final else []
+    wanted = len(folds) if lane.training.folds == "all" else lane.training.folds
     if wanted > len(folds):
         raise UserError(
             f"params.yaml: training.folds: found {wanted}; the data has {len(folds)} folds",
             "lower it, or set it to `all`",
         )
-    return folds[:wanted]
+    return folds[:wanted] + final
+
+
+def _words(fold: int) -> str:
+    return "final" if fold == FINAL else f"fold {fold}"
+
+
+def _outcome(trained: TrainedFold, metric: str) -> str:
+    epochs = f"after {len(trained.history)} epochs"
+    if trained.validation is None:
+        return f"trained on everything, {epochs}"
+    return f"{metric} {cross_validate(trained.validation, metric)['oof']:.4f} out of fold, {epochs}"
+
+
+def _out_of_fold(folds: list[TrainedFold]) -> pd.DataFrame:
+    """Lay the folds' validation rows together, by id."""
+    oof = pd.concat([trained.validation for trained in folds if trained.validation is not None])
+    # The longest list of targets decides how many columns there are: shorter ones are filled up.
+    lists = oof.filter(regex=r"^t\d+$").columns
+    oof[lists] = oof[lists].fillna(-1).astype("int64") if oof[lists].isna().any(axis=None) else oof[lists]
+    return oof.sort_values(["id", "fold"], ignore_index=True)
 
 
 def _taken_over(checkpoint: Path) -> TrainedFold | None:
@@ -159,14 +175,16 @@ def first_process() -> bool:
 
 def _log(tracker: Tracker, fold: int, epoch: Epoch) -> None:
     if first_process():
-        tracker.log(fold, int(epoch["epoch"]), {name: value for name, value in epoch.items() if name != "epoch"})
+        tracker.log(part(fold), int(epoch["epoch"]), {name: value for name, value in epoch.items() if name != "epoch"})
 
 
 def _write(results: Path, folds: list[TrainedFold], oof: pd.DataFrame, folds_sha256: str, run: dict[str, Any]) -> None:
     with writing(results / "checkpoints") as checkpoints:
         for trained in folds:
-            trained.save(checkpoints / f"fold_{trained.fold}.pt")
-    history = pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in folds])
+            trained.save(checkpoints / f"{part(trained.fold)}.pt")
+    # What was trained on everything has no validation to compare.
+    judged = [trained for trained in folds if trained.validation is not None]
+    history = pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in judged])
     with writing(results / "history.csv") as path:
         history.set_index(["fold", "epoch"]).sort_index(axis=1).to_csv(path)
     with writing(results / "oof.parquet") as path:

@@ -1,12 +1,25 @@
 """The stage before all others: params.yaml and the competitions it names suit each other."""
 
 from groundwork import competitions
+from groundwork.competitions import Purchases
 from groundwork.errors import UserError, meant
 from groundwork.objectives.metrics import METRICS
 from groundwork.params import PARAMS, Lane, Params
 
-NETWORKS = {"table": ("fnn",), "image": ("cnn",)}
-LOSSES = {"classification": ("cross_entropy",), "regression": ("smooth_l1",)}
+NETWORKS = {
+    "table": ("fnn",),
+    "image": ("cnn",),
+    "pair": ("two_tower",),
+    "history": ("factorization",),
+    "text": ("rnn", "transformer"),
+}
+LOSSES = {
+    "classification": "cross_entropy",
+    "regression": "smooth_l1",
+    "tagging": "binary_cross_entropy",
+    "search": "smooth_l1",
+    "recommendation": "sampled_softmax",
+}
 
 
 def validate(params: Params) -> None:
@@ -24,17 +37,24 @@ def validate(params: Params) -> None:
 
 def _mismatches(name: str, lane: Lane) -> list[str]:
     competition = competitions.load(lane.competition)
-    if competition.metric not in METRICS:
-        file = f"src/groundwork/competitions/{lane.competition}.py"
-        return [f"{file}: metric: found {competition.metric!r}{meant(competition.metric, METRICS)}"]
-    inputs = "image" if competition.inputs.image else "table"
+    for metric in (competition.metric, *competition.further_metrics):
+        if metric not in METRICS:
+            return [
+                f"src/groundwork/competitions/{lane.competition}.py: metric: found {metric!r}{meant(metric, METRICS)}"
+            ]
     choices = {
-        "encoding.inputs": (lane.encoding.inputs, (inputs,)),
-        "model.network": (lane.model.network, NETWORKS[inputs]),
-        "objective.loss": (lane.objective.loss, LOSSES[competition.kind]),
+        "encoding.inputs": (lane.encoding.inputs, (competition.encoding,)),
+        "model.network": (lane.model.network, NETWORKS[competition.encoding]),
+        "objective.loss": (lane.objective.loss, (LOSSES[competition.kind],)),
     }
-    return [
+    found = [
         f"{PARAMS}: competitions.{name}.{key}: found {found}; {lane.competition} needs {' or '.join(allowed)}"
         for key, (found, allowed) in choices.items()
         if found not in allowed
     ]
+    if isinstance(competition, Purchases) and lane.training.early_stopping:
+        found.append(
+            f"{PARAMS}: competitions.{name}.training.early_stopping: found a section; {lane.competition} needs null: "
+            "its folds follow one another in time, and the model that predicts is trained on all of it"
+        )
+    return found

@@ -1,14 +1,17 @@
 """The gate: what a submission must be before it is written or handed in. It finds every failure in one pass."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from groundwork.competitions import Competition
-from groundwork.data.prepared import Prepared
+from groundwork.competitions import Competition, Kind, Labelled
+from groundwork.data.prepared import Prepared, PreparedRows
+from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
 from groundwork.experiments.evaluation import read_oof
 from groundwork.objectives.cross_validation import predictions
@@ -26,9 +29,9 @@ BEYOND_DOUBT = 1e-6
 def check(
     submission: pd.DataFrame,
     sample: pd.DataFrame,
-    kind: Literal["classification", "regression"],
+    kind: Kind,
     target: pd.Series,
-    oof: pd.Series,
+    oof: pd.DataFrame | None,
     *,
     positive: bool = False,
     name: str = "submission.csv",
@@ -41,11 +44,12 @@ def check(
     submission, sample
         As `read_table` reads them: the id column first, then what is predicted.
     kind
-        `classification`: labels are handed in, each one seen in training. `regression`: numbers.
+        `classification`: labels are handed in, each one seen in training. `regression`, `search`: numbers. `tagging`:
+        a probability for each tag. `recommendation`: ids with spaces between them, the best first.
     target
-        The training target; its values are the legal labels.
+        Its values are the legal labels, or the legal ids.
     oof
-        Out-of-fold predictions in the submission's own units: labels or numbers.
+        Out-of-fold predictions in the submission's own units, with its columns; None for lists of ids.
     positive
         Whether the metric takes a logarithm, so that a number must lie above 0.
     name
@@ -77,10 +81,13 @@ def check(
         if column not in submission:
             continue
         values = submission[column]
-        problems = _value_failures(values, sample[column], kind, target, positive)
-        # A distance between wrong values says nothing.
-        if not problems and (distance := _distance_failure(values, oof, kind)):
-            problems = [distance]
+        if oof is None:
+            problems = _list_failures(values, sample[column], target)
+        else:
+            problems = _value_failures(values, sample[column], kind, target, positive)
+            # A distance between wrong values says nothing.
+            if not problems and (distance := _distance_failure(values, oof[column], kind)):
+                problems = [distance]
         failures += [f"{column}: {problem}" for problem in problems]
     if failures:
         raise UserError("\n".join(f"{name}: {failure}" for failure in failures), next_step)
@@ -125,8 +132,37 @@ def _value_failures(values: pd.Series, sample: pd.Series, kind: str, target: pd.
             failures.append(
                 f"{_first(illegal)}: found {_shown(values[illegal].iloc[0])}; expected a class of training: {seen}"
             )
+    elif kind == "tagging" and (outside := (values < 0) | (values > 1)).any():
+        failures.append(f"{_first(outside)}: found {values[outside].iloc[0]}; expected a probability from 0 to 1")
     elif positive and (low := values <= 0).any():
         failures.append(f"{_first(low)}: found {values[low].iloc[0]}; the metric takes a logarithm: expected above 0")
+    if len(values) > 1 and values.nunique() == 1:
+        failures.append(f"every row is {values.iloc[0]}; expected predictions that differ")
+    return failures
+
+
+def _list_failures(values: pd.Series, sample: pd.Series, legal: pd.Series) -> list[str]:
+    """Check lists of ids: as many as the sample's at the most, all known, none twice."""
+    missing = values.isna()
+    if missing.any():
+        return [f"{_first(missing)}: found no value; expected ids with spaces between them"]
+    most = int(sample.astype("str").str.count(" ").max()) + 1
+    lists = pc.split_pattern(pa.array(values, type=pa.string()), " ")
+    counts = np.asarray(pc.list_value_length(lists))
+    row, ids = np.repeat(np.arange(len(values)), counts), pc.list_flatten(lists)
+    numbers = np.asarray(pc.fill_null(pc.index_in(ids, value_set=pa.array(legal, type=pa.string())), -1))
+    # Rows of equal ids stand beside each other once sorted.
+    order = np.lexsort((numbers, row))
+    again = (np.diff(row[order]) == 0) & (np.diff(numbers[order]) == 0)
+    failures = []
+    for wrong, found, expected in (
+        (np.flatnonzero(counts > most), lambda one: f"{counts[one]} ids", f"{most} at the most"),
+        (row[numbers < 0], lambda one: ids[int(np.argmax(numbers < 0))].as_py(), "an id of the competition's"),
+        (np.unique(row[order][1:][again]), lambda one: values.iloc[one], "each id once"),
+    ):
+        if len(wrong):
+            place = pd.Series(np.isin(np.arange(len(values)), wrong))
+            failures.append(f"{_first(place)}: found {found(wrong[0])}; expected {expected}")
     if len(values) > 1 and values.nunique() == 1:
         failures.append(f"every row is {values.iloc[0]}; expected predictions that differ")
     return failures
@@ -136,7 +172,7 @@ def _distance_failure(values: pd.Series, oof: pd.Series, kind: str) -> str | Non
     """Compare test and out-of-fold predictions; None when they are near enough."""
     from scipy.stats import chi2_contingency, ks_2samp
 
-    if kind == "regression":
+    if kind != "classification":
         test = ks_2samp(values, oof, method="asymp")
         distance, chance, limit = float(test.statistic), float(test.pvalue), NUMBER_LIMIT
         here, there = (f"median {numbers.median():.4g}" for numbers in (values, oof))
@@ -172,16 +208,23 @@ def _kind(values: pd.Series) -> str:
     return "numbers" if pd.api.types.is_numeric_dtype(values) else "text"
 
 
-def read_table(path: Path, made_by: str) -> pd.DataFrame:
+def read_table(path: Path, made_by: str, *, text: bool = False) -> pd.DataFrame:
     """Read a submission or a sample submission; only an empty field counts as missing.
+
+    Parameters
+    ----------
+    made_by
+        The command that makes it.
+    text
+        Whether every column is text, as lists of ids are: an id may begin with a zero.
 
     Raises
     ------
     UserError
-        If the file is missing, empty or not a CSV; `made_by` is the command that makes it.
+        If the file is missing, empty or not a CSV.
     """
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype="str" if text else None)
     except FileNotFoundError:
         raise UserError(f"{path}: not found", f"make it: `{made_by}`") from None
     except pd.errors.EmptyDataError:
@@ -210,25 +253,36 @@ def check_files(
         If a file is missing or broken, or the submission does not pass.
     """
     place, again = results / "submission.csv", f"dvc repro predict@{lane}"
-    submission = read_table(file or place, again)
-    sample = read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane}")
-    target = prepared.train[competition.target]
-    oof = _answers(results / "oof.parquet", lane, competition, np.sort(target.unique()))
-    positive = competition.log_target or competition.metric == "rmse_log"
+    lists = competition.kind == "recommendation"
+    submission = read_table(file or place, again, text=lists)
+    sample = read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane}", text=lists)
     step = f"nothing was {'handed in' if file is None else 'written'}; mend the model or its features, then `{again}`"
-    return check(submission, sample, competition.kind, target, oof, positive=positive, name=str(place), next_step=step)
+    positive = False
+    if isinstance(competition, Labelled):
+        assert isinstance(prepared, PreparedRows)
+        legal = prepared.train[competition.targets[0]]
+        answers = _answers(results / "oof.parquet", lane, competition, np.sort(legal.unique()))
+        oof = pd.DataFrame(dict(zip(sample.columns[1:], answers, strict=True)))
+        positive = competition.log_target or competition.metric == "rmse_log"
+    else:
+        assert isinstance(prepared, PreparedPurchases)
+        legal, oof = prepared.articles["article"], None
+    return check(submission, sample, competition.kind, legal, oof, positive=positive, name=str(place), next_step=step)
 
 
-def _answers(path: Path, lane: str, competition: Competition, classes: NDArray[Any]) -> pd.Series:
-    """Read out-of-fold predictions as what would be handed in: labels or numbers."""
-    predicted = predictions(read_oof(path, lane))
-    if competition.kind == "regression" and predicted.ndim == 1:
-        return pd.Series(predicted)
+def _answers(path: Path, lane: str, competition: Labelled, classes: NDArray[Any]) -> list[NDArray[Any]]:
+    """Read out-of-fold predictions as what would be handed in: labels, numbers or probabilities, column by column."""
+    predicted = predictions(read_oof(path, lane, competition))
+    if competition.kind in ("regression", "search") and predicted.ndim == 1:
+        return [predicted]
+    if competition.kind == "tagging" and predicted.shape[1:] == (len(competition.targets),):
+        return list(predicted.T)
     if competition.kind == "classification" and predicted.shape[1:] == classes.shape:
         # The columns p0, p1, ... stand in the order of the classes.
-        return pd.Series(classes[predicted.argmax(axis=1)])
+        return [classes[predicted.argmax(axis=1)]]
     found = "one number" if predicted.ndim == 1 else f"{predicted.shape[1]} probabilities"
-    expected = "one number" if competition.kind == "regression" else f"{len(classes)} probabilities"
+    wanted = {"classification": f"{len(classes)} probabilities", "tagging": f"{len(competition.targets)} probabilities"}
     raise UserError(
-        f"{path}: found {found} for each row; expected {expected}", f"train again: `dvc repro --force train@{lane}`"
+        f"{path}: found {found} for each row; expected {wanted.get(competition.kind, 'one number')}",
+        f"train again: `dvc repro --force train@{lane}`",
     )

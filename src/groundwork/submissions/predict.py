@@ -1,14 +1,17 @@
 """The predict stage: the folds' models answer the test rows, and the gate decides whether that is a submission."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from groundwork.algorithms.compose import TrainedFold
+from groundwork.algorithms.checkpoint import TrainedFold
 from groundwork.algorithms.inference import device
 from groundwork.competitions import Competition
-from groundwork.data.prepared import Prepared
+from groundwork.data.prepared import FINAL, Prepared, part
+from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.params import Hardware
@@ -16,7 +19,7 @@ from groundwork.submissions import gate
 
 
 def predict(name: str, competition: Competition, prepared: Prepared, results: Path, hardware: Hardware) -> Path:
-    """Write the lane's ``submission.csv`` from the mean of its folds' predictions; return its path.
+    """Write the lane's ``submission.csv`` from its folds' mean prediction, or the final model's; return its path.
 
     Parameters
     ----------
@@ -31,16 +34,17 @@ def predict(name: str, competition: Competition, prepared: Prepared, results: Pa
         If the lane has not been trained, a file is broken, or the predictions do not pass the gate: then nothing is
         written.
     """
-    checkpoints = sorted((results / "checkpoints").glob("fold_*.pt"))
+    where = results / "checkpoints"
+    checkpoints = [where / f"{part(FINAL)}.pt"] if prepared.final else sorted(where.glob("fold_*.pt"))
     if not checkpoints:
-        raise UserError(f"{results / 'checkpoints'}: no checkpoints", f"train first: `dvc repro train@{name}`")
+        raise UserError(f"{where}: no checkpoints", f"train first: `dvc repro train@{name}`")
     folds = [TrainedFold.load(path) for path in checkpoints]
-    predicted = np.mean([fold.predict(prepared.test, device(hardware)) for fold in folds], axis=0)
-    classes = folds[0].question.classes
-    answers = classes[predicted.argmax(1)] if len(classes) else predicted
-    # The sample submission names the columns: the id's and the answer's.
-    identifier, answer = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{name}").columns
-    submission = pd.DataFrame({identifier: prepared.test[competition.id].to_numpy(), answer: answers})
+    answers = [fold.predict(prepared.test, device(hardware)) for fold in folds]
+    predicted = answers[0] if prepared.final else np.mean(answers, axis=0)
+    # The sample submission names the columns: the id's and the answers'.
+    lists = competition.kind == "recommendation"
+    sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{name}", text=lists)
+    submission = _submission(competition, prepared, folds[0].question.classes, predicted, sample)
     path = results / "submission.csv"
     with writing(path) as temporary:
         submission.to_csv(temporary, index=False)
@@ -48,3 +52,17 @@ def predict(name: str, competition: Competition, prepared: Prepared, results: Pa
         for note in gate.check_files(name, competition, prepared, results, temporary):
             print(note)
     return path
+
+
+def _submission(
+    competition: Competition, prepared: Prepared, classes: NDArray[Any], predicted: NDArray[Any], sample: pd.DataFrame
+) -> pd.DataFrame:
+    """Write predictions as the competition asks for them: labels, numbers, probabilities, or lists of ids."""
+    identifier, *answers = sample.columns
+    if isinstance(prepared, PreparedPurchases):
+        # The customers asked about stand in the sample's order.
+        return pd.DataFrame({identifier: sample[identifier], answers[0]: prepared.lists(predicted)})
+    if competition.kind == "classification":
+        predicted = classes[predicted.argmax(1)]
+    columns = predicted.reshape(len(predicted), -1).T
+    return pd.DataFrame({identifier: prepared.test[competition.id], **dict(zip(answers, columns, strict=True))})

@@ -61,7 +61,7 @@ def submit(
     run = _trained_on_kaggles_rows(lane)
     kaggle_client.credentials()
     file = RESULTS / lane / "submission.csv"
-    notes = gate.check_files(lane, competition, prepared.load(PREPARED / lane), RESULTS / lane)
+    notes = gate.check_files(lane, competition, prepared.load(competition, PREPARED / lane), RESULTS / lane)
     entry = _new_entry(lane, file, message, run)
     twin = ledger.find(lane, entry.file_sha256)
     if twin and twin.status != PENDING:
