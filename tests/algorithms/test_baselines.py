@@ -13,7 +13,7 @@ from tests.algorithms.tiny import PRICES, SURVIVAL, lane, prepared
 from groundwork.algorithms.baselines import purchases
 from groundwork.algorithms.baselines.choice import baselines_of
 from groundwork.algorithms.baselines.features import Pixels, Table, TfIdf
-from groundwork.algorithms.baselines.lexical import BM25, FieldScores, PairTfIdf
+from groundwork.algorithms.baselines.lexical import FieldScores, PairTfIdf
 from groundwork.algorithms.baselines.linear import constant
 from groundwork.algorithms.baselines.purchases import ItemKNN, Popularity, Repurchase, first_distinct
 from groundwork.competitions import Pair
@@ -147,25 +147,6 @@ def pairs() -> tuple[pd.DataFrame, pd.DataFrame]:
     frame = pd.DataFrame({"query": wanted, "document": np.arange(400), "title": title, "text": None})
     frame["relevance"] = 1.0 + 2 * (found == wanted)
     return frame[:300], frame[300:]
-
-
-def test_bm25_is_the_formula() -> None:
-    documents = ["steel bracket", "steel steel hammer", "saw"]
-    model = BM25(k1=1.5, b=0.5).fit(documents)
-    mean = 6 / 3
-
-    def rarity(count: int) -> float:
-        return float(np.log1p((3 - count + 0.5) / (count + 0.5)))
-
-    def weight(count: int, length: int) -> float:
-        return count * 2.5 / (count + 1.5 * (1 - 0.5 + 0.5 * length / mean))
-
-    queries = pd.Series(["steel saw", "steel bracket bracket", "unheard", ""])
-    scores = model.score(queries, pd.Series(["steel steel hammer", "steel bracket", "saw", "saw"]))
-    expected = [rarity(2) * weight(2, 3), (rarity(2) + rarity(1)) * weight(1, 2), 0, 0]
-    sums = [rarity(2) + rarity(1), rarity(2) + rarity(1), rarity(0), 1]
-    assert scores[:, 0] == pytest.approx(expected)
-    assert scores[:, 1] == pytest.approx(np.array(expected) / sums)
 
 
 @pytest.mark.parametrize("features", [FieldScores(PAIR), PairTfIdf(PAIR)], ids=["BM25", "TF-IDF"])

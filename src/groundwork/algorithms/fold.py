@@ -71,7 +71,8 @@ def train_fold(
     )
     validation = None
     if valid is not None:
-        predicted = predict(result.network, question.objective, encoder.transform(valid), device(hardware))
+        inputs = watched_rows.inputs if watched_rows and watched is valid else encoder.transform(valid)
+        predicted = predict(result.network, question.objective, inputs, device(hardware))
         validation = question.outcome(valid, predicted.numpy(), fold)
     return TrainedFold(fold, lane.model, encoder, question, result.network.state_dict(), result.history, validation)
 

@@ -13,6 +13,8 @@ NETWORKS = {
     "history": ("factorization",),
     "text": ("rnn", "transformer"),
 }
+# What the networks of these encodings answer; the others' suit any labelled rows.
+KINDS = {"text": "tagging", "pair": "search", "history": "recommendation"}
 LOSSES = {
     "classification": "cross_entropy",
     "regression": "smooth_l1",
@@ -42,6 +44,10 @@ def _mismatches(name: str, lane: Lane) -> list[str]:
             return [
                 f"src/groundwork/competitions/{lane.competition}.py: metric: found {metric!r}{meant(metric, METRICS)}"
             ]
+    kind = KINDS.get(competition.encoding, competition.kind)
+    if competition.kind != kind:
+        file = f"src/groundwork/competitions/{lane.competition}.py"
+        return [f"{file}: kind: found {competition.kind}; inputs of {competition.encoding} are for {kind}"]
     choices = {
         "encoding.inputs": (lane.encoding.inputs, (competition.encoding,)),
         "model.network": (lane.model.network, NETWORKS[competition.encoding]),

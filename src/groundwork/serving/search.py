@@ -1,6 +1,7 @@
 """The products of a catalogue that suit a query, and why."""
 
 import html
+import io
 import sys
 import time
 from collections.abc import Iterator
@@ -206,6 +207,8 @@ def search(name: str, competition: Competition, prepared: Prepared, results: Pat
 
 def _lines(console: Any) -> Iterator[str]:
     """Read queries until the input ends; a person is asked for them."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # bytes that are no text
     while True:
         if sys.stdin.isatty():
             console.print("\nquery (Ctrl-D ends): ", end="")
