@@ -19,11 +19,11 @@ from groundwork.algorithms.checkpoint import TrainedFold
 from groundwork.algorithms.inference import predict
 from groundwork.competitions import Competition, Labelled, Pair
 from groundwork.data.batches import pieces
+from groundwork.data.encoders.matching import Text
 from groundwork.data.encoders.pair import PairEncoder
 from groundwork.data.encoders.subwords import readable
-from groundwork.data.matching import Text
+from groundwork.data.encoders.words import STOP, UNITS, stem, words
 from groundwork.data.prepared import Prepared, PreparedRows, part
-from groundwork.data.words import STOP, UNITS, stem, words
 from groundwork.errors import UserError
 from groundwork.models.two_tower import TwoTower
 

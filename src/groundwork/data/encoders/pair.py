@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from groundwork.competitions import Pair
 from groundwork.data.batches import Encoded, Ragged
 from groundwork.data.encoders import Encoder, Numbers
+from groundwork.data.encoders.latent import LatentSemantics
+from groundwork.data.encoders.lexical import BM25, Sparse, paired
+from groundwork.data.encoders.matching import Likeness, Text, meant, signals
 from groundwork.data.encoders.subwords import Subwords
-from groundwork.data.latent import LatentSemantics
-from groundwork.data.lexical import BM25, Sparse, paired
-from groundwork.data.matching import Likeness, Text, meant, signals
-from groundwork.data.words import STOP, Speller, stem, words
+from groundwork.data.encoders.words import STOP, Speller, stem, words
 
 FURTHEST = 4.0  # standard deviations
 

@@ -1,7 +1,7 @@
 import pytest
 
-from groundwork.data.matching import Likeness, Text, signals
-from groundwork.data.words import words
+from groundwork.data.encoders.matching import Likeness, Text, signals
+from groundwork.data.encoders.words import words
 
 
 def match(query: str, title: str) -> dict[str, float]:

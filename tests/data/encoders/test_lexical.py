@@ -3,7 +3,7 @@ import pickle
 
 import numpy as np
 
-from groundwork.data.lexical import BM25, paired
+from groundwork.data.encoders.lexical import BM25, paired
 
 DOCUMENTS = [["angle", "bracket", "steel"], ["steel", "hinge"], ["angle", "angle", "valve", "brass"]]
 

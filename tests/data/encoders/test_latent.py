@@ -1,7 +1,7 @@
 import numpy as np
 
+from groundwork.data.encoders.latent import LatentSemantics
 from groundwork.data.encoders.subwords import Subwords
-from groundwork.data.latent import LatentSemantics
 
 TEXTS = ["faucet tap chrome", "faucet tap brass", "tap faucet", "drill driver cordless", "driver drill kit"] * 4
 

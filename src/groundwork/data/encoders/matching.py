@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from groundwork.data.words import STOP, UNITS, is_number, stem
+from groundwork.data.encoders.words import STOP, UNITS, is_number, stem
 
 Vectors = NDArray[np.float32]
 
@@ -20,7 +20,7 @@ class Text:
     Attributes
     ----------
     words
-        As `groundwork.data.words.words` cuts it.
+        As `groundwork.data.encoders.words.words` cuts it.
     """
 
     words: tuple[str, ...]

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from groundwork.data.words import Speller, stem, words
+from groundwork.data.encoders.words import Speller, stem, words
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,8 @@ def test_a_speller_from_its_file_corrects_the_same() -> None:
 
 def test_every_process_corrects_the_same() -> None:
     """Sets of strings have another order in each process: equally near words must not depend on it."""
-    code = (
-        "from groundwork.data.words import Speller; import pickle; s = Speller([('mast', 'cast', 'past', 'last')] * 3);"
-    )
+    code = "from groundwork.data.encoders.words import Speller; import pickle;"
+    code += "s = Speller([('mast', 'cast', 'past', 'last')] * 3);"
     code += "print(s.correct('zast'), s.correct('xast'), pickle.dumps(s).hex())"
     runs = [
         subprocess.run(
