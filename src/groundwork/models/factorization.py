@@ -125,9 +125,12 @@ class Factorization(nn.Module):
     def _scores(self, customers: Tensor, history: Tensor, span: Tensor, pool: Tensor) -> Tensor:
         """Score the articles of `pool` (codes, ascending), ``[rows, len(pool)]``."""
         spans, which = torch.unique(span, return_inverse=True)
-        scores = torch.addmm(self.bias[pool], customers, self._vectors(pool).T)
-        scores = scores + self.trend * self.log_sales[spans[:, None], pool][which]
+        offset = self.bias[pool] + self.trend * self.log_sales[spans[:, None], pool]
+        # Prediction asks about one span: its row serves all.
+        scores = torch.addmm(offset if len(spans) == 1 else offset[which], customers, self._vectors(pool).T)
         place = torch.searchsorted(pool, history.long() - 1).clamp(max=len(pool) - 1)
-        found = (pool[place] == history - 1).to(scores.dtype)
-        before = scores.new_zeros(scores.shape).scatter_reduce(1, place, found, "amax")
-        return scores + self.bought_before * before
+        row = torch.arange(len(history), device=history.device)[:, None]
+        # What was bought twice counts once.
+        before = torch.unique((row * len(pool) + place)[pool[place] == history - 1])
+        scores.view(-1).index_add_(0, before, self.bought_before.to(scores.dtype).expand(len(before)))
+        return scores
