@@ -29,7 +29,7 @@ FIRST, BASKET, STAY = np.datetime64("2018-09-20"), 3.0, 12
 # What a log of this size is trained with: its last weeks say what sells, and a pass over them has enough steps. One
 # week validates: each further one would train as long again, in no more memory.
 SIZE = {"encoding": {"spans": 8}, "training": {"epochs": 1, "batch_size": 1024}}
-STAGES = ("prepare", "train", "evaluate", "predict")
+STAGES = ("prepare", "baselines", "train", "evaluate", "predict")
 GROUNDWORK = (sys.executable, "-c", "from groundwork.cli import main; main()")
 
 

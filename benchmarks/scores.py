@@ -25,12 +25,13 @@ PAGE = Path("docs/scores.md")
 FOLDS = {"digit-recognizer": 1}
 HEAD = """# Scores of the shipped parameters
 
-Written by `make scores ARCHIVES=...` on Kaggle's real files: {machine}. Five folds, seed 0; the last two weeks where the
-future is asked for. A score is on rows that neither the network nor its transforms nor early stopping have seen; test
-rows have no public answers and took no part. The settings, though, were chosen by a person who looked at out-of-fold
-scores on these rows, most often of fold seed 0: expect a little less on new ones. House prices depends on its folds more
-than on its network: try another seed. Comments, products and purchases are what was at hand, not all of Kaggle's: a
-fortieth of the comments, product titles without their descriptions, and films that were rated in place of clothes.
+Written by `make scores ARCHIVES=...` on Kaggle's real files: {machine}. Five folds, seed 0; the last two weeks where
+the future is asked for. A score is on rows that neither the network nor its transforms nor early stopping have seen;
+test rows have no public answers and took no part. The settings, though, were chosen by a person who looked at
+out-of-fold scores on these rows, most often of fold seed 0: expect a little less on new ones. House prices depends on
+its folds more than on its network: try another seed. Comments, products and purchases are what was at hand, not all of
+Kaggle's: a fortieth of the comments, product titles without their descriptions, and films that were rated in place of
+clothes that were bought.
 
 The best baseline is scored on the folds that were trained, by their mean.
 

@@ -1,9 +1,14 @@
 """What holds for every test: no spinning threads, no outside, no account of the person who runs them."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell ignores Ctrl-C in what it starts in the background, and children inherit that: tests that send it would wait
+# for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything loads torch: threads that spin while they wait starve the other test processes.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"

@@ -59,7 +59,7 @@ class Hardware(Settings):
 
 
 class TableEncoding(Settings):
-    """How a table's columns become tensors; see `groundwork.data.transforms.TableEncoder`."""
+    """How a table's columns become tensors; see `groundwork.data.encoders.table.TableEncoder`."""
 
     inputs: Literal["table"]
     clip: Annotated[float, Field(ge=0, lt=0.5)]

@@ -8,6 +8,13 @@ from groundwork.data.batches import Batches, Inputs, Ragged, Rows, lengths, piec
 from groundwork.objectives.losses import Regression
 
 
+def ragged_of(sequences: list[list[int]]) -> Ragged:
+    """Lay sequences one after another."""
+    lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64)
+    values = torch.tensor([value for sequence in sequences for value in sequence], dtype=torch.int64)
+    return Ragged(values, lengths.cumsum(0) - lengths, lengths)
+
+
 def rows(count: int) -> Rows:
     return Rows({"number": torch.arange(count).float()[:, None], "code": torch.arange(count)}, torch.arange(count) % 3)
 
@@ -119,7 +126,7 @@ def padding(long: Tensor, drawn: tuple[Tensor, ...]) -> float:
 
 
 def test_sequences_are_gathered_and_filled_up_with_zeros() -> None:
-    ragged = Ragged.of(SENTENCES)
+    ragged = ragged_of(SENTENCES)
     assert len(ragged) == 4
     assert ragged[torch.tensor([2, 0])].tolist() == [[8, 0, 0], [5, 6, 7]]
     assert ragged[torch.tensor([3, 1])].tolist() == [[9, 9, 9, 9], [0, 0, 0, 0]]
@@ -137,18 +144,18 @@ def test_windows_may_overlap() -> None:
 
 @pytest.mark.parametrize("sequences", [[[], []], [[]]])
 def test_empty_sequences_alone_are_one_padding_each(sequences: list[list[int]]) -> None:
-    gathered = Ragged.of(sequences)[:]
+    gathered = ragged_of(sequences)[:]
     assert gathered.tolist() == [[0]] * len(sequences)
     assert gathered.dtype == torch.int64
 
 
 def test_the_last_of_all_rows_may_be_empty() -> None:
     """Its sequence starts where the values end."""
-    assert Ragged.of([[1, 2], []])[torch.tensor([1])].tolist() == [[0]]
+    assert ragged_of([[1, 2], []])[torch.tensor([1])].tolist() == [[0]]
 
 
 def test_no_rows_at_all_are_gathered_too() -> None:
-    assert Ragged.of(SENTENCES)[torch.tensor([], dtype=torch.int64)].shape == (0, 1)
+    assert ragged_of(SENTENCES)[torch.tensor([], dtype=torch.int64)].shape == (0, 1)
 
 
 def test_elements_may_be_vectors() -> None:
@@ -163,13 +170,13 @@ def test_elements_may_be_vectors() -> None:
     ["meta", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))],
 )
 def test_sequences_move_to_a_device_whole(device: str) -> None:
-    moved = Rows({"tokens": Ragged.of(SENTENCES)}, torch.zeros(4)).to(torch.device(device)).inputs["tokens"]
+    moved = Rows({"tokens": ragged_of(SENTENCES)}, torch.zeros(4)).to(torch.device(device)).inputs["tokens"]
     assert isinstance(moved, Ragged)
     assert {tensor.device.type for tensor in (moved.values, moved.starts, moved.lengths)} == {device}
 
 
 def test_the_first_input_that_is_a_sequence_tells_the_lengths() -> None:
-    short, long = Ragged.of([[1], [2]]), Ragged.of([[1, 1], [2, 2, 2]])
+    short, long = ragged_of([[1], [2]]), ragged_of([[1, 1], [2, 2, 2]])
     assert lengths({"number": torch.zeros(2, 1), "short": short, "long": long}) is short.lengths
     assert lengths(rows(2).inputs) is None
 

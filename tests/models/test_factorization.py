@@ -5,6 +5,7 @@ from groundwork.models.factorization import Factorization
 
 FEATURES = torch.tensor([[0, 3], [1, 3], [1, 4], [2, 4], [2, 3]])
 SALES = torch.tensor([[4.0, 1, 0, 2, 0], [0.0, 3, 5, 1, 1]])
+SHARE = torch.tensor([0.5, 0.1, 0.2, 0.2, 0.0])
 HISTORY = torch.tensor([[1, 2, 5], [4, 0, 0], [0, 0, 0]])
 SPAN = torch.tensor([0, 1, 0])
 
@@ -12,7 +13,7 @@ SPAN = torch.tensor([0, 1, 0])
 def network(candidates: list[int] | None = None, negatives: int = 3) -> Factorization:
     torch.manual_seed(0)
     chosen = torch.tensor(candidates if candidates is not None else range(5))
-    made = Factorization(FEATURES, 5, SALES, chosen, length=3, width=4, dropout=0.5, negatives=negatives)
+    made = Factorization(FEATURES, 5, SALES, SHARE, chosen, length=3, width=4, dropout=0.5, negatives=negatives)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.normal_()
@@ -63,14 +64,14 @@ def test_what_came_next_stands_first_and_each_other_article_of_the_pool_once() -
     # 50 draws find all five articles; each row's own is taken out of the pool.
     assert scores.shape == (3, 6)
     assert torch.isinf(scores[:, 1:]).sum(1).tolist() == [1, 1, 1]
-    chance = 1 - torch.exp(3 * torch.log1p(-SALES.sum(0) / SALES.sum()) - 50 / 5)
+    chance = 1 - torch.exp(3 * torch.log1p(-SHARE) - 50 / 5)
     expected = net(HISTORY, SPAN) - chance.log()
     torch.testing.assert_close(scores[:, 0], expected[torch.arange(3), article])
     torch.testing.assert_close(scores[:, 1:].nan_to_num(neginf=0), expected.scatter(1, article[:, None], 0))
 
 
 def test_articles_without_labels_and_with_one_customer_train() -> None:
-    net = Factorization(torch.empty(5, 0, dtype=torch.int64), 0, SALES, torch.arange(5), length=3, width=4)
+    net = Factorization(torch.empty(5, 0, dtype=torch.int64), 0, SALES, SHARE, torch.arange(5), length=3, width=4)
     loss = F.cross_entropy(net(HISTORY[:1], SPAN[:1], torch.tensor([2])), torch.zeros(1).long())
     loss.backward()
     assert net.article_weight.grad is not None

@@ -118,7 +118,7 @@ def test_what_came_next_is_learned_by_cross_entropy_over_those_compared() -> Non
 
 
 def test_of_all_candidates_that_came_each_row_counts_by_its_mean() -> None:
-    """Items 1, 3, 6 and 8 are no candidates; the rows where nothing else came do not count."""
+    """Items 1, 3, 6 and 8 are no candidates; the rows where nothing else came add nothing."""
     logits, came = draws(6, 6), [[4], [7, 5, 9], [3, 0, 2], [], [8], [9, 6]]
     means = []
     for row, items in zip(logits.tolist(), came, strict=True):
@@ -127,7 +127,10 @@ def test_of_all_candidates_that_came_each_row_counts_by_its_mean() -> None:
         means += [sum(losses) / len(losses)] if losses else []
     padded = torch.tensor([items + [-1] * (3 - len(items)) for items in came])
     assert len(means) == 4
-    assert NEXT.loss(logits, padded).item() == pytest.approx(sum(means) / 4, rel=1e-5)
+    assert NEXT.loss(logits, padded).item() == pytest.approx(sum(means) / 6, rel=1e-5)
+    # The mean over pieces is the mean over all rows.
+    pieces = [NEXT.loss(logits[i : i + 3], padded[i : i + 3]).item() for i in (0, 3)]
+    assert sum(pieces) / 2 == pytest.approx(sum(means) / 6, rel=1e-5)
 
 
 def test_where_nothing_came_there_is_no_loss() -> None:

@@ -55,20 +55,24 @@ def make_encoder(competition: Competition, lane: Lane, prepared: Prepared) -> En
     assert isinstance(competition, Labelled)
     match encoding:
         case TableEncoding():
-            bins = getattr(lane.model, "bins", 1)
+            assert isinstance(lane.model, FNNSettings)
             return TableEncoder(
-                competition.inputs, encoding.clip, encoding.min_category_count, encoding.group_smoothing, bins
+                competition.inputs,
+                encoding.clip,
+                encoding.min_category_count,
+                encoding.group_smoothing,
+                lane.model.bins,
             )
         case PairEncoding():
             assert competition.inputs.pair is not None
-            bins = getattr(lane.model, "bins", 1)
+            assert isinstance(lane.model, TwoTowerSettings)
             return PairEncoder(
                 competition.inputs.pair,
                 encoding.vocabulary,
                 encoding.query_length,
                 encoding.document_length,
                 encoding.width,
-                bins,
+                lane.model.bins,
             )
         case ImageEncoding():
             assert competition.inputs.image is not None
@@ -100,7 +104,13 @@ def make_network(model: ModelSettings, encoder: Encoder, objective: Objective) -
             assert isinstance(encoder, HistoryEncoder)
             assert isinstance(objective, Recommendation)
             return Factorization(
-                encoder.features, encoder.labels, encoder.sales, objective.candidates, encoder.length, **settings
+                encoder.features,
+                encoder.labels,
+                encoder.sales,
+                encoder.share,
+                objective.candidates,
+                encoder.length,
+                **settings,
             )
         case RNNSettings() | TransformerSettings():
             assert isinstance(encoder, TextEncoder)

@@ -10,9 +10,9 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 
 def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> AdamW:
-    """AdamW (https://arxiv.org/abs/1711.05101) with weight decay on matrices and kernels named ``weight`` alone.
+    """AdamW (https://arxiv.org/abs/1711.05101) with weight decay on matrices and kernels whose name holds ``weight``.
 
-    Biases, normalization and embeddings keep their size: decay there only biases them towards zero, rare
+    Biases, normalization and `torch.nn.Embedding` keep their size: decay there only biases them towards zero, rare
     categories most of all. So do parameters of any other name: a network names ``weight`` what is to decay. In
     `groundwork.models.fnn.FNN` those are the weights that the members share; scales, heads and embeddings are free.
 

@@ -65,10 +65,11 @@ class Inputs:
     pair: Pair | None = None
 
     @property
-    def encoding(self) -> str:
-        """The value of ``encoding.inputs`` in params.yaml that suits them."""
-        named = {"image": self.image, "text": self.text, "pair": self.pair}
-        return next((name for name, given in named.items() if given), "table")
+    def encodings(self) -> list[str]:
+        """The values of ``encoding.inputs`` in params.yaml that suit them: one, unless kinds are mixed."""
+        table = (*self.numeric, *self.categorical, *self.group)
+        named = {"image": self.image, "text": self.text, "pair": self.pair, "table": table}
+        return [name for name, given in named.items() if given] or ["table"]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -172,7 +173,7 @@ class Labelled(Competition):
     @property
     def encoding(self) -> str:
         """The value of ``encoding.inputs`` in params.yaml that suits its tables."""
-        return self.inputs.encoding
+        return self.inputs.encodings[0]
 
 
 @dataclass(frozen=True, kw_only=True)

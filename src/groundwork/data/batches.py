@@ -41,13 +41,6 @@ class Ragged:
     starts: Tensor
     lengths: Tensor
 
-    @classmethod
-    def of(cls, sequences: list[list[int]]) -> "Ragged":
-        """Make one from lists."""
-        lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64)
-        values = torch.tensor([value for sequence in sequences for value in sequence], dtype=torch.int64)
-        return cls(values, lengths.cumsum(0) - lengths, lengths)
-
     def __len__(self) -> int:
         return len(self.lengths)
 

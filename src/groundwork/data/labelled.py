@@ -33,8 +33,10 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     submission = _submission(competition, archive, test[key])
 
     strata = STRATA.get(competition.kind, "quantiles") if competition.stratify else None
+    if strata == "tags" and len(targets) == 1:
+        strata = "classes"
     groups = train[competition.group_folds_by].to_numpy() if competition.group_folds_by else None
-    numbers = fold.assign(train[targets].to_numpy().squeeze(), folds, seed, strata, groups)
+    numbers = fold.assign(train[targets if len(targets) > 1 else targets[0]].to_numpy(), folds, seed, strata, groups)
     extra = {
         member: tables.read(archive, member, columns, partial=True)
         for member, columns in competition.optional.items()
@@ -95,8 +97,9 @@ def _submission(competition: Labelled, archive: archives.Archive, ids: pd.Series
             )
     content = archives.read_bytes(archive, member)
     names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
-    if len(names) != 1 + len(competition.targets) or names[0] != key:
-        predicted = "one that is predicted" if len(competition.targets) == 1 else ", ".join(competition.targets)
+    several = list(competition.targets) if len(competition.targets) > 1 else []
+    if len(names) != 1 + len(competition.targets) or names[0] != key or (several and names[1:] != several):
+        predicted = f"{', '.join(several)} in this order" if several else "one that is predicted"
         raise UserError(
             f"{archive}: {member}: found the columns {', '.join(names)}; expected {key} and {predicted}",
             archive.mend,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groundwork.algorithms.baselines import Array, Baseline
+from groundwork.baselines import Array, Baseline
 from groundwork.competitions import Competition, Labelled
 from groundwork.data.prepared import Prepared
 from groundwork.experiments.provenance import git_state
@@ -46,7 +46,7 @@ def baselines(
         What was written, for each baseline: ``name``, ``metrics`` as `cross_validate` gives them, ``seconds``,
         ``run_id``, ``wandb_dir``, ``data_sha256`` and ``folds_sha256``.
     """
-    from groundwork.algorithms.baselines.choice import baselines_of
+    from groundwork.baselines.choice import baselines_of
 
     facts = {**git_state(), "data_sha256": prepared.data_sha256, "folds_sha256": prepared.folds_sha256}
     records = []

@@ -109,6 +109,8 @@ def train(
                     ) from None
                 if first_process():
                     trained.save(checkpoint)
+                    # What lies on the disk has let go of the data that the fold was fitted on.
+                    trained = TrainedFold.load(checkpoint)
                 progress.line(f"{_words(fold)}: {_outcome(trained, metric.name)}")
             done.append(trained)
         oof = _out_of_fold(done)

@@ -1,7 +1,7 @@
 """The stage before all others: params.yaml and the competitions it names suit each other."""
 
 from groundwork import competitions
-from groundwork.competitions import Purchases
+from groundwork.competitions import Labelled, Purchases
 from groundwork.errors import UserError, meant
 from groundwork.objectives.metrics import METRICS
 from groundwork.params import PARAMS, Lane, Params
@@ -44,6 +44,9 @@ def _mismatches(name: str, lane: Lane) -> list[str]:
             return [
                 f"src/groundwork/competitions/{lane.competition}.py: metric: found {metric!r}{meant(metric, METRICS)}"
             ]
+    if isinstance(competition, Labelled) and (several := competition.inputs.encodings)[1:]:
+        file = f"src/groundwork/competitions/{lane.competition}.py"
+        return [f"{file}: inputs: found {' and '.join(several)}; expected one of them: a network reads one kind"]
     kind = KINDS.get(competition.encoding, competition.kind)
     if competition.kind != kind:
         file = f"src/groundwork/competitions/{lane.competition}.py"

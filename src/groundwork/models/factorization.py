@@ -25,6 +25,8 @@ class Factorization(nn.Module):
         How many labels there are.
     sales
         Sales of each article in each span of time, ``[spans, articles]``; the last span stands first.
+    share
+        Share of each article among the purchases that are learned from, ``[articles]``.
     candidates
         Codes of the articles that may be recommended, ascending, int64 ``[candidates]``.
     length
@@ -42,6 +44,7 @@ class Factorization(nn.Module):
         features: Tensor,
         labels: int,
         sales: Tensor,
+        share: Tensor,
         candidates: Tensor,
         length: int,
         width: int = 64,
@@ -71,7 +74,7 @@ class Factorization(nn.Module):
         # Expected number of times that one purchase, and the draws of a mini-batch, put an article into comparison.
         self.share: Tensor
         self.drawn: Tensor
-        self.register_buffer("share", sales.sum(0) / sales.sum(), persistent=False)
+        self.register_buffer("share", share, persistent=False)
         draws = torch.zeros(len(features)).index_fill(0, candidates, negatives / len(candidates))
         self.register_buffer("drawn", draws, persistent=False)
 

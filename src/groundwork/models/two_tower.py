@@ -64,7 +64,8 @@ class Tower(nn.Module):
         share = self.score(text)[..., 0].masked_fill(absent, ABSENT).softmax(dim=1)
         mean = torch.einsum("nt,ntw->nw", share, vectors(text))
         hidden = F.dropout(F.relu(self.inner(mean)), self.dropout, self.training)
-        return F.normalize(mean + self.outer(hidden), dim=1)
+        # Not in half precision: what keeps the length of an empty text from zero is zero there.
+        return F.normalize((mean + self.outer(hidden)).float(), dim=1)
 
 
 class TwoTower(nn.Module):

@@ -57,12 +57,12 @@ def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] =
     -------
     dict
         ``oof`` (all rows at once), ``folds`` (each fold's score), their ``mean`` and ``sd`` (ddof 0), and ``further``:
-        the further metrics of all rows at once, by name.
+        the further metrics of all rows at once, by name; those that cannot be computed are left out.
 
     Raises
     ------
     UserError
-        If a score cannot be computed, such as an AUC where all rows have the same tags.
+        If the metric cannot be computed, such as an AUC where all rows have the same tags.
     """
     metric = METRICS[metric_name]
     target, predicted, queries = targets(oof), predictions(oof), groups(oof)
@@ -75,6 +75,7 @@ def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] =
                 f"fold {fold}: {metric.name} cannot be computed on its {inside.sum()} rows: found one answer for all",
                 "lower `folds` in params.yaml, or mend the data",
             )
+    more = {name: METRICS[name].score(target, predicted, queries) for name in further}
     return {
         "metric": metric.name,
         "higher_is_better": metric.higher_is_better,
@@ -82,6 +83,6 @@ def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] =
         "mean": float(np.mean(scores)),
         "sd": float(np.std(scores)),
         "folds": scores,
-        "further": {name: METRICS[name].score(target, predicted, queries) for name in further},
+        "further": {name: score for name, score in more.items() if not np.isnan(score)},
         "rows": len(oof),
     }

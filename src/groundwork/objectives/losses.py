@@ -174,7 +174,7 @@ class Recommendation:
             Of all candidates, or of the sampled ones that a network compares while it learns: ``[rows, compared]``.
         target
             Which of the compared came next, int64 ``[rows]``; or the codes of all items that came, ``[rows, most]``,
-            filled up with -1. Items that are no candidates are left out.
+            filled up with -1. Items that are no candidates add nothing.
         """
         if target.ndim == 1:
             return F.cross_entropy(logits, target)
@@ -184,8 +184,7 @@ class Recommendation:
         place = places[target]
         came = place >= 0
         likelihood = logits.log_softmax(1).gather(1, place.clamp(min=0))
-        rows = (came.sum(1) > 0).sum().clamp(min=1)
-        return -(torch.where(came, likelihood, 0.0).sum(1) / came.sum(1).clamp(min=1)).sum() / rows
+        return -(torch.where(came, likelihood, 0.0).sum(1) / came.sum(1).clamp(min=1)).mean()
 
     def predict(self, logits: Tensor) -> Tensor:
         """Codes of the likeliest items, best first, int64 ``[rows, answers]``; -1 where there are too few."""

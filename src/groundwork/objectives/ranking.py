@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _ties(prediction: Array, groups: Array | None) -> _Ties:
         raise ValueError("a ranking within queries needs the query of each row; found groups=None")
     score = np.asarray(prediction, dtype=float)
     assert_all_finite(score, input_name="prediction")
-    queries, code = np.unique(groups, return_inverse=True)
+    code, queries = pd.factorize(np.asarray(groups), use_na_sentinel=False)
     order = np.lexsort((-score, code))
     score, code = score[order], code[order]
     begins = np.ones(len(order), dtype=bool)

@@ -10,6 +10,7 @@ from pyarrow import parquet
 from groundwork.algorithms.checkpoint import TrainedFold
 from groundwork.algorithms.inference import device
 from groundwork.competitions import Competition, Purchases
+from groundwork.data.encoders.subwords import readable
 from groundwork.data.prepared import FINAL, Prepared, part
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
@@ -42,7 +43,7 @@ def recommend(name: str, competition: Competition, prepared: Prepared, results: 
             f"{name}: {competition.slug} is of kind {competition.kind}; expected recommendation",
             "name a lane of that kind, such as fashion-recommendations",
         )
-    code, identifier = _customer(prepared.customers, customer, name)
+    code, identifier = _customer(prepared.customers, readable(customer), name)
     trained = TrainedFold.load(results / "checkpoints" / f"{part(FINAL)}.pt")
     day = prepared.weeks[0][1] + 1  # the first after the log
     asked = pd.DataFrame({"customer": [code], "day": [day]}).astype({"customer": "int32", "day": "int16"})

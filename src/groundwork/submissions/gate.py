@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from groundwork.competitions import Competition, Kind, Labelled
+from groundwork.competitions import Competition, Kind, Labelled, Purchases
 from groundwork.data.prepared import Prepared, PreparedRows
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
@@ -34,6 +34,7 @@ def check(
     oof: pd.DataFrame | None,
     *,
     positive: bool = False,
+    most: int = 1,
     name: str = "submission.csv",
     next_step: str = "nothing was written or handed in; mend what made the file and run the pipeline again",
 ) -> list[str]:
@@ -52,6 +53,8 @@ def check(
         Out-of-fold predictions in the submission's own units, with its columns; None for lists of ids.
     positive
         Whether the metric takes a logarithm, so that a number must lie above 0.
+    most
+        The longest list of ids.
     name
         The file, for messages.
     next_step
@@ -82,7 +85,9 @@ def check(
             continue
         values = submission[column]
         if oof is None:
-            problems = _list_failures(values, sample[column], target)
+            problems = _list_failures(values, most, target)
+            if not problems and len(values) > 1 and values.nunique() == 1:
+                notes.append(f"{name}: {column}: every row is the same list: allowed, for whom nothing is known of")
         else:
             problems = _value_failures(values, sample[column], kind, target, positive)
             # A distance between wrong values says nothing.
@@ -141,12 +146,11 @@ def _value_failures(values: pd.Series, sample: pd.Series, kind: str, target: pd.
     return failures
 
 
-def _list_failures(values: pd.Series, sample: pd.Series, legal: pd.Series) -> list[str]:
-    """Check lists of ids: as many as the sample's at the most, all known, none twice."""
+def _list_failures(values: pd.Series, most: int, legal: pd.Series) -> list[str]:
+    """Check lists of ids: `most` in a list at the most, all known, none twice."""
     missing = values.isna()
     if missing.any():
         return [f"{_first(missing)}: found no value; expected ids with spaces between them"]
-    most = int(sample.astype("str").str.count(" ").max()) + 1
     lists = pc.split_pattern(pa.array(values, type=pa.string()), " ")
     counts = np.asarray(pc.list_value_length(lists))
     row, ids = np.repeat(np.arange(len(values)), counts), pc.list_flatten(lists)
@@ -163,8 +167,6 @@ def _list_failures(values: pd.Series, sample: pd.Series, legal: pd.Series) -> li
         if len(wrong):
             place = pd.Series(np.isin(np.arange(len(values)), wrong))
             failures.append(f"{_first(place)}: found {found(wrong[0])}; expected {expected}")
-    if len(values) > 1 and values.nunique() == 1:
-        failures.append(f"every row is {values.iloc[0]}; expected predictions that differ")
     return failures
 
 
@@ -257,7 +259,7 @@ def check_files(
     submission = read_table(file or place, again, text=lists)
     sample = read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane}", text=lists)
     step = f"nothing was {'handed in' if file is None else 'written'}; mend the model or its features, then `{again}`"
-    positive = False
+    positive, most = False, 1
     if isinstance(competition, Labelled):
         assert isinstance(prepared, PreparedRows)
         legal = prepared.train[competition.targets[0]]
@@ -266,8 +268,11 @@ def check_files(
         positive = competition.log_target or competition.metric == "rmse_log"
     else:
         assert isinstance(prepared, PreparedPurchases)
-        legal, oof = prepared.articles["article"], None
-    return check(submission, sample, competition.kind, legal, oof, positive=positive, name=str(place), next_step=step)
+        assert isinstance(competition, Purchases)
+        legal, oof, most = prepared.articles["article"], None, competition.answers
+    return check(
+        submission, sample, competition.kind, legal, oof, positive=positive, most=most, name=str(place), next_step=step
+    )
 
 
 def _answers(path: Path, lane: str, competition: Labelled, classes: NDArray[Any]) -> list[NDArray[Any]]:

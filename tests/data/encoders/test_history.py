@@ -63,6 +63,7 @@ def test_only_the_last_spans_are_learned_from_and_older_purchases_are_still_hist
     inputs = fitted.fit_transform(LOG, np.empty((len(LOG), 0)))
     assert histories(inputs) == [[1, 2, 0], [3, 3]]
     assert fitted.examples(LOG)["article"].tolist() == inputs["article"].tolist() == [3, 1]
+    assert fitted.share.tolist() == [0, 0.5, 0, 0.5]
 
 
 def test_labels_of_all_columns_are_numbered_in_one_table() -> None:
@@ -79,6 +80,9 @@ def test_what_is_kept_on_the_disk_predicts_the_same() -> None:
     assert histories(kept.transform(rows)) == histories(fitted.transform(rows)) == [[0, 3], [], [3, 1]]
     assert len(kept.bought) == 4
     assert kept.sales.tolist() == fitted.sales[:1].tolist()
+    # However long after the log, the last span is what is known.
+    for late in (fitted, kept):
+        assert late.transform(asked((0, 21), (0, 28), (0, 90)))["span"].tolist() == [0, 0, 0]
 
 
 def test_candidates_are_what_sold_last_and_among_those_what_sold_most() -> None:

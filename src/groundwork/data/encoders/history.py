@@ -28,6 +28,17 @@ class HistoryEncoder(Encoder):
         Length of the spans that sales are counted by.
     spans
         Purchases of the last so many spans are learned from; older ones are history. None: all are.
+
+    Attributes
+    ----------
+    features
+        Numbers of each article's labels, int64 ``[articles, columns]``.
+    labels
+        How many labels there are.
+    sales
+        Sales of each article in each span, the last one first, float32 ``[spans + 1, articles]``.
+    share
+        Of the purchases that are learned from, how many are of each article: a share, float32 ``[articles]``.
     """
 
     def __init__(self, articles: pd.DataFrame, length: int, days: int, spans: int | None = None) -> None:
@@ -56,7 +67,9 @@ class HistoryEncoder(Encoder):
         counts = np.bincount(spans * self.articles + article, minlength=(spans.max() + 2) * self.articles)
         self.sales = torch.from_numpy(counts.astype(np.float32).reshape(-1, self.articles))
         examples = self.examples(frame)
-        return {**self.transform(examples), "article": torch.from_numpy(examples["article"].to_numpy(np.int64))}
+        article = examples["article"].to_numpy(np.int64)
+        self.share = torch.from_numpy(np.bincount(article, minlength=self.articles).astype(np.float32) / len(article))
+        return {**self.transform(examples), "article": torch.from_numpy(article)}
 
     def examples(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the purchases of the last `spans` spans."""
@@ -80,8 +93,8 @@ class HistoryEncoder(Encoder):
         return {"history": history, "span": torch.from_numpy(self._spans(frame) + 1)}
 
     def _spans(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        """Count the whole spans between each row's day and the end of the log; -1 for what comes after."""
-        return (self.end - 1 - frame["day"].to_numpy(np.int64)) // self.days
+        """Count the whole spans between each row's day and the end of the log; -1 for all that comes after."""
+        return np.maximum((self.end - 1 - frame["day"].to_numpy(np.int64)) // self.days, -1)
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep what prediction needs: each customer's last purchases and the last span's sales."""

@@ -1,5 +1,7 @@
 """Prose as tensors: each text's sub-words in their order, and its words and character n-grams by TF-IDF."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
@@ -51,14 +53,14 @@ class TextEncoder(Encoder):
         self.rows, self.positives = len(target), torch.tensor(target.sum(0), dtype=torch.float32)
         self.subwords.fit(texts)
         try:
-            self.tfidf.fit(texts)
+            table = self.tfidf.fit_transform(texts)
         except ValueError as error:
             raise UserError(
                 f"column {self.column!r}: {len(texts)} training rows hold no words to learn from: {error}",
                 "mend `features` in the competition's file, or the data",
             ) from None
         self.terms = len(self.tfidf.get_feature_names_out())
-        return self.transform(frame)
+        return self._encoded(texts, table)
 
     def transform(self, frame: pd.DataFrame) -> Encoded:
         """Encode rows.
@@ -70,7 +72,10 @@ class TextEncoder(Encoder):
             ``weights``: their TF-IDF, float32, of the same lengths.
         """
         texts = self._texts(frame)
-        table = self.tfidf.transform(texts).tocsr()
+        return self._encoded(texts, self.tfidf.transform(texts))
+
+    def _encoded(self, texts: list[str], table: Any) -> Encoded:
+        table = table.tocsr()
         starts = torch.from_numpy(table.indptr[:-1].astype(np.int64))
         lengths = torch.from_numpy(np.diff(table.indptr).astype(np.int64))
         terms = torch.from_numpy(table.indices.astype(np.int32)) + 1

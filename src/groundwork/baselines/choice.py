@@ -2,11 +2,11 @@
 
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from groundwork.algorithms.baselines import Baseline
-from groundwork.algorithms.baselines.features import Pixels, Table, TfIdf
-from groundwork.algorithms.baselines.lexical import FieldScores, PairTfIdf
-from groundwork.algorithms.baselines.linear import Features, Linear, constant, head
-from groundwork.algorithms.baselines.purchases import ItemKNN, Popularity, Repurchase
+from groundwork.baselines import Baseline
+from groundwork.baselines.features import Pixels, Table, TfIdf
+from groundwork.baselines.lexical import FieldScores, PairTfIdf
+from groundwork.baselines.linear import Features, Linear, constant, head
+from groundwork.baselines.purchases import ItemKNN, Popularity, Repurchase
 from groundwork.competitions import Competition, Labelled, Purchases
 from groundwork.data.prepared import Prepared, PreparedRows
 from groundwork.data.purchases import PreparedPurchases

@@ -10,8 +10,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler
 
-from groundwork.algorithms.baselines import Array
-from groundwork.algorithms.baselines.linear import Matrix
+from groundwork.baselines import Array
+from groundwork.baselines.linear import Matrix
 from groundwork.competitions import Pair
 from groundwork.data.encoders.lexical import BM25, paired
 

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from groundwork.algorithms.baselines import Array
+from groundwork.baselines import Array
 
 Codes = NDArray[np.int64]
 Sparse: TypeAlias = Any

@@ -9,8 +9,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import OneHotEncoder
 
-from groundwork.algorithms.baselines import Array
-from groundwork.algorithms.baselines.linear import Matrix
+from groundwork.baselines import Array
+from groundwork.baselines.linear import Matrix
 from groundwork.competitions import Labelled
 from groundwork.params import TableEncoding
 

@@ -13,7 +13,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 
-from groundwork.algorithms.baselines import Array
+from groundwork.baselines import Array
 from groundwork.competitions import Labelled
 
 # Dense or sparse, [rows, features].

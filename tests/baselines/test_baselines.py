@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from tests.algorithms.tiny import PRICES, SURVIVAL, lane, prepared
 
-from groundwork.algorithms.baselines import purchases
-from groundwork.algorithms.baselines.choice import baselines_of
-from groundwork.algorithms.baselines.features import Pixels, Table, TfIdf
-from groundwork.algorithms.baselines.lexical import FieldScores, PairTfIdf
-from groundwork.algorithms.baselines.linear import constant
-from groundwork.algorithms.baselines.purchases import ItemKNN, Popularity, Repurchase, first_distinct
+from groundwork.baselines import purchases
+from groundwork.baselines.choice import baselines_of
+from groundwork.baselines.features import Pixels, Table, TfIdf
+from groundwork.baselines.lexical import FieldScores, PairTfIdf
+from groundwork.baselines.linear import constant
+from groundwork.baselines.purchases import ItemKNN, Popularity, Repurchase, first_distinct
 from groundwork.competitions import Pair
 
 NOBODY = pd.DataFrame(index=range(3))
