@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -68,7 +69,7 @@ def best(baselines: list[dict[str, Any]], metrics: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Score every lane and write the page."""
+    """Score the lanes and write their rows into the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("archives", type=Path, help="folder that holds <slug>.zip")
     parser.add_argument("lanes", nargs="*", help="keys of params.yaml; none means all")
@@ -80,12 +81,21 @@ def main() -> None:
             lane["source"] = "kaggle"
             lane["training"] = {**lane["training"], "folds": FOLDS.get(name, "all")}
         YAML(typ="safe").dump(content, folder / "params.yaml")
-        lanes = arguments.lanes or content["competitions"]
-        rows = [score(name, arguments.archives.resolve(), folder) for name in lanes]
-    table = HEAD.format(machine=f"{os.cpu_count()} {platform.machine()} cores, no GPU") + "".join(rows)
-    print(table)
-    if not arguments.lanes:
-        PAGE.write_text(table)
+        # A lane's row stays until the lane is scored again.
+        rows = dict(written(PAGE.read_text())) if PAGE.exists() else {}
+        for name in arguments.lanes or content["competitions"]:
+            rows[name] = score(name, arguments.archives.resolve(), folder)
+            print(rows[name])
+            table = "".join(rows[lane] for lane in content["competitions"] if lane in rows)
+            PAGE.write_text(HEAD.format(machine=f"{os.cpu_count()} {platform.machine()} cores, no GPU") + table)
+
+
+def written(page: str) -> Iterator[tuple[str, str]]:
+    """Yield the lanes of the page's table and their rows, if it has this table's columns."""
+    head, _, table = page.partition("|---|\n")
+    if HEAD.splitlines()[-2] in head:
+        for row in table.splitlines(keepends=True):
+            yield row.split("`")[1], row
 
 
 if __name__ == "__main__":

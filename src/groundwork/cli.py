@@ -6,15 +6,14 @@ Every import of a room stands inside its command: `groundwork --help` must not w
 import errno
 import logging
 import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from groundwork.errors import UserError
+from groundwork.pipeline import ERRORS, MESSAGES, STOPPED
 
 if TYPE_CHECKING:
     from groundwork.competitions import Competition
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from groundwork.params import Params
 
 RESULTS = Path("results")
-# Where `groundwork repro` and the stages below it leave word for each other.
-MESSAGES = "GROUNDWORK_MESSAGES"
-STOPPED = "stopped"
-ERRORS = "errors"
 
 app = typer.Typer(
     help="Groundwork: from a Kaggle archive to a checked submission, every experiment tracked.",
@@ -167,50 +162,9 @@ def report() -> None:
 @app.command(rich_help_panel="Every day")
 def repro(lanes: Lanes = None) -> None:
     """Do the main job: `dvc repro`, then the leaderboard, then where everything lies."""
-    from groundwork import params
-    from groundwork.experiments.leaderboard import leaderboard
-    from groundwork.experiments.validate import validate
+    from groundwork import params, pipeline
 
-    read = params.load()
-    names = list(lanes or read.competitions)
-    for name in names:
-        read.lane(name)
-    validate(read)
-    targets = [f"{stage}@{name}" for name in lanes or [] for stage in ("baselines", "evaluate", "predict")]
-    with tempfile.TemporaryDirectory() as folder:
-        messages = Path(folder)
-        code = _dvc(messages, "repro", "--keep-going", *targets, *(["report"] if targets else []))
-        if code:
-            # DVC puts a stage's outputs away before it runs, also when it then fails.
-            _dvc(messages, "checkout", "--quiet", "--allow-missing")
-        if (messages / STOPPED).exists():
-            raise typer.Exit(130)
-        if code:
-            causes = (messages / ERRORS).read_text() if (messages / ERRORS).exists() else "see DVC's message above\n"
-            typer.echo("\nNot every stage succeeded; former results are back in place.", err=True)
-            typer.echo(causes, err=True, nl=False)
-            raise typer.Exit(2)
-    typer.echo()
-    leaderboard(names)
-    for name in names:
-        sample = read.lane(name).source == "sample"
-        next_step = "made of a sample; for Kaggle set `source: kaggle`" if sample else f"`groundwork submit {name}`"
-        typer.echo(f"submission  {RESULTS / name / 'submission.csv'}  ({next_step})")
-    typer.echo(f"report      {RESULTS / 'report' / 'index.html'}")
-
-
-def _dvc(messages: Path, *arguments: str) -> int:
-    """Run DVC, whose stages leave their errors in `messages`; return its exit code."""
-    # The stages' commands find `groundwork` beside this interpreter, in an activated environment or not.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = {**os.environ, "PATH": path, MESSAGES: str(messages)}
-    process = subprocess.Popen([sys.executable, "-m", "dvc", *arguments], env=environment)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            # The stage got it too, and ends by itself. DVC would go on with the next lane: its stages see this file.
-            (messages / STOPPED).touch()
+    pipeline.repro(params.load(), lanes, RESULTS)
 
 
 @app.command(rich_help_panel="Every day", name="leaderboard")

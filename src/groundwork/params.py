@@ -307,7 +307,10 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> list[str]:
     for detail in error.errors():
         key, kind, found = _key(detail["loc"], content), detail["type"], detail["input"]
         if kind == "extra_forbidden":
-            expected[f"{key}: unknown key{meant(key.rpartition('.')[2], _keys_beside(detail['loc']))}"] = []
+            name, beside = key.rpartition(".")[2], _keys_beside(detail["loc"])
+            # A key of another network stays behind when the network is changed.
+            hint = "; another choice of this section has it" if name in beside else meant(name, beside)
+            expected[f"{key}: unknown key{hint}"] = []
         elif kind == "missing":
             expected[f"{key}.{detail['loc'][-1]}: missing".removeprefix(".")] = []
         elif kind == "union_tag_invalid":

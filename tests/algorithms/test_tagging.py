@@ -126,3 +126,24 @@ def test_what_is_no_tag_is_the_users_error_and_named_by_its_column(values: list[
     with pytest.raises(UserError, match=rf"train\.csv: column 'rude': {found}"):
         prepared(with_tags(values))
     assert not Path("data/prepared/remarks").exists()
+
+
+def test_a_single_tag_goes_all_the_way() -> None:
+    def alone(rng: np.random.Generator) -> Tables:
+        return {name: table.drop(columns=list(TAGS[1:]), errors="ignore") for name, table in sample(rng).items()}
+
+    columns = {name: kind for name, kind in REMARKS.columns.items() if name not in TAGS[1:]}
+    loud = dataclasses.replace(REMARKS, targets=TAGS[:1], columns=columns, sample=alone)
+    data, results = prepared(loud), Path("results/remarks")
+    train("remarks", loud, settings(epochs=6), data, results, seed=0, tracking=SILENT, hardware=CPU)
+    assert evaluate("remarks", loud, Path("results"))["oof"] > 0.8
+    assert list(pd.read_csv(predict("remarks", loud, data, results, CPU))) == ["Id", "loud"]
+
+
+def test_a_sample_submission_with_its_tags_in_another_order_is_refused() -> None:
+    def swapped(rng: np.random.Generator) -> Tables:
+        tables = sample(rng)
+        return tables | {"sample_submission.csv": tables["sample_submission.csv"][["Id", "rude", "loud", "rare"]]}
+
+    with pytest.raises(UserError, match="rude, loud, rare; expected Id and loud, rude, rare in this order"):
+        prepared(dataclasses.replace(REMARKS, sample=swapped))

@@ -78,4 +78,4 @@ def assign(
 
 
 def _too_many(folds: int, expected: str) -> UserError:
-    return UserError(f"params.yaml: folds: found {folds}; {expected}", "lower `folds` in params.yaml")
+    return UserError(f"params.yaml: folds: found {folds}; {expected}", "set `folds` in params.yaml to such a number")

@@ -4,7 +4,7 @@ from groundwork import competitions
 from groundwork.competitions import Labelled, Purchases
 from groundwork.errors import UserError, meant
 from groundwork.objectives.metrics import METRICS
-from groundwork.params import PARAMS, Lane, Params
+from groundwork.params import PARAMS, Lane, Params, SampledSoftmax
 
 NETWORKS = {
     "table": ("fnn",),
@@ -34,7 +34,7 @@ def validate(params: Params) -> None:
     """
     problems = [problem for name, lane in params.competitions.items() for problem in _mismatches(name, lane)]
     if problems:
-        raise UserError("\n".join(problems), f"mend {PARAMS} and run the command again")
+        raise UserError("\n".join(problems), "mend it and run the command again")
 
 
 def _mismatches(name: str, lane: Lane) -> list[str]:
@@ -50,7 +50,7 @@ def _mismatches(name: str, lane: Lane) -> list[str]:
     kind = KINDS.get(competition.encoding, competition.kind)
     if competition.kind != kind:
         file = f"src/groundwork/competitions/{lane.competition}.py"
-        return [f"{file}: kind: found {competition.kind}; inputs of {competition.encoding} are for {kind}"]
+        return [f"{file}: kind: found {competition.kind}; expected {kind}: inputs of {competition.encoding} are for it"]
     choices = {
         "encoding.inputs": (lane.encoding.inputs, (competition.encoding,)),
         "model.network": (lane.model.network, NETWORKS[competition.encoding]),
@@ -61,6 +61,13 @@ def _mismatches(name: str, lane: Lane) -> list[str]:
         for key, (found, allowed) in choices.items()
         if found not in allowed
     ]
+    if isinstance(competition, Purchases) and isinstance(lane.objective, SampledSoftmax):
+        least, given = competition.answers, lane.objective.candidates
+        if given < least:
+            found.append(
+                f"{PARAMS}: competitions.{name}.objective.candidates: found {given}; expected {least} or more: so many "
+                "articles are named for each customer"
+            )
     if isinstance(competition, Purchases) and lane.training.early_stopping:
         found.append(
             f"{PARAMS}: competitions.{name}.training.early_stopping: found a section; {lane.competition} needs null: "
