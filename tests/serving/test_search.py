@@ -76,7 +76,6 @@ def test_more_than_there_are_is_all_there_are(catalogue: Catalogue) -> None:
 
 
 def test_faiss_finds_the_same(parts: tuple[TrainedFold, pd.DataFrame], catalogue: Catalogue) -> None:
-    pytest.importorskip("faiss")
     indexed = Catalogue(*parts, exact=10)
     assert indexed.index is not None
     assert catalogue.index is None
@@ -89,7 +88,7 @@ def test_without_faiss_a_large_catalogue_says_how_to_get_it(
     parts: tuple[TrainedFold, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(UserError, match=r"pip install 'groundwork\[faiss\]'"):
+    with pytest.raises(UserError, match=r"pip install -c requirements\.lock faiss-cpu"):
         Catalogue(*parts, exact=10)
 
 

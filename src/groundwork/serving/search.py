@@ -243,7 +243,7 @@ def _faiss(vectors: NDArray[np.float32]) -> Any:
     except ImportError:
         raise UserError(
             f"{len(vectors):,} products are more than a product of matrices answers in time; expected faiss",
-            "install it: `pip install 'groundwork[faiss]'`",
+            "install it: `pip install -c requirements.lock faiss-cpu`",
         ) from None
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
