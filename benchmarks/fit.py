@@ -26,7 +26,7 @@ from groundwork.experiments.tracking import Tracker
 from groundwork.models.cnn import CNN
 from groundwork.objectives.losses import Classification
 from groundwork.objectives.metrics import METRICS
-from groundwork.params import EarlyStopping, Tracking, Training
+from groundwork.settings import EarlyStopping, Tracking, Training
 
 METRIC = METRICS["accuracy"]
 OBJECTIVE = Classification(10)

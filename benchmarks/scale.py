@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from ruamel.yaml import YAML
 
-from groundwork import competitions, params
+from groundwork import competitions, settings
 
 LANE = "fashion-recommendations"
 PURCHASES, CUSTOMERS, ARTICLES, WEEKS = 31_788_324, 1_371_980, 105_542, 105
@@ -113,7 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0, help="size of the archive; 1.0 is Kaggle's (default)")
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES, help="default: all")
-    parser.add_argument("--params", type=Path, default=params.PARAMS, help="where the lane's parameters are")
+    parser.add_argument("--params", type=Path, default=settings.PARAMS, help="where the lane's parameters are")
     parser.add_argument("--generate", type=Path, metavar="ZIP", help="only write the archive, to this path")
     arguments = parser.parse_args()
     if arguments.generate:
@@ -126,7 +126,7 @@ def main() -> None:
         lane |= {"source": "kaggle", "encoding": lane["encoding"] | SIZE["encoding"], "folds": 1}
         lane["training"] = lane["training"] | SIZE["training"]
         content["competitions"] = {LANE: lane}
-        YAML(typ="safe").dump(content, folder / params.PARAMS)
+        YAML(typ="safe").dump(content, folder / settings.PARAMS)
         raw = folder / "data" / "raw" / f"{LANE}.zip"
         raw.parent.mkdir(parents=True)
         itself = (sys.executable, str(Path(__file__).resolve()))

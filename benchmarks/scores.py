@@ -19,7 +19,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from groundwork import competitions, params
+from groundwork import competitions, params, settings
 
 PAGE = Path("docs/scores.md")
 # One fold says enough where it takes minutes and the others would take as long again.
@@ -76,7 +76,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        content = YAML(typ="safe").load(params.PARAMS)
+        content = YAML(typ="safe").load(settings.PARAMS)
         for name, lane in content["competitions"].items():
             lane["source"] = "kaggle"
             lane["training"] = {**lane["training"], "folds": FOLDS.get(name, "all")}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from groundwork import cli, params
+from groundwork import cli, params, settings
 
 STAGES = ("validate", "fetch", "prepare", "baselines", "train", "evaluate", "predict", "report")
 LANE = "titanic"
@@ -192,7 +192,7 @@ def test_a_second_run_makes_the_report_anew_and_nothing_else(reproduced: Path) -
 # --- what stages read of params.yaml -------------------------------------------------------------------------------
 
 
-def places(section: params.Settings | dict[str, Any], at: str = "") -> Iterator[tuple[int, str]]:
+def places(section: settings.Settings | dict[str, Any], at: str = "") -> Iterator[tuple[int, str]]:
     """The dotted place of every section below `section`, by the section's identity."""
     items = (
         section.items()
@@ -200,7 +200,7 @@ def places(section: params.Settings | dict[str, Any], at: str = "") -> Iterator[
         else ((name, getattr(section, name)) for name in type(section).model_fields)
     )
     for name, value in items:
-        if isinstance(value, params.Settings | dict):
+        if isinstance(value, settings.Settings | dict):
             yield id(value), f"{at}{name}"
             yield from places(value, f"{at}{name}.")
 
@@ -211,9 +211,9 @@ class Reads:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.keys: set[str] = set()
         self.at: dict[int, str] = {}
-        look, load = params.Settings.__getattribute__, params.load
+        look, load = settings.Settings.__getattribute__, params.load
 
-        def noting(section: params.Settings, name: str) -> Any:
+        def noting(section: settings.Settings, name: str) -> Any:
             value = look(section, name)
             where = self.at.get(id(section))
             if where is not None and name in type(section).model_fields and id(value) not in self.at:
@@ -222,13 +222,13 @@ class Reads:
                 self.keys |= {f"{where}{key}" for key in type(section).model_fields}
             return value
 
-        def loading(*arguments: Any) -> params.Params:
+        def loading(*arguments: Any) -> settings.Params:
             loaded = load(*arguments)
             self.kept = loaded  # as long as it lives, its sections' identities are theirs
             self.at = {id(loaded): "", **{place: f"{name}." for place, name in places(loaded)}}
             return loaded
 
-        monkeypatch.setattr(params.Settings, "__getattribute__", noting)
+        monkeypatch.setattr(settings.Settings, "__getattribute__", noting)
         monkeypatch.setattr(params, "load", loading)
 
 

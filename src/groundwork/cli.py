@@ -17,8 +17,8 @@ from groundwork.pipeline import ERRORS, MESSAGES, STOPPED
 
 if TYPE_CHECKING:
     from groundwork.competitions import Competition
-    from groundwork.params import Lane as LaneSettings
-    from groundwork.params import Params
+    from groundwork.settings import Lane as LaneSettings
+    from groundwork.settings import Params
 
 RESULTS = Path("results")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from groundwork.params import Params
+    from groundwork.settings import Params
 
 # Where the main job and the stages below it leave word for each other.
 MESSAGES = "GROUNDWORK_MESSAGES"

@@ -7,7 +7,7 @@ import pandas as pd
 from tests.algorithms.tiny import training
 
 from groundwork.competitions import Labelled, load
-from groundwork.params import Lane
+from groundwork.settings import Lane
 
 competition = load("product_search")
 assert isinstance(competition, Labelled)

@@ -11,7 +11,7 @@ from groundwork.data.fetch import fetch
 from groundwork.data.prepare import prepare
 from groundwork.data.prepared import load
 from groundwork.data.purchases import PreparedPurchases
-from groundwork.params import Lane
+from groundwork.settings import Lane
 
 from .tiny import training
 

@@ -10,7 +10,7 @@ from groundwork.data.encoders.image import ImageEncoder
 from groundwork.data.encoders.table import TableEncoder
 from groundwork.models.cnn import CNN
 from groundwork.objectives.losses import Classification
-from groundwork.params import CNNSettings, ImageEncoding
+from groundwork.settings import CNNSettings, ImageEncoding
 
 STILL = ImageEncoding(inputs="image", degrees=0, scale=0, shear=0, shift=0)
 PICTURES = lane().model_copy(update={"encoding": STILL})

@@ -9,7 +9,7 @@ from tests.algorithms.tiny import PRICES, SURVIVAL, in_memory, lane
 from groundwork.algorithms.question import Question
 from groundwork.competitions import Inputs, Labelled, Pair
 from groundwork.objectives.losses import Classification, Regression, Tagging
-from groundwork.params import BinaryCrossEntropy, LossSettings
+from groundwork.settings import BinaryCrossEntropy, LossSettings
 
 TAGS = dataclasses.replace(SURVIVAL, kind="tagging", metric="auc", targets=("loud", "rude"))
 

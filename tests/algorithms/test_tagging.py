@@ -17,7 +17,7 @@ from groundwork.data.prepared import PreparedRows, load
 from groundwork.errors import UserError
 from groundwork.experiments.evaluation import evaluate
 from groundwork.experiments.train import train
-from groundwork.params import Lane
+from groundwork.settings import Lane
 from groundwork.submissions.predict import predict
 
 ROWS, TEST_ROWS, FOLDS = 400, 200, 3

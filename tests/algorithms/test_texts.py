@@ -18,7 +18,7 @@ from groundwork.data.prepared import PreparedRows
 from groundwork.models.rnn import RNN
 from groundwork.models.text import WideAndDeep
 from groundwork.models.transformer import Transformer
-from groundwork.params import Lane
+from groundwork.settings import Lane
 
 CPU_DEVICE = torch.device("cpu")
 SHARED = {"token_dropout": 0.0, "channel_dropout": 0.0, "dropout": 0.0, "shrinkage": 1.0, "wide_learning_rate": 1.0}

@@ -12,7 +12,7 @@ from groundwork.data.fetch import fetch
 from groundwork.data.prepare import prepare
 from groundwork.data.prepared import PreparedRows, load
 from groundwork.experiments.train import train
-from groundwork.params import Hardware, Lane, Tracking, Training
+from groundwork.settings import Hardware, Lane, Tracking, Training
 
 CPU = Hardware(accelerator="cpu", devices="auto", precision="auto", strategy="auto", num_nodes=1)
 SILENT = Tracking(mode="disabled", project="tests")

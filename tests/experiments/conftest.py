@@ -9,7 +9,7 @@ import pytest
 from tests.services.wandb_server import KEY, WandbServer
 
 from groundwork.experiments.tracking import Tracker, cross_validated
-from groundwork.params import Tracking
+from groundwork.settings import Tracking
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from groundwork.data.prepared import PreparedRows
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.experiments.baselines import baselines
 from groundwork.objectives.cross_validation import cross_validate
-from groundwork.params import Tracking
+from groundwork.settings import Tracking
 
 
 @pytest.fixture(autouse=True)

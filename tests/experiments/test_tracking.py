@@ -14,7 +14,7 @@ from tests.experiments.conftest import end_session
 from tests.services.wandb_server import WandbServer
 
 from groundwork.experiments.tracking import Tracker, cross_validated, record_score
-from groundwork.params import Tracking
+from groundwork.settings import Tracking
 
 Train = Callable[..., Tracker]
 
@@ -183,7 +183,7 @@ def test_disabled_imports_no_wandb_and_still_has_an_id(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         from groundwork.experiments.tracking import Tracker
-        from groundwork.params import Tracking
+        from groundwork.settings import Tracking
         with Tracker(Tracking(mode="disabled", project="tests"), "titanic", "a run", {}, Path(".")) as tracker:
             tracker.log("fold_0", 0, {"val_loss": 1.0})
             tracker.summarize({"cv/mean": 1.0})
@@ -213,7 +213,7 @@ def test_no_secret_reaches_a_run_or_the_server(server: WandbServer, tmp_path: Pa
         import sys
         from pathlib import Path
         from groundwork.experiments.tracking import Tracker
-        from groundwork.params import Tracking
+        from groundwork.settings import Tracking
         print("loading", sys.argv[1])
         for mode in ("online", "offline"):
             with Tracker(Tracking(mode=mode, project="tests"), "titanic", "a run", {}, Path(".")) as tracker:

@@ -230,7 +230,7 @@ from pathlib import Path
 from tests.algorithms.tiny import CPU, trained
 from groundwork.errors import UserError
 from groundwork.experiments import train
-from groundwork.params import Tracking
+from groundwork.settings import Tracking
 
 if __name__ == "__main__":
     log = train._log

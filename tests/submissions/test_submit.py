@@ -22,7 +22,7 @@ from groundwork.competitions import Inputs, Labelled
 from groundwork.data.kaggle_call import Patience
 from groundwork.errors import UserError
 from groundwork.experiments.tracking import Tracker
-from groundwork.params import Tracking
+from groundwork.settings import Tracking
 from groundwork.submissions import ledger
 from groundwork.submissions.submit import refresh, submit
 from groundwork.submissions.upload import Timing

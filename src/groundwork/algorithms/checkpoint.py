@@ -15,7 +15,7 @@ from groundwork.algorithms.question import Question
 from groundwork.data.encoders import Encoder
 from groundwork.errors import UserError
 from groundwork.files import writing
-from groundwork.params import ModelSettings
+from groundwork.settings import ModelSettings
 
 
 @dataclass(frozen=True)

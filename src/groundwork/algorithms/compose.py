@@ -1,6 +1,6 @@
 """From settings to the parts of a run: encoder, augmentation, network.
 
-A new network has three places: its file in `models/`, its section in `params.py` (`experiments/validate.py` says
+A new network has three places: its file in `models/`, its section in `settings.py` (`experiments/validate.py` says
 what it takes), and `make_network` here.
 """
 
@@ -26,7 +26,7 @@ from groundwork.models.text import WideAndDeep
 from groundwork.models.transformer import Transformer
 from groundwork.models.two_tower import TwoTower
 from groundwork.objectives.losses import Objective, Recommendation
-from groundwork.params import (
+from groundwork.settings import (
     CNNSettings,
     EncodingSettings,
     FactorizationSettings,

@@ -19,7 +19,7 @@ from groundwork.data.batches import Batches, Rows
 from groundwork.errors import UserError
 from groundwork.objectives.losses import Objective
 from groundwork.objectives.metrics import Metric
-from groundwork.params import Hardware, Training
+from groundwork.settings import Hardware, Training
 
 
 @dataclass(frozen=True)

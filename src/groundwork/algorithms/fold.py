@@ -16,7 +16,7 @@ from groundwork.data.batches import Batches, Rows
 from groundwork.data.prepared import FINAL, Prepared
 from groundwork.errors import UserError
 from groundwork.objectives.metrics import METRICS
-from groundwork.params import Hardware, Lane
+from groundwork.settings import Hardware, Lane
 
 
 def train_fold(

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from groundwork.data.batches import Encoded, pieces
 from groundwork.objectives.losses import Objective
-from groundwork.params import Hardware
+from groundwork.settings import Hardware
 
 Epoch = dict[str, float]
 AUTO = Hardware(accelerator="auto", devices="auto", precision="auto", strategy="auto", num_nodes=1)

@@ -16,7 +16,7 @@ from groundwork.data.batches import Batches, Ragged, Rows, pieces
 from groundwork.errors import UserError
 from groundwork.objectives.losses import Objective
 from groundwork.objectives.metrics import Metric
-from groundwork.params import Training
+from groundwork.settings import Training
 
 STEPS_PER_CALL = 32
 

@@ -15,7 +15,7 @@ from groundwork.data.prepared import Prepared, PreparedRows
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.objectives.cross_validation import columns
 from groundwork.objectives.losses import Classification, Objective, Recommendation, Regression, Tagging
-from groundwork.params import BinaryCrossEntropy, CrossEntropy, LossSettings, SampledSoftmax, SmoothL1
+from groundwork.settings import BinaryCrossEntropy, CrossEntropy, LossSettings, SampledSoftmax, SmoothL1
 
 Target = NDArray[Any]
 

@@ -10,7 +10,7 @@ from groundwork.baselines.purchases import ItemKNN, Popularity, Repurchase
 from groundwork.competitions import Competition, Labelled, Purchases
 from groundwork.data.prepared import Prepared, PreparedRows
 from groundwork.data.purchases import PreparedPurchases
-from groundwork.params import EncodingSettings, ImageEncoding, TableEncoding
+from groundwork.settings import EncodingSettings, ImageEncoding, TableEncoding
 
 
 def baselines_of(competition: Competition, encoding: EncodingSettings, prepared: Prepared, seed: int) -> list[Baseline]:

@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 from groundwork.baselines import Array
 from groundwork.baselines.linear import Matrix
 from groundwork.competitions import Labelled
-from groundwork.params import TableEncoding
+from groundwork.settings import TableEncoding
 
 PIXEL = 255
 # The most frequent n-grams of characters are kept: the rest are many, and say little.

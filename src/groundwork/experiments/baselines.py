@@ -14,7 +14,7 @@ from groundwork.experiments.provenance import git_state
 from groundwork.experiments.tracking import Tracker, cross_validated
 from groundwork.files import write_json
 from groundwork.objectives.cross_validation import columns, cross_validate
-from groundwork.params import EncodingSettings, Tracking
+from groundwork.settings import EncodingSettings, Tracking
 
 
 def baselines(

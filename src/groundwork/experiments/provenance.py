@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.data.prepared import Prepared
-from groundwork.params import Hardware, Lane
+from groundwork.settings import Hardware, Lane
 
 ROOMS = ("algorithms", "competitions", "data", "models", "objectives")
 PACKAGE = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ from groundwork.experiments.runs import (
     read_back,
     start_run,
 )
-from groundwork.params import Tracking
+from groundwork.settings import Tracking
 
 if TYPE_CHECKING:
     import wandb

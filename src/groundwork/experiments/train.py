@@ -26,7 +26,7 @@ from groundwork.experiments.tracking import Tracker, cross_validated
 from groundwork.files import write_json, writing
 from groundwork.objectives.cross_validation import cross_validate
 from groundwork.objectives.metrics import METRICS
-from groundwork.params import Hardware, Lane, Tracking
+from groundwork.settings import Hardware, Lane, Tracking
 
 
 def train(

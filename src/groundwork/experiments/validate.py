@@ -4,7 +4,7 @@ from groundwork import competitions
 from groundwork.competitions import Labelled, Purchases
 from groundwork.errors import UserError, meant
 from groundwork.objectives.metrics import METRICS
-from groundwork.params import PARAMS, Lane, Params, SampledSoftmax
+from groundwork.settings import PARAMS, Lane, Params, SampledSoftmax
 
 NETWORKS = {
     "table": ("fnn",),

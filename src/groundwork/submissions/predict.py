@@ -14,7 +14,7 @@ from groundwork.data.prepared import FINAL, Prepared, part
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
 from groundwork.files import writing
-from groundwork.params import Hardware
+from groundwork.settings import Hardware
 from groundwork.submissions import gate
 
 
