@@ -1,0 +1,11 @@
+"""Deep learning from nothing: what PyTorch does, over NumPy alone, written to be read and proved against PyTorch.
+
+Read in this order: `tensor` (back-propagation), `functional` (what networks compute), `nn` (what has
+weights), `optim` (how they learn), `data` and `train` (the loop), `linalg` (what all of it stands on), `verify` (how
+anyone can check), `bridge` (the way into the pipeline).
+"""
+
+from groundwork.scratch.random import manual_seed
+from groundwork.scratch.tensor import Tensor, cat, no_grad, operation, stack, where
+
+__all__ = ["Tensor", "cat", "manual_seed", "no_grad", "operation", "stack", "where"]

@@ -1,0 +1,141 @@
+"""Convolution and pooling over pictures, without a loop over pixels.
+
+What a kernel looks at, wherever it stands, is a view of the picture (strides move through the same memory). Laid out as
+the rows of a matrix (*im2col*, Chellapilla et al., https://inria.hal.science/inria-00112631), all windows meet all
+kernels in one matrix product. Colours are innermost in memory here, so that a window's row is copied in long runs.
+"""
+
+import numpy as np
+
+from groundwork.scratch.arrays import Array
+from groundwork.scratch.tensor import Tensor, operation
+
+Pair = int | tuple[int, int]
+
+
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair = 0) -> Tensor:
+    """Slide each kernel over the picture; where it stands, sum the products of its weights with what lies below.
+
+    The kernel is not flipped: mathematics calls this cross-correlation.
+
+    Parameters
+    ----------
+    input
+        ``[rows, colours, height, width]``.
+    weight
+        ``[kernels, colours, kernel height, kernel width]``.
+    bias
+        ``[kernels]``.
+    stride, padding
+        Pixels from one place to the next; zeros around the picture. One number, or height and width.
+
+    Returns
+    -------
+    Tensor
+        ``[rows, kernels, 1 + (height + 2 padding - kernel height) // stride, ...]``.
+
+    Raises
+    ------
+    ValueError
+        If the colours differ, or the kernel is larger than the padded picture.
+    """
+    kernels, colours, *size = weight.shape
+    if input.ndim != 4 or input.shape[1] != colours:
+        raise ValueError(
+            f"expected [rows, {colours}, height, width] for a weight of {weight.shape}; found {input.shape}"
+        )
+    step = _pair(stride)
+    padded = _padded(input.data, _pair(padding), 0)
+    windows = _windows(padded, (size[0], size[1]), step)
+    rows, height, width = windows.shape[:3]
+    # One row for each place of the kernel, one column for each number that it sees there.
+    columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(rows * height * width, weight.data[0].size)
+    flat = weight.data.transpose(0, 2, 3, 1).reshape(kernels, -1)
+    value = columns @ flat.T
+    if bias is not None:
+        value += bias.data
+
+    def vjp(dy: Array) -> list[Array | None]:
+        dy = dy.transpose(0, 2, 3, 1).reshape(len(columns), kernels)
+        d_weight = (dy.T @ columns).reshape(kernels, *size, colours).transpose(0, 3, 1, 2)
+        d_input = None
+        if input.requires_grad:
+            # Each number of the picture was seen from several places: what it did there is added up (*col2im*).
+            seen = (dy @ flat).reshape(rows, height, width, *size, colours)
+            whole = np.zeros_like(padded)
+            for y, x in np.ndindex(*size):
+                whole[_under(y, x, height, width, step)] += seen[:, :, :, y, x]
+            d_input = _unpadded(whole, _pair(padding))
+        return [d_input, d_weight, dy.sum(0)][: 2 if bias is None else 3]
+
+    inputs = [input, weight] if bias is None else [input, weight, bias]
+    return operation(value.reshape(rows, height, width, kernels).transpose(0, 3, 1, 2), inputs, vjp)
+
+
+def max_pool2d(input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Tensor:
+    """Largest number in each window; of equals the first, from left to right and top to bottom, gets the gradient.
+
+    Parameters
+    ----------
+    input
+        ``[rows, colours, height, width]``.
+    kernel_size, stride, padding
+        As in `conv2d`. The stride is the kernel's size by default; padding never is the largest.
+
+    Raises
+    ------
+    ValueError
+        If a window could lie in the padding alone.
+    """
+    size = _pair(kernel_size)
+    step = size if stride is None else _pair(stride)
+    if any(2 * pad > length for pad, length in zip(_pair(padding), size, strict=True)):
+        raise ValueError(f"padding: found {padding}; expected half of the window of {size} at most")
+    padded = _padded(input.data, _pair(padding), -np.inf)
+    height, width = _windows(padded, size, step).shape[1:3]
+    # Not window by window, but place by place within all windows at once.
+    value = padded[_under(0, 0, height, width, step)].copy()
+    winner = np.zeros(value.shape, np.intp)
+    for place, (y, x) in enumerate(np.ndindex(*size)):
+        rival = padded[_under(y, x, height, width, step)]
+        winner[rival > value] = place
+        np.maximum(value, rival, out=value)
+
+    def vjp(dy: Array) -> tuple[Array]:
+        dy = dy.transpose(0, 2, 3, 1)
+        whole = np.zeros_like(padded)
+        for place, (y, x) in enumerate(np.ndindex(*size)):
+            whole[_under(y, x, height, width, step)] += dy * (winner == place)
+        return (_unpadded(whole, _pair(padding)),)
+
+    return operation(value.transpose(0, 3, 1, 2), (input,), vjp)
+
+
+def _pair(value: Pair) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _padded(pictures: Array, padding: tuple[int, int], value: float) -> Array:
+    """Put a frame around ``[rows, colours, height, width]``: ``[rows, padded height, padded width, colours]``."""
+    rows, colours, height, width = pictures.shape
+    down, right = padding
+    padded = np.full((rows, height + 2 * down, width + 2 * right, colours), value, pictures.dtype)
+    padded[:, down : down + height, right : right + width] = pictures.transpose(0, 2, 3, 1)
+    return padded
+
+
+def _unpadded(padded: Array, padding: tuple[int, int]) -> Array:
+    """Undo `_padded`."""
+    _, height, width, _ = padded.shape
+    down, right = padding
+    return padded[:, down : height - down, right : width - right].transpose(0, 3, 1, 2)
+
+
+def _windows(padded: Array, size: tuple[int, int], step: tuple[int, int]) -> Array:
+    """View what a kernel sees: ``[rows, places down, places across, colours, kernel height, kernel width]``."""
+    return np.lib.stride_tricks.sliding_window_view(padded, size, (1, 2))[:, :: step[0], :: step[1]]
+
+
+def _under(y: int, x: int, height: int, width: int, step: tuple[int, int]) -> tuple[slice, slice, slice]:
+    """Index, in `_padded` pictures, what lies under the kernel's place (`y`, `x`) wherever the kernel stands."""
+    return slice(None), slice(y, y + height * step[0], step[0]), slice(x, x + width * step[1], step[1])
