@@ -92,9 +92,10 @@ class PairEncoding(Settings):
 
 
 class FNNSettings(Settings):
-    """A feed-forward network for tables; see `groundwork.models.fnn`."""
+    """A feed-forward network for tables; see `groundwork.models.fnn`; its twin in `groundwork.scratch.models`."""
 
     network: Literal["fnn"]
+    backend: Literal["torch", "scratch"]
     members: Count
     width: Count
     depth: Count
@@ -105,9 +106,10 @@ class FNNSettings(Settings):
 
 
 class CNNSettings(Settings):
-    """A convolutional network for pictures; see `groundwork.models.cnn`."""
+    """A convolutional network for pictures; see `groundwork.models.cnn`; its twin in `groundwork.scratch.models`."""
 
     network: Literal["cnn"]
+    backend: Literal["torch", "scratch"]
     channels: Annotated[list[Count], Field(min_length=1)]
     dropout: Fraction
 

@@ -46,7 +46,7 @@ def test_pictures_are_augmented_where_there_is_something_to_do() -> None:
 
 
 def test_networks_have_the_sizes_of_their_settings() -> None:
-    model = CNNSettings(network="cnn", channels=[3, 5], dropout=0.4)
+    model = CNNSettings(network="cnn", backend="torch", channels=[3, 5], dropout=0.4)
     cnn = make_network(model, make_encoder(DIGITS, PICTURES, DATA), Classification(7))
     assert isinstance(cnn, CNN)
     assert cnn(torch.zeros(2, 1, 8, 8)).shape == (2, 7)

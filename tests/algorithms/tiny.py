@@ -94,8 +94,8 @@ def lane(competition: Labelled = SURVIVAL, dropout: float = 0.2, **changes: Any)
             "folds": FOLDS,
             "encoding": {"inputs": "table", "clip": 0.02, "min_category_count": 4, "group_smoothing": 1.0},
             "model": {
-                "network": "fnn", "members": 2, "width": 8, "depth": 2, "bins": 4, "embedding": 3,
-                "category_scale": 1.0, "dropout": dropout,
+                "network": "fnn", "backend": "torch", "members": 2, "width": 8, "depth": 2, "bins": 4,
+                "embedding": 3, "category_scale": 1.0, "dropout": dropout,
             },
             "objective": loss,
             "training": training(**changes).model_dump(),

@@ -1,7 +1,7 @@
 """From settings to the parts of a run: encoder, augmentation, network.
 
 A new network has three places: its file in `models/`, its section in `settings.py` (`experiments/validate.py` says
-what it takes), and `make_network` here.
+what it takes), and `make_network` here. Those whose section has a `backend` have a twin in `scratch/models.py`.
 """
 
 import torch
@@ -26,6 +26,10 @@ from groundwork.models.text import WideAndDeep
 from groundwork.models.transformer import Transformer
 from groundwork.models.two_tower import TwoTower
 from groundwork.objectives.losses import Objective, Recommendation
+from groundwork.scratch import manual_seed
+from groundwork.scratch import models as scratch
+from groundwork.scratch.bridge import as_torch_module
+from groundwork.scratch.nn import Module
 from groundwork.settings import (
     CNNSettings,
     EncodingSettings,
@@ -92,14 +96,21 @@ def make_augment(encoding: EncodingSettings) -> Augment | None:
 
 def make_network(model: ModelSettings, encoder: Encoder, objective: Objective) -> nn.Module:
     """Make a network with fresh weights for what `encoder` (fitted) gives."""
-    settings = model.model_dump(exclude={"network"})
+    settings = model.model_dump(exclude={"network", "backend"})
     match model:
         case FNNSettings():
             assert isinstance(encoder, TableEncoder)
             del settings["bins"]  # the encoder's edges hold them
-            return FNN(encoder.edges, encoder.categories, objective.outputs, **settings)
+            sizes = (encoder.categories, objective.outputs)
+            fnn = FNN(encoder.edges, *sizes, **settings)
+            if model.backend == "torch":
+                return fnn
+            return _instead_of(fnn, scratch.FNN(encoder.edges.numpy(), *sizes, **settings))
         case CNNSettings():
-            return CNN(colours=1, outputs=objective.outputs, **settings)
+            cnn = CNN(colours=1, outputs=objective.outputs, **settings)
+            if model.backend == "torch":
+                return cnn
+            return _instead_of(cnn, scratch.CNN(colours=1, outputs=objective.outputs, **settings))
         case FactorizationSettings():
             assert isinstance(encoder, HistoryEncoder)
             assert isinstance(objective, Recommendation)
@@ -127,3 +138,11 @@ def make_network(model: ModelSettings, encoder: Encoder, objective: Objective) -
             del settings["bins"]  # the encoder's edges hold them
             vectors, rarity = torch.from_numpy(encoder.latent.vectors), torch.from_numpy(encoder.latent.rarity)
             return TwoTower(vectors, rarity, encoder.edges, objective.outputs, **settings)
+
+
+def _instead_of(network: nn.Module, twin: Module) -> nn.Module:
+    """Put `twin` in the place of `network`, with its first weights: what the backends differ in is arithmetic alone."""
+    twin.load_state_dict(network.state_dict())
+    # Dropout in the twin draws from a generator of its own: a fold's seed decides it too.
+    manual_seed(int(torch.randint(2**31, ())))
+    return as_torch_module(twin)

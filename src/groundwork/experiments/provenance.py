@@ -9,7 +9,7 @@ from typing import Any
 from groundwork.data.prepared import Prepared
 from groundwork.settings import Hardware, Lane
 
-ROOMS = ("algorithms", "competitions", "data", "models", "objectives")
+ROOMS = ("algorithms", "competitions", "data", "models", "objectives", "scratch")
 PACKAGE = Path(__file__).parents[1]
 
 

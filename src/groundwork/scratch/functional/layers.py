@@ -17,10 +17,19 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     """Look up the rows of `weight` ``[rows, width]`` that `input` names; row `padding_idx` gets no gradient."""
     if input.data.size and not 0 <= input.data.min() <= input.data.max() < len(weight.data):
         raise IndexError(f"found {input.data.min()} to {input.data.max()}; expected 0 to {len(weight.data) - 1}")
-    rows = weight[input]
-    if padding_idx is None:
-        return rows
-    return where((input.data == padding_idx % len(weight.data))[..., None], rows.detach(), rows)
+
+    def vjp(dy: Array) -> tuple[Array]:
+        whole = np.zeros_like(weight.data)
+        # Rows that were named several times lie side by side after sorting, and are summed in one go.
+        order = input.data.ravel().argsort(kind="stable")
+        names, starts = np.unique(input.data.ravel()[order], return_index=True)
+        if len(names):
+            whole[names] = np.add.reduceat(dy.reshape(-1, weight.shape[1])[order], starts)
+        if padding_idx is not None:
+            whole[padding_idx] = 0
+        return (whole,)
+
+    return operation(weight.data[input.data], (weight,), vjp)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, mask: Array | None = None) -> Tensor:
