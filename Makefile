@@ -10,7 +10,7 @@ RUN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 READY = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format bench bench-scale scores lock clean
+.PHONY: help setup repro test lint format parity bench bench-scale scores lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ lint: $(READY)  ## Check style, types, the direction of imports and the workflow
 format: $(READY)  ## Mend what ruff can mend
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
+
+parity: $(READY)  ## Compare every block of groundwork.scratch with PyTorch's: numbers, gradients, learning, time
+	@$(RUN) python -m benchmarks.parity
 
 bench: $(READY)  ## Time our training against a loop written by hand
 	@$(RUN) python benchmarks/fit.py
