@@ -57,6 +57,7 @@ def cases() -> Iterator[Case]:
         yield module("MaxPool2d", said(**options), (apart(2, 2, 5, 6),), **options)
     yield from recurrence()
     yield from attention()
+    yield from dropouts()
     for width in (1, 5, 6):
         yield Case("nn.PositionalEncoding", said(d_model=width), positions(width), (normal(2, 7, width),), theirs=waves)
     yield from losses()
@@ -148,3 +149,27 @@ def losses() -> Iterator[Case]:
             yield module("CrossEntropyLoss", f"{said(**options)}, places", (normal(3, 3, 2), PLACES), **options)
             options["ignore_index"] = 2
             yield module("CrossEntropyLoss", said(**options), (normal(4, 3), CLASSES), **options)
+
+
+def dropouts() -> Iterator[Case]:
+    """Dropout within modules, without chance: of everything, or of nothing where learning is over."""
+
+    def later(one: Case) -> Case:
+        return Case(one.block, f"{one.variant}, not learning", lambda lib: one.make(lib).eval(), one.inputs)
+
+    for name in ("RNN", "LSTM", "GRU"):
+        yield (one := module(name, "dropout of everything", (normal(3, 2, 3),), 3, 2, num_layers=2, dropout=1.0))
+        yield later(one)
+    tokens = normal(5, 2, 4)
+    yield (one := module("MultiheadAttention", "dropout of everything", (tokens,) * 3, 4, 2, dropout=1.0))
+    yield later(one)
+    for part in ("self_attn", "dropout", "dropout1", "dropout2"):
+
+        def make(lib: Any, part: str = part) -> Any:
+            layer = lib.nn.TransformerEncoderLayer(4, 2, dim_feedforward=6, dropout=0.0)
+            setattr(getattr(layer, part), "dropout" if part == "self_attn" else "p", 1.0)
+            return layer
+
+        yield Case("nn.TransformerEncoderLayer", f"dropout of everything by {part}", make, (tokens,))
+    size: dict[str, Any] = {"dim_feedforward": 6, "layer_norm_eps": 0.1}
+    yield later(module("TransformerEncoderLayer", "dropout and eps", (tokens,), 4, 2, dropout=0.5, **size))

@@ -95,7 +95,8 @@ class MultiheadAttention(Module):
         if key_padding_mask is not None:
             hidden = hidden | _boolean("key_padding_mask", key_padding_mask)[:, None, None]
         weights = F.attention_weights(heads[0], heads[1], ~hidden if hidden.ndim else None)
-        mixed = F.dropout(weights, self.dropout, self.training) @ heads[2]
+        weights = F.dropout(weights, self.dropout, self.training)
+        mixed = weights @ heads[2]
         output = self.out_proj(mixed.transpose(1, 2).flatten(2))
         output = output if self.batch_first else output.transpose(0, 1)
         if not need_weights:
