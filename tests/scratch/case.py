@@ -62,9 +62,9 @@ class Case:
         return made
 
 
-def operation(name: str, variant: str, function: Callable[..., Any], *inputs: Any) -> Case:
+def operation(name: str, variant: str, function: Callable[..., Any], *inputs: Any, **others: Any) -> Case:
     """Make a case of a tensor's method or operator: the same function for both libraries."""
-    return Case(f"Tensor.{name}", variant, lambda _: function, inputs)
+    return Case(f"Tensor.{name}", variant, lambda _: function, inputs, **others)
 
 
 def function(name: str, variant: str, *inputs: Any, **arguments: Any) -> Case:

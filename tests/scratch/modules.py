@@ -118,7 +118,7 @@ def positions(width: int) -> Any:
     """Make ours a function: torch has no such module."""
 
     def make(lib: Any) -> Any:
-        encoding = lib.nn.PositionalEncoding(width, max_len=8).double()
+        encoding = lib.nn.PositionalEncoding(width, max_len=8, batch_first=True).double()
         return encoding.forward
 
     return make

@@ -6,6 +6,7 @@ from operator import itemgetter, methodcaller
 from typing import Any
 
 import numpy as np
+import torch
 from tests.scratch.case import Case, apart, normal, operation, said
 
 EVERY = slice(None)
@@ -15,10 +16,14 @@ BINARY = {
     "__mul__": operator.mul,
     "__truediv__": operator.truediv,
     "__gt__": lambda a, b: (a > b) * a,
+    "__ge__": lambda a, b: (a >= b) * a,
     "__lt__": lambda a, b: (a < b) * b,
+    "__le__": lambda a, b: (a <= b) * b,
     "__eq__": lambda a, b: (a == b) * b + a,
     "__ne__": lambda a, b: (a != b) * b + a,
 }
+# While a graph is made, they make a new tensor; torch gets the operation they stand for.
+IN_PLACE = {"__iadd__": "__add__", "__isub__": "__sub__", "__imul__": "__mul__", "__itruediv__": "__truediv__"}
 FROM_THE_LEFT = {
     "__radd__": operator.add,
     "__rsub__": operator.sub,
@@ -50,6 +55,14 @@ INDICES: dict[str, Any] = {
 }
 
 
+NUMBERS = normal(2, 3)
+
+
+def torch_product(x: torch.Tensor) -> torch.Tensor:
+    """Multiply from the left; torch takes no array there."""
+    return torch.from_numpy(NUMBERS) @ x
+
+
 def cases() -> Iterator[Case]:
     """Give all of them."""
     for name, function in BINARY.items():
@@ -57,6 +70,10 @@ def cases() -> Iterator[Case]:
         yield operation(name, "both broadcast", function, normal(2, 1, 3), apart(4, 1))
         yield operation(name, "no dimensions", function, normal(), apart(2))
         yield operation(name, "a number", function, normal(3), 1.5)
+    for name, plain in IN_PLACE.items():
+        in_place, function = getattr(operator, name), BINARY[plain]
+        yield operation(name, "as a new tensor", in_place, normal(2, 3), apart(3), theirs=function)
+    yield operation("__rmatmul__", "an array", lambda x: NUMBERS @ x, normal(3, 2), theirs=torch_product)
     for name, function in FROM_THE_LEFT.items():
         yield operation(name, "a number from the left", function, 1.5, apart(2, 3))
     for power in (2, 3.5, 0.5, -1, 1):

@@ -139,6 +139,58 @@ def test_a_state_dict_goes_both_ways() -> None:
         assert torch.equal(other.state_dict()[name], values)
 
 
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        self.first, self.second = nn.Linear(2, 2), nn.Linear(2, 2)
+        self.second.weight = self.first.weight
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.second(functional.tanh(self.first(input)))
+
+
+def test_weights_that_are_shared_are_one_parameter_and_take_one_step() -> None:
+    bridged, theirs = as_torch_module(Tied()), torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(2)))
+    theirs[1].weight = theirs[0].weight
+    bridged.load_state_dict(dict(zip(bridged.state_dict(), theirs.state_dict().values(), strict=True)))
+    assert len(list(bridged.parameters())) == len(list(theirs.parameters())) == 3
+    x = torch.rand(4, 2)
+    for forward, network in ((bridged, bridged), (lambda x: theirs[1](theirs[0](x).tanh()), theirs)):
+        forward(x).square().sum().backward()
+        torch.optim.SGD(network.parameters(), 0.1).step()
+    torch.testing.assert_close(bridged.get_parameter("first.weight"), theirs[0].weight)
+
+
+def test_mode_and_frozen_parameters_come_along() -> None:
+    network = nn.Sequential(nn.Linear(6, 6), nn.Dropout(0.5)).eval()
+    network[0].weight.requires_grad = False
+    bridged = as_torch_module(network)
+    assert not bridged.training
+    assert not bridged.get_parameter("0.weight").requires_grad
+    x = torch.ones(1, 6)
+    assert torch.equal(bridged(x), bridged(x))
+
+
+def test_a_buffer_that_is_made_anew_in_forward_is_kept() -> None:
+    class Counter(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(1, 1)
+            self.seen = np.zeros(1, np.float32)
+
+        def forward(self, input: Tensor) -> Tensor:
+            self.seen = self.seen + len(input)
+            return super().forward(input)[::-1]
+
+    bridged = as_torch_module(Counter())
+    bridged(torch.ones(3, 1))
+    bridged(torch.ones(4, 1)).sum().backward()
+    assert bridged.get_buffer("seen").item() == 7
+
+
+def test_half_precision_that_numpy_lacks_is_named() -> None:
+    with pytest.raises(TypeError, match="bfloat16; expected float16, float32 or float64"):
+        as_torch_module(nn.Linear(2, 2)).bfloat16()(torch.ones(1, 2, dtype=torch.bfloat16))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu_numbers_are_carried_there_and_back() -> None:
     bridged, theirs = pair()

@@ -95,7 +95,7 @@ def test_binary_cross_entropy_over_its_grid(logits: Array, targets: str, weighte
     weight = np.array([0.5, 1.0, 7.0]) if weighted else None
     assert_like_torch(
         lambda x: F.binary_cross_entropy_with_logits(
-            x, Tensor(target), reduction, None if weight is None else Tensor(weight)
+            x, Tensor(target), reduction=reduction, pos_weight=None if weight is None else Tensor(weight)
         ),
         lambda x: TF.binary_cross_entropy_with_logits(
             x,
@@ -117,7 +117,7 @@ def test_logits_and_targets_of_different_shapes_are_refused() -> None:
 @pytest.mark.parametrize("shape", [(3, 2), (1,), (), (2, 1, 3)])
 def test_squared_errors_of_both_sides(shape: tuple[int, ...], reduction: Any) -> None:
     assert_like_torch(
-        lambda x, y: F.mse_loss(x, y, reduction),
+        lambda x, y: F.mse_loss(x, y, reduction=reduction),
         lambda x, y: TF.mse_loss(x, y, reduction=reduction),
         numbers(*shape),
         numbers(*shape, seed=1),
@@ -134,14 +134,14 @@ def test_a_reduction_that_there_is_not_is_refused(loss: Any) -> None:
 def test_the_modules_pass_their_arguments_on() -> None:
     labels = np.array([0, 1, 2, 0])
     pairs: list[tuple[Any, Any, Array]] = [
-        (nn.MSELoss("sum"), torch.nn.MSELoss(reduction="sum"), numbers(4, 3)),
+        (nn.MSELoss(reduction="sum"), torch.nn.MSELoss(reduction="sum"), numbers(4, 3)),
         (
-            nn.CrossEntropyLoss(1, "none", 0.2),
+            nn.CrossEntropyLoss(ignore_index=1, reduction="none", label_smoothing=0.2),
             torch.nn.CrossEntropyLoss(ignore_index=1, reduction="none", label_smoothing=0.2),
             labels,
         ),
         (
-            nn.BCEWithLogitsLoss("sum", np.array([1.0, 2.0, 3.0])),
+            nn.BCEWithLogitsLoss(reduction="sum", pos_weight=np.array([1.0, 2.0, 3.0])),
             torch.nn.BCEWithLogitsLoss(reduction="sum", pos_weight=torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)),
             np.eye(4)[:, :3],
         ),

@@ -8,7 +8,8 @@ from tests.scratch.table import BLOCKS, TABLE, TRAINED, checked, compared, learn
 from groundwork import scratch
 from groundwork.scratch import functional, nn, tensor
 
-NOT_COMPUTING = {"__init__", "__bool__", "__repr__", "backward", "item", "detach"}
+CONVERSIONS = {"__array__", "__bool__", "__float__", "__len__", "__repr__", "detach", "item"}
+NOT_COMPUTING = {"__init__", "backward"} | CONVERSIONS
 
 
 @pytest.mark.parametrize("case", TABLE, ids=str)

@@ -76,7 +76,9 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "cross_entropy without some": lambda x: F.cross_entropy(x, CLASSES, ignore_index=1),
     "bce": lambda x: F.binary_cross_entropy_with_logits(x, Tensor(single(3, 3))),
     "bce of whole numbers": lambda x: F.binary_cross_entropy_with_logits(x, Tensor([[1, 0, 1]] * 3)),
-    "bce with weights": lambda x: F.binary_cross_entropy_with_logits(x, Tensor(single(3, 3)), "sum", Tensor(single(3))),
+    "bce with weights": lambda x: F.binary_cross_entropy_with_logits(
+        x, Tensor(single(3, 3)), reduction="sum", pos_weight=Tensor(single(3))
+    ),
 }
 
 # What may stand on the other side of an operator.

@@ -94,14 +94,14 @@ def test_one_cycle_moves_rate_and_momentum_as_torchs_does(
 
 def test_the_pipelines_one_cycle_is_reached_with_its_arguments() -> None:
     ours, theirs = optimizers()
-    found = rates(optim.OneCycleLR(ours, [0.1, 0.5], STEPS + 1, max(0.2, 2 / (STEPS + 1))), ours, STEPS + 1)
+    found = rates(optim.OneCycleLR(ours, [0.1, 0.5], STEPS + 1, pct_start=max(0.2, 2 / (STEPS + 1))), ours, STEPS + 1)
     np.testing.assert_allclose(found, rates(schedule(theirs, "one-cycle", STEPS, 0.2), theirs, STEPS + 1), rtol=1e-10)
 
 
 def test_a_cycle_ends() -> None:
     ours, _ = optimizers()
     cycle = optim.OneCycleLR(ours, 0.1, total_steps=5)
-    for _ in range(4):
+    for _ in range(5):
         cycle.step()
     with pytest.raises(ValueError, match="5 steps"):
         cycle.step()
@@ -126,7 +126,7 @@ SCHEDULES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda one: schedule(one, "constant", STEPS, 0.1),
     ),
     "one-cycle": (
-        lambda one: optim.OneCycleLR(one, 0.05, STEPS + 1, 0.3),
+        lambda one: optim.OneCycleLR(one, 0.05, STEPS + 1, pct_start=0.3),
         lambda one: torch.optim.lr_scheduler.OneCycleLR(one, 0.05, total_steps=STEPS + 1, pct_start=0.3),
     ),
 }

@@ -1,10 +1,13 @@
 import doctest
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from groundwork.scratch import Tensor, diagnosis, functional, nn, operation, tensor, verify
+from groundwork.scratch.arrays import Array
 from groundwork.scratch.optim import Adam
 from groundwork.scratch.verify import compare, gradcheck
 
@@ -43,6 +46,29 @@ def test_a_wrong_gradient_is_named_with_its_first_entry_and_both_values() -> Non
     assert not report
     assert "gradient of input 0[0, 0]: found" in report.problem
     assert "difference quotient has" in report.problem
+
+
+def test_gradcheck_refuses_to_approve_of_nothing() -> None:
+    with pytest.raises(ValueError, match="found nothing to differentiate"):
+        gradcheck(functional.relu, (np.array([1, 2]),))
+
+
+def test_gradcheck_takes_tensors() -> None:
+    assert not gradcheck(diagonal_softmax, (Tensor(np.eye(3)),))
+
+
+def test_small_gradients_are_not_right_because_they_are_small() -> None:
+    def flat(x: Tensor) -> Tensor:
+        return operation(x.data**2 * 1e-7, (x,), lambda dy: (dy * 0,))
+
+    assert not gradcheck(flat, (np.ones(3),))
+    assert gradcheck(lambda x: x**2 * 1e-7, (np.ones(3),))
+
+
+@pytest.mark.parametrize("product", [lambda dy: dy, lambda dy: (dy, dy)])
+def test_an_operation_says_how_many_gradients_it_owes(product: Callable[[Array], Any]) -> None:
+    with pytest.raises(ValueError, match=r"a VJP gave [23] gradients; expected a tuple of 1"):
+        gradcheck(lambda x: operation(x.data, (x,), product), (np.ones(3),))
 
 
 def test_gradcheck_leaves_inputs_and_module_as_they_were() -> None:

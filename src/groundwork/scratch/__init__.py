@@ -5,7 +5,8 @@ weights), `optim` (how they learn), `data` and `train` (the loop), `linalg` (wha
 anyone can check), `bridge` (the way into the pipeline).
 """
 
+from groundwork.scratch.combine import cat, stack, where
 from groundwork.scratch.random import manual_seed
-from groundwork.scratch.tensor import Tensor, cat, no_grad, operation, stack, where
+from groundwork.scratch.tensor import Tensor, no_grad, operation
 
 __all__ = ["Tensor", "cat", "manual_seed", "no_grad", "operation", "stack", "where"]

@@ -9,13 +9,28 @@ Array = NDArray[Any]
 Dims = int | tuple[int, ...] | None
 
 
-def as_array(data: Any) -> Array:
-    """Take an array as it is; make float32 of numbers and lists of them, int64 if all are whole."""
+def as_array(data: Any, dtype: Any = None) -> Array:
+    """Take an array as it is, or as `dtype`; make float32 of numbers and lists of them, int64 of Python's integers.
+
+    Raises
+    ------
+    TypeError
+        If there is anything but numbers and truth values.
+    """
     array = np.asarray(data)
-    typed = isinstance(data, np.ndarray | np.generic) or array.dtype != np.float64
-    return array if typed else array.astype(np.float32)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"expected numbers; found {type(data).__name__} of {array.dtype}")
+    if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
+        dtype = np.float32
+    return array if dtype is None else array.astype(dtype, copy=False)
 
 
-def as_index(part: Any) -> Any:
-    """Make an array of what names numbers one by one; slices and whole numbers stay what they are."""
-    return np.asarray(part, None if len(part) else int) if isinstance(part, list | tuple | range) else part
+def as_indices(index: Any) -> tuple[Any, ...]:
+    """Make arrays of what names numbers one by one; slices and integers stay what they are."""
+    return tuple(map(_as_index, index if isinstance(index, tuple) else (index,)))
+
+
+def _as_index(part: Any) -> Any:
+    if isinstance(part, list | tuple | range):
+        return np.asarray(part, None if len(part) else int)
+    return np.asarray(part) if hasattr(part, "__array__") else part

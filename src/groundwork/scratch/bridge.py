@@ -34,7 +34,7 @@ def as_torch_module(module: Module) -> torch.nn.Module:
         With the same modules in it, and the same names of parameters and buffers. On a GPU it computes on the CPU, and
         carries numbers there and back.
     """
-    return _Bridge(module)
+    return _Bridge(module, {})
 
 
 def to_torch(state_dict: Mapping[str, Array]) -> dict[str, torch.Tensor]:
@@ -43,21 +43,25 @@ def to_torch(state_dict: Mapping[str, Array]) -> dict[str, torch.Tensor]:
 
 
 class _Mirror(torch.nn.Module):
-    """Holds a scratch module's parameters and buffers under their names, and those of the modules in it."""
+    """Holds a scratch module's parameters and buffers under their names, and those of the modules in it.
 
-    def __init__(self, module: Module) -> None:
+    `shared` has PyTorch's parameter for each of ours: one that has two places in the network is one there, too.
+    """
+
+    def __init__(self, module: Module, shared: dict[int, torch.nn.Parameter]) -> None:
         super().__init__()
-        self._mirrored = module
+        self._mirrored, self.training = module, module.training
         # Where a module's parameters need other options than the rest, the pipeline's optimizer looks for them here.
         if hasattr(module, "optimizer_options"):
             self.optimizer_options = module.optimizer_options
         for name, value in vars(module).items():
             if isinstance(value, Parameter):
-                self.register_parameter(name, torch.nn.Parameter(torch.from_numpy(value.data)))
+                theirs = torch.nn.Parameter(torch.from_numpy(value.data), value.requires_grad)
+                self.register_parameter(name, shared.setdefault(id(value), theirs))
             elif isinstance(value, np.ndarray):
                 self.register_buffer(name, torch.from_numpy(value))
             elif isinstance(value, Module):
-                self.add_module(name, _Mirror(value))
+                self.add_module(name, _Mirror(value, shared))
 
     def _get_name(self) -> str:
         return f"scratch.{type(self._mirrored).__name__}"
@@ -83,7 +87,8 @@ class _Bridge(_Mirror):
 
     def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Run the scratch network on PyTorch's tensors, by place or by name."""
-        lent = list(self.lend())
+        # By identity: a parameter in two places gets its gradient once.
+        lent = {id(one): (other, one) for other, one in self.lend()}.values()
         theirs, ours = [one for one, _ in lent], [one for _, one in lent]
 
         def converted(one: Any) -> Any:
@@ -99,8 +104,9 @@ class _Bridge(_Mirror):
             raise TypeError(f"{type(self._mirrored).__name__} gave {type(output).__name__}; expected one Tensor")
         for mirror in self.modules():
             for name, buffer in mirror._buffers.items():
-                if buffer is not None and buffer.device.type != "cpu":
-                    buffer.copy_(torch.from_numpy(getattr(mirror._mirrored, name)))
+                now = torch.from_numpy(getattr(mirror._mirrored, name))
+                if buffer is not None and buffer.data_ptr() != now.data_ptr():
+                    buffer.copy_(now)
         return _Run.apply(output, ours, *theirs)  # type: ignore[no-untyped-call]  # torch's stubs lack it
 
 
@@ -110,7 +116,7 @@ class _Run(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, output: Tensor, ours: list[Tensor], *theirs: torch.Tensor) -> torch.Tensor:
         ctx.output, ctx.ours, ctx.device = output, ours, theirs[0].device
-        return torch.tensor(output.data, device=ctx.device)
+        return torch.tensor(np.ascontiguousarray(output.data), device=ctx.device).reshape(output.shape)
 
     @staticmethod
     @once_differentiable
@@ -183,4 +189,6 @@ def _leaf(values: Array) -> torch.Tensor:
 
 def _numbers(tensor: torch.Tensor) -> Array:
     """View a tensor as an array: the same memory on the CPU, a copy from elsewhere."""
+    if tensor.dtype == torch.bfloat16:
+        raise TypeError("NumPy has no bfloat16; expected float16, float32 or float64")
     return tensor.detach().cpu().numpy()

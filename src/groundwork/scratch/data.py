@@ -11,8 +11,9 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from groundwork.scratch.arrays import Array
+from groundwork.scratch.combine import stack
 from groundwork.scratch.random import generator
-from groundwork.scratch.tensor import Tensor, stack
+from groundwork.scratch.tensor import Tensor
 
 
 class Dataset(Protocol):

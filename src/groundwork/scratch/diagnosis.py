@@ -23,16 +23,12 @@ def difference(name: str, found: Array, expected: Array, tolerance: float, sourc
     Returns
     -------
     float, str
-        The largest ``|found - expected| / max(1, |expected|)``; what the first entry is where that exceeds `tolerance`,
-        with the likely cause. Two that are not a number, or infinite alike, are equal.
+        The largest difference, as `relative` has it; what the first entry is where that exceeds `tolerance`, with the
+        likely cause.
     """
     if found.shape != expected.shape:
         return math.inf, f"{name}: found shape {found.shape}; {source} has {expected.shape}"
-    with np.errstate(invalid="ignore"):
-        errors = np.abs(found - expected) / np.maximum(1, np.abs(expected))
-    errors = np.where(
-        (found == expected) | (np.isnan(found) & np.isnan(expected)), 0, np.nan_to_num(errors, nan=np.inf)
-    )
+    errors = relative(found, expected)
     wrong = errors > tolerance
     if not wrong.any():
         return float(errors.max(initial=0)), ""
@@ -40,9 +36,23 @@ def difference(name: str, found: Array, expected: Array, tolerance: float, sourc
     entry = f"{name}{list(place)}" if place else name
     count = f"{wrong.sum()} of {wrong.size} entries differ"
     cause = _cause(found, expected, wrong)
-    return float(
-        errors.max()
-    ), f"{entry}: found {found[place]:.12g}; {source} has {expected[place]:.12g} ({count}). {cause}"
+    values = f"found {found[place]:.12g}; {source} has {expected[place]:.12g}"
+    return float(errors.max()), f"{entry}: {values} ({count}). {cause}"
+
+
+def relative(found: Array, expected: Array) -> Array:
+    """Divide ``|found - expected|`` by the size of what is expected, entry by entry.
+
+    An entry near 0 is measured by the largest of its array, but no less than 1e-2 and no more than 1: what rounding
+    leaves of 0 is no difference, and small numbers are not right because they are small. Two entries that are not a
+    number, or infinite alike, are equal.
+    """
+    sizes = np.abs(expected)
+    largest = sizes.max(initial=0, where=np.isfinite(sizes))
+    with np.errstate(invalid="ignore"):
+        errors = np.abs(found - expected) / np.maximum(sizes, np.clip(largest, 1e-2, 1))
+    same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+    return np.where(same, 0, np.nan_to_num(errors, nan=np.inf))
 
 
 def power_of_ten(value: float) -> str:

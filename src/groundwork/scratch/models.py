@@ -12,9 +12,10 @@ import numpy as np
 
 from groundwork.scratch import nn
 from groundwork.scratch.arrays import Array
+from groundwork.scratch.combine import cat
 from groundwork.scratch.nn import init
 from groundwork.scratch.random import generator
-from groundwork.scratch.tensor import Tensor, cat
+from groundwork.scratch.tensor import Tensor
 
 
 class PiecewiseLinearEmbedding(nn.Module):

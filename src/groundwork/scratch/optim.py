@@ -43,7 +43,9 @@ class Optimizer:
                 raise ValueError(f"found a negative setting: { ({name: group[name] for name in defaults}) }")
             if any(not 0 <= beta < 1 for beta in group.get("betas", ())):
                 raise ValueError(f"betas: found {group['betas']}; expected 0 or more, and less than 1")
-        everything = [id(parameter) for group in self.param_groups for parameter in group["params"]]
+        everything = [parameter for group in self.param_groups for parameter in group["params"]]
+        if not all(isinstance(parameter, Tensor) for parameter in everything):
+            raise TypeError("expected tensors; named_parameters() gives pairs, parameters() what is wanted here")
         if len(everything) > len(set(everything)):
             raise ValueError("found a parameter in two groups; it would take two steps at once")
         self.state: dict[Tensor, dict[str, Any]] = {}
@@ -171,14 +173,17 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
 
-def clip_grad_norm_(parameters: Sequence[Tensor], max_norm: float) -> float:
+def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> float:
     """Scale all gradients so that their common norm is `max_norm` at most; return what it was.
 
     Pascanu et al., https://arxiv.org/abs/1211.5063
     """
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if max_norm < 0:
+        raise ValueError(f"max_norm: found {max_norm}; expected 0 or more")
+    listed = [parameters] if isinstance(parameters, Tensor) else parameters
+    gradients = [parameter.grad for parameter in listed if parameter.grad is not None]
     norm = math.sqrt(sum(float(np.vdot(gradient, gradient)) for gradient in gradients))
-    factor = min(1.0, max_norm / (norm + 1e-6))
+    factor = np.minimum(1.0, max_norm / (norm + 1e-6))  # of a norm that is no number, so is the factor
     for gradient in gradients:
         np.multiply(gradient, factor, out=gradient)
     return norm
@@ -245,12 +250,15 @@ class OneCycleLR:
         optimizer: Optimizer,
         max_lr: float | Sequence[float],
         total_steps: int,
+        *,
         pct_start: float = 0.3,
         base_momentum: float = 0.85,
         max_momentum: float = 0.95,
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
     ) -> None:
+        if total_steps < 1:
+            raise ValueError(f"total_steps: found {total_steps}; expected 1 or more")
         if not 0 <= pct_start <= 1:
             raise ValueError(f"pct_start: found {pct_start}; expected a share between 0 and 1")
         self.optimizer, self.total_steps = optimizer, total_steps
@@ -264,13 +272,13 @@ class OneCycleLR:
     def step(self) -> None:
         """Set learning rate and momentum of the next step; ValueError after the last."""
         self.count += 1
-        if self.count >= self.total_steps:
+        if self.count > self.total_steps:
             raise ValueError(f"the cycle has {self.total_steps} steps; found one more")
         at_peak, at_ends = self.momentum
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             first = peak / self.div_factor
             if self.count <= self.top:
-                share = self.count / self.top
+                share = self.count / self.top if self.top else 1.0
                 group["lr"], momentum = _between(first, peak, share), _between(at_ends, at_peak, share)
             else:
                 share = (self.count - self.top) / (self.total_steps - 1 - self.top)

@@ -1,4 +1,4 @@
-"""Back-propagation: reverse-mode automatic differentiation, in one file.
+"""Back-propagation (https://doi.org/10.1038/323533a0): reverse-mode automatic differentiation, with PyTorch's names.
 
 A `Tensor` is an array that remembers how it was made. An operation computes its value and keeps two things beside it:
 the tensors it was made of, and its vector-Jacobian product, the chain rule for this one step. Given the gradient of the
@@ -14,21 +14,19 @@ it; what reaches a tensor by several ways is added up. One walk back gives the g
     >>> loss.backward()
     >>> w.grad  # 2 · (3·2 - 4·1 - 1) · [3, 4]
     array([6., 8.], dtype=float32)
-
-Rumelhart, Hinton and Williams, https://doi.org/10.1038/323533a0. Names, shapes and conventions are PyTorch's.
 """
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from groundwork.scratch.arrays import Array, Dims, as_array, as_index
+from groundwork.scratch.arrays import Array, Dims, as_array, as_indices
 
-# Takes dL/d(value), written `dy`; returns dL/d(input) for each input, None for one that needs none.
-VJP = Callable[[Array], Sequence[Array | None]]
+VJP = Callable[[Array], Sequence[Array | None]]  # from dL/d(value), `dy`, to dL/d(input) for each input; None is 0
 
 _recording = True
 
@@ -45,25 +43,29 @@ def no_grad() -> Iterator[None]:
 
 
 def _comparison(compare: Callable[[Array, Array], Any]) -> Callable[["Tensor", Any], "Tensor"]:
-    return lambda self, other: Tensor(compare(*(one.data for one in self._pair(other))))
+    return lambda self, other: Tensor(compare(self.data, self._operand(other).data))
+
+
+def _in_place(compute: Callable[["Tensor", Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
+    def assign(self: "Tensor", other: Any) -> "Tensor":
+        made = compute(self, other)
+        if _recording:
+            return made  # `x += y` is `x = x + y`: the graph still needs the old numbers
+        self.data[...] = made.data
+        return self
+
+    return assign
 
 
 class Tensor:
-    """An array that can be differentiated with respect to.
+    """An array with a gradient.
 
     Parameters
     ----------
     data
-        An array, which keeps its dtype and is not copied; or numbers, as float32, or int64 if all are whole.
+        An array, which keeps its dtype and is not copied; or numbers, as float32, or int64 if all are integers.
     requires_grad
         Whether `backward` shall leave a gradient here; TypeError where the numbers are not floating-point.
-
-    Attributes
-    ----------
-    data : ndarray
-        The numbers.
-    grad : ndarray or None
-        dL/d(this), of the shape and dtype of `data`. Each `backward` adds to it.
     """
 
     __array_ufunc__ = None  # `array * tensor` is for `__rmul__`: NumPy would multiply number by number
@@ -74,7 +76,7 @@ class Tensor:
         if requires_grad and self.dtype.kind != "f":
             raise TypeError(f"only floating-point tensors can require a gradient; found {self.dtype}")
         self.requires_grad = requires_grad
-        self.grad: Array | None = None
+        self.grad: Array | None = None  # dL/d(this), of the shape and dtype of `data`: each `backward` adds to it
         self._inputs: Sequence[Tensor] = ()  # what this was made of: nothing, if it is a leaf
         self._vjp: VJP | None = None  # how gradients go back there
 
@@ -90,24 +92,24 @@ class Tensor:
         """
         if not self.requires_grad:
             raise RuntimeError("no tensor that this one was made of requires a gradient")
-        given = gradient.data if isinstance(gradient, Tensor) else gradient
-        start = np.asarray(1 if given is None else given, self.dtype)
+        start = np.asarray(1 if gradient is None else gradient, self.dtype)
         if start.shape != self.shape and not start.size == self.data.size == 1:
-            raise RuntimeError(f"expected a gradient of shape {self.shape}; found {start.shape}")
+            raise RuntimeError(f"backward needs a gradient of shape {self.shape}; found {start.shape}")
         gradients = {id(self): start.reshape(self.shape)}
-        for tensor in self._made_of():
+        for tensor in self._topological_order():
             dy = gradients.pop(id(tensor))
             if tensor._vjp is None:
-                # np.array copies: two leaves may have been handed the same array.
-                tensor.grad = np.array(dy if tensor.grad is None else tensor.grad + dy)
+                tensor.grad = np.array(dy if tensor.grad is None else tensor.grad + dy)  # a copy: others may hold dy
                 continue
-            for source, part in zip(tensor._inputs, tensor._vjp(dy), strict=True):
+            parts = tensor._vjp(dy)
+            if len(parts) != len(tensor._inputs):
+                raise ValueError(f"a VJP gave {len(parts)} gradients; expected a tuple of {len(tensor._inputs)}")
+            for source, part in zip(tensor._inputs, parts, strict=True):
                 if source.requires_grad:
-                    full = np.zeros(source.shape) if part is None else _unbroadcast(part, source.shape)
-                    arrived, key = full.astype(source.dtype, copy=False), id(source)
-                    gradients[key] = gradients[key] + arrived if key in gradients else arrived
+                    part, key = _unbroadcast(part, source), id(source)  # noqa: PLW2901
+                    gradients[key] = gradients[key] + part if key in gradients else part
 
-    def _made_of(self) -> "list[Tensor]":
+    def _topological_order(self) -> "list[Tensor]":
         """List this tensor and all it was made of, each after everything that was made of it.
 
         Depth first with a stack of our own: a long chain would exceed Python's.
@@ -126,55 +128,74 @@ class Tensor:
         return finished[::-1]
 
     def __add__(self, other: Any) -> "Tensor":
-        a, b = self._pair(other)
-        return operation(a.data + b.data, (a, b), lambda dy: (dy, dy))
+        other = self._operand(other)
+        return operation(self.data + other.data, (self, other), lambda dy: (dy, dy))
 
     def __mul__(self, other: Any) -> "Tensor":
-        a, b = self._pair(other)
-        return operation(a.data * b.data, (a, b), lambda dy: (dy * b.data, dy * a.data))
+        other = self._operand(other)
+        return operation(self.data * other.data, (self, other), lambda dy: (dy * other.data, dy * self.data))
+
+    def __truediv__(self, other: Any) -> "Tensor":
+        other = self._operand(other)
+        value = self.data / other.data
+        return operation(value, (self, other), lambda dy: (dy / other.data, -dy * value / other.data))
 
     def __pow__(self, exponent: float) -> "Tensor":
-        x, power = self.data, float(exponent)  # a number of NumPy's would make float64 of float32
-        return operation(x**power, (self,), lambda dy: (dy * (power * x ** (power - 1) if power else 0),))
+        x = self.data
+        return operation(x**exponent, (self,), lambda dy: (dy * (exponent * x ** (exponent - 1) if exponent else 0),))
 
     def __matmul__(self, other: Any) -> "Tensor":
-        a, b = self._pair(other)
+        other = self._operand(other)
         # A vector is a matrix of one row or column; many matrices times one are a single, taller matrix.
-        if b.ndim == 1:
-            return (a @ b[:, None])[..., 0]
-        if a.ndim == 1:
-            return (a[None] @ b)[..., 0, :]
-        if a.ndim > 2 and b.ndim == 2:
-            return (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) @ b).reshape(*a.shape[:-1], b.shape[-1])
+        if other.ndim == 1:
+            return (self @ other[:, None])[..., 0]
+        if self.ndim == 1:
+            return (self[None] @ other)[..., 0, :]
+        if self.ndim > 2 and other.ndim == 2:
+            tall = self.reshape(math.prod(self.shape[:-1]), self.shape[-1])
+            return (tall @ other).reshape(*self.shape[:-1], other.shape[-1])
 
         def vjp(dy: Array) -> tuple[Array | None, Array | None]:
-            left = dy @ b.data.swapaxes(-1, -2) if a.requires_grad else None
-            return left, a.data.swapaxes(-1, -2) @ dy if b.requires_grad else None
+            # y_ij = Σ_k a_ik b_kj, so that dL/da_ik = Σ_j dy_ij b_kj: the product with b turned over; so for b.
+            left = dy @ other.data.swapaxes(-1, -2) if self.requires_grad else None
+            return left, self.data.swapaxes(-1, -2) @ dy if other.requires_grad else None
 
-        return operation(a.data @ b.data, (a, b), vjp)
+        return operation(self.data @ other.data, (self, other), vjp)
 
     def __neg__(self) -> "Tensor":
         return operation(-self.data, (self,), lambda dy: (-dy,))
 
     def __sub__(self, other: Any) -> "Tensor":
-        return self + -self._pair(other)[1]
-
-    def __truediv__(self, other: Any) -> "Tensor":
-        return self * self._pair(other)[1] ** -1
+        return self + -self._operand(other)
 
     __radd__, __rmul__ = __add__, __mul__
 
     def __rsub__(self, other: Any) -> "Tensor":
-        return -self + other
+        return self._operand(other) - self
 
     def __rtruediv__(self, other: Any) -> "Tensor":
-        return self**-1 * other
+        return self._operand(other) / self
 
-    __gt__, __lt__ = _comparison(np.greater), _comparison(np.less)
+    def __rmatmul__(self, other: Any) -> "Tensor":
+        return self._operand(other) @ self
+
+    __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
+    __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
     __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)  # type: ignore[assignment]  # elementwise
+    __iadd__, __isub__ = _in_place(operator.add), _in_place(operator.sub)
+    __imul__, __itruediv__ = _in_place(operator.mul), _in_place(operator.truediv)
 
     def __bool__(self) -> bool:
         return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.data, dtype, copy=copy)
 
     def exp(self) -> "Tensor":
         """Raise e to the power of each number."""
@@ -185,10 +206,10 @@ class Tensor:
         """Take natural logarithms."""
         return operation(np.log(self.data), (self,), lambda dy: (dy / self.data,))
 
-    def clamp(self, min: float = -np.inf, max: float = np.inf) -> "Tensor":
+    def clamp(self, min: float | None = None, max: float | None = None) -> "Tensor":
         """Pull numbers into ``[min, max]``; those outside get no gradient."""
-        inside = (self.data >= min) & (self.data <= max)
-        return operation(self.data.clip(float(min), float(max)), (self,), lambda dy: (dy * inside,))
+        x, low, high = self.data, -np.inf if min is None else min, np.inf if max is None else max
+        return operation(x.clip(low, high), (self,), lambda dy: (np.where((x >= low) & (x <= high), dy, 0),))
 
     def sum(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
         """Sum over `dim`, all by default."""
@@ -202,15 +223,15 @@ class Tensor:
         return total / (self.data.size / max(total.data.size, 1))
 
     def amax(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
-        """Take the maximum over `dim`, all by default; equals share the gradient."""
+        """Take the maximum over `dim`, all by default; ties share the gradient."""
         kept = self.data.max(dim, keepdims=True)
-        share = (self.data == kept) / (self.data == kept).sum(dim, keepdims=True, dtype=self.dtype)
+        ties = self.data == kept
+        count = ties.sum(dim, keepdims=True, dtype=self.dtype)
         value = kept if keepdim else kept.squeeze(dim)
-        return operation(value, (self,), lambda dy: (dy.reshape(kept.shape) * share,))
+        return operation(value, (self,), lambda dy: (np.where(ties, dy.reshape(kept.shape) / count, 0),))
 
     def __getitem__(self, index: Any) -> "Tensor":
-        index = index if isinstance(index, tuple) else (index,)
-        parts = tuple(part.data if isinstance(part, Tensor) else as_index(part) for part in index)
+        parts = as_indices(index)
 
         def vjp(dy: Array) -> tuple[Array]:
             whole = np.zeros_like(self.data)
@@ -224,7 +245,7 @@ class Tensor:
 
     def reshape(self, *shape: int) -> "Tensor":
         """Lay the numbers out in another shape; one size may be -1."""
-        return operation(self.data.reshape(shape), (self,), lambda dy: (dy.reshape(self.shape),))
+        return operation(self.data.reshape(*shape), (self,), lambda dy: (dy.reshape(self.shape),))
 
     def flatten(self, start_dim: int = 0) -> "Tensor":
         """Make one dimension of those from `start_dim` on."""
@@ -232,33 +253,28 @@ class Tensor:
 
     def permute(self, *dims: int) -> "Tensor":
         """Order the dimensions anew."""
-        back = np.argsort([dim % self.ndim for dim in dims])
-        return operation(self.data.transpose(dims), (self,), lambda dy: (dy.transpose(back),))
+        back = np.argsort(np.ravel(dims) % self.ndim)
+        return operation(self.data.transpose(*dims), (self,), lambda dy: (dy.transpose(back),))
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
         """Swap two dimensions."""
         return operation(self.data.swapaxes(dim0, dim1), (self,), lambda dy: (dy.swapaxes(dim0, dim1),))
 
     def item(self) -> Any:
-        """Give the one number that this is as Python's own."""
+        """Return the single number in it."""
         return self.data.item()
 
     def detach(self) -> "Tensor":
-        """Give the same numbers without their past."""
+        """Return the same numbers, cut off from the graph."""
         return Tensor(self.data)
 
     def __repr__(self) -> str:
         return f"Tensor({self.data}, dtype={self.dtype}{', requires_grad=True' if self.requires_grad else ''})"
 
-    def _pair(self, other: Any) -> "tuple[Tensor, Tensor]":
-        # What is no tensor takes on the dtype of the one it meets, and integers that of floating-point numbers: NumPy
-        # would make float64 of float32 that meets `np.float64(2)` or int64.
-        floating = self.dtype.kind == "f"
-        if not isinstance(other, Tensor):
-            other = Tensor(np.asarray(other, self.dtype) if floating else other)
-        if floating and other.dtype.kind != "f":
-            return self, Tensor(other.data.astype(self.dtype))
-        return (self if floating or other.dtype.kind != "f" else Tensor(self.data.astype(other.dtype))), other
+    def _operand(self, other: Any) -> "Tensor":
+        if isinstance(other, Tensor):
+            return other
+        return Tensor(as_array(other, self.dtype if self.dtype.kind == "f" else None))
 
 
 def operation(value: Any, inputs: Sequence[Tensor], vjp: VJP) -> Tensor:
@@ -266,35 +282,19 @@ def operation(value: Any, inputs: Sequence[Tensor], vjp: VJP) -> Tensor:
 
     `vjp` leaves the gradient it is given unchanged. What it returns may have the shape an input was broadcast to.
     """
+    value = np.asarray(value)
+    if value.dtype == np.float64 and all(source.dtype != np.float64 for source in inputs):
+        value = value.astype(np.float32)  # NumPy makes float64 of float32 and integers, and of what divides those
     made = Tensor(value)
     if _recording and any(source.requires_grad for source in inputs):
         made.requires_grad, made._inputs, made._vjp = True, tuple(inputs), vjp
     return made
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Join tensors along a dimension."""
-    ends = np.cumsum([tensor.shape[dim] for tensor in tensors])[:-1]
-    return operation(np.concatenate([one.data for one in tensors], dim), tensors, lambda dy: np.split(dy, ends, dim))
-
-
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Join tensors of one shape along a new dimension."""
-    return operation(np.stack([one.data for one in tensors], dim), tensors, lambda dy: list(np.moveaxis(dy, dim, 0)))
-
-
-def where(condition: Any, input: Tensor, other: Any) -> Tensor:
-    """Take numbers of `input` where `condition` holds, of `other` elsewhere."""
-    chosen, (a, b) = Tensor(condition).data, input._pair(other)
-    return operation(
-        np.where(chosen, a.data, b.data), (a, b), lambda dy: (np.where(chosen, dy, 0), np.where(chosen, 0, dy))
-    )
-
-
-def _unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
-    """Sum over the dimensions along which an input of `shape` was repeated: each repetition used it once."""
-    if gradient.shape == shape:
-        return gradient
-    new = gradient.ndim - len(shape)
-    repeated = (dim for dim, size in enumerate(shape, start=new) if size == 1)
-    return gradient.sum((*range(new), *repeated), keepdims=True).reshape(shape)
+def _unbroadcast(gradient: Any, source: Tensor) -> Array:
+    """Sum over the dimensions along which `source` was repeated: each repetition used it once. None counts as 0."""
+    gradient = np.zeros_like(source.data) if gradient is None else gradient
+    if gradient.shape != source.shape:
+        new = gradient.ndim - source.ndim
+        gradient = gradient.sum((*range(new), *(new + dim for dim, size in enumerate(source.shape) if size == 1)))
+    return gradient.astype(source.dtype, copy=False).reshape(source.shape)

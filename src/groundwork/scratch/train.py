@@ -8,7 +8,7 @@ from groundwork.scratch.nn import Module
 from groundwork.scratch.optim import LambdaLR, OneCycleLR, Optimizer, clip_grad_norm_
 from groundwork.scratch.tensor import Tensor, no_grad
 
-Batches = Iterable[tuple[Tensor, Tensor]]  # inputs and target; walked through once for each epoch
+Batches = Iterable[tuple[Tensor, ...]]  # the network's inputs, and last the target; walked through once for each epoch
 Loss = Callable[[Tensor, Tensor], Tensor]  # of the network's output and the target, their mean loss
 Epoch = dict[str, float]
 
@@ -55,7 +55,7 @@ def fit(
     clip_norm: float | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> list[Epoch]:
-    """Train `network` in place; with early stopping it ends with its best weights, otherwise with its last.
+    """Train `network` in place; it ends in evaluation mode, with its last weights or, stopped early, its best.
 
     `schedule` moves after each batch, gradients are clipped to a common norm of `clip_norm`, and `on_epoch` is called
     with each entry of the history. ArithmeticError is raised once a loss is NaN or infinite.
@@ -72,8 +72,8 @@ def fit(
     for epoch in range(epochs):
         network.train()
         total, rows = 0.0, 0
-        for inputs, target in train:
-            batch_loss = loss(network(inputs), target)
+        for *inputs, target in train:
+            batch_loss = loss(network(*inputs), target)
             total += _finite(batch_loss, f"epoch {epoch}: a batch's training loss") * len(target.data)
             rows += len(target.data)
             optimizer.zero_grad()
@@ -102,8 +102,8 @@ def evaluate(network: Module, loss: Loss, batches: Batches) -> float:
     """Give the mean loss over rows, in evaluation mode; nothing is learnt."""
     network.eval()
     total, rows = 0.0, 0
-    for inputs, target in batches:
-        total += _finite(loss(network(inputs), target), "the validation loss") * len(target.data)
+    for *inputs, target in batches:
+        total += _finite(loss(network(*inputs), target), "the validation loss") * len(target.data)
         rows += len(target.data)
     return _mean(total, rows)
 

@@ -2,7 +2,7 @@
 
     >>> from groundwork.scratch import functional as F
     >>> gradcheck(lambda x: F.softmax(x, 1), (np.eye(3),))
-    gradcheck: clean, gradients within 1e-11
+    gradcheck: clean, gradients within 1e-10
 
 Neither a falling loss nor the right shape shows that a program is right: most wrong gradients still go down.
 """
@@ -32,7 +32,7 @@ class Report:
     check
         Its name.
     forward, backward, steps, gradients
-        Largest relative difference, ``|found - expected| / max(1, |expected|)``, of outputs, of gradients, of outputs
+        Largest relative difference (see `groundwork.scratch.diagnosis.relative`) of outputs, of gradients, of outputs
         after training, of gradients from difference quotients; None where it was not looked at.
     problem
         The first entry that differs, both values, and the likely cause; empty where there is none.
@@ -64,12 +64,17 @@ def gradcheck(function: Callable[..., Any], inputs: Sequence[Any], tolerance: fl
         A module, or a function of tensors; what it gives must not depend on chance. Of a module, gradients of all
         parameters are checked as well.
     inputs
-        Arrays, or tuples of them; integers have no gradient. Keep away from kinks such as relu's at 0, where the
-        quotient lies between the slopes of both sides.
+        Arrays or tensors, or tuples of them; integers have no gradient. Keep away from kinks such as relu's at 0, where
+        the quotient lies between the slopes of both sides.
     tolerance
         Largest relative difference.
     **arguments
         Further ones, by name; arrays among them get no gradient.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to differentiate with respect to.
 
     References
     ----------
@@ -78,6 +83,8 @@ def gradcheck(function: Callable[..., Any], inputs: Sequence[Any], tolerance: fl
     ours = _Ours(function)
     chance = np.random.default_rng(0)
     directions = [chance.normal(size=output.shape) for output in ours.run(inputs, arguments)]
+    if not ours.leaves:
+        raise ValueError("found nothing to differentiate with respect to; expected an array of floating-point numbers")
     found = ours.gradients(directions)
 
     def along() -> float:
@@ -216,7 +223,7 @@ def converted(value: Any, convert: Callable[[Array], Any]) -> Any:
         return {name: converted(one, convert) for name, one in value.items()}
     if isinstance(value, tuple | list):
         return tuple(converted(one, convert) for one in value)
-    return convert(value) if isinstance(value, np.ndarray) else value
+    return convert(np.asarray(value)) if isinstance(value, np.ndarray | Tensor) else value
 
 
 def flat(value: Any) -> list[Any]:

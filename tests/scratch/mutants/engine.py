@@ -9,8 +9,8 @@ ENGINE = [
     Mutant(
         "a tensor used twice keeps the gradient of one use",
         Tensor.backward,
-        "gradients[key] + arrived if key in gradients else arrived",
-        "arrived",
+        "gradients[key] + part if key in gradients else part",
+        "part",
         test_tensor.test_a_tensor_used_twice_adds_up_what_both_uses_ask_for,
     ),
     Mutant(
@@ -29,7 +29,7 @@ ENGINE = [
     ),
     Mutant(
         "a tensor is visited before all that was made of it",
-        Tensor._made_of,
+        Tensor._topological_order,
         "stack.append((tensor, True))",
         "finished.insert(0, tensor)",
         test_tensor.test_a_tensor_waits_for_all_that_was_made_of_it,
@@ -51,15 +51,15 @@ ENGINE = [
     Mutant(
         "what was repeated gets its gradient as often",
         tensor._unbroadcast,
-        "if gradient.shape == shape:",
-        "if True:",
+        "if gradient.shape != source.shape:",
+        "if False:",
         "Tensor.__add__",
     ),
     Mutant(
         "only new dimensions are summed over, not those of size 1",
         tensor._unbroadcast,
-        "gradient.sum((*range(new), *repeated), keepdims=True).reshape(shape)",
-        "gradient.sum(tuple(range(new)))",
+        "(*range(new), *(new + dim for dim, size in enumerate(source.shape) if size == 1))",
+        "tuple(range(new))",
         "Tensor.__mul__",
     ),
     Mutant(
@@ -73,9 +73,9 @@ ENGINE = [
 OPERATIONS = [
     Mutant(
         "a number of NumPy's makes float64 of float32",
-        Tensor._pair,
-        "np.asarray(other, self.dtype) if floating else other",
-        "other",
+        Tensor._operand,
+        'self.dtype if self.dtype.kind == "f" else None',
+        "None",
         test_precision.test_float32_stays_float32_on_both_sides_of_an_operator,
     ),
     Mutant(
@@ -95,20 +95,30 @@ OPERATIONS = [
     Mutant(
         "equal maxima each get the whole gradient",
         Tensor.amax,
-        " / (self.data == kept).sum(dim, keepdims=True, dtype=self.dtype)",
+        " / count",
         "",
         test_shapes.test_the_largest_numbers_share_their_gradient,
     ),
-    Mutant("clamped numbers get a gradient", Tensor.clamp, "dy * inside", "dy", "Tensor.clamp"),
+    Mutant(
+        "clamped numbers get a gradient",
+        Tensor.clamp,
+        "np.where((x >= low) & (x <= high), dy, 0)",
+        "dy",
+        "Tensor.clamp",
+    ),
     Mutant(
         "a permutation goes back as it came",
         Tensor.permute,
-        "np.argsort([dim % self.ndim for dim in dims])",
-        "dims",
+        "np.argsort(np.ravel(dims) % self.ndim)",
+        "np.ravel(dims)",
         "Tensor.permute",
     ),
     Mutant(
-        "a power forgets its factor", Tensor.__pow__, "power * x ** (power - 1)", "x ** (power - 1)", "Tensor.__pow__"
+        "a power forgets its factor",
+        Tensor.__pow__,
+        "exponent * x ** (exponent - 1)",
+        "x ** (exponent - 1)",
+        "Tensor.__pow__",
     ),
     Mutant("what was not chosen gets a gradient", where, "np.where(chosen, 0, dy)", "dy", "where"),
 ]

@@ -100,7 +100,7 @@ MUTANTS = [
     Mutant(
         "small gradients are stretched",
         optim.clip_grad_norm_,
-        "min(1.0, max_norm / (norm + 1e-6))",
+        "np.minimum(1.0, max_norm / (norm + 1e-6))",
         "max_norm / (norm + 1e-6)",
         test_optim.test_gradients_are_clipped_as_torchs_are,
     ),

@@ -1,4 +1,4 @@
-"""What bends between layers, and what makes shares of numbers."""
+"""Activations: what makes more of layers than one linear map, and of scores probabilities."""
 
 import math
 from typing import Literal
@@ -11,12 +11,13 @@ from groundwork.scratch.tensor import Tensor, operation
 
 def relu(input: Tensor) -> Tensor:
     """max(x, 0); its gradient at 0 is 0."""
-    positive = input.data > 0
-    return operation(input.data * positive, (input,), lambda dy: (dy * positive,))
+    # Not a product with a mask: 0 times infinity is no number.
+    dead = input.data <= 0
+    return operation(np.where(dead, 0, input.data), (input,), lambda dy: (np.where(dead, 0, dy),))
 
 
 def sigmoid(input: Tensor) -> Tensor:
-    """1 / (1 + e^-x), of an e^ that never overflows."""
+    """1 / (1 + e^-x), computed so that the exponential never overflows."""
     small = np.exp(-np.abs(input.data))
     value = np.where(input.data >= 0, 1, small) / (1 + small)
     return operation(value, (input,), lambda dy: (dy * value * (1 - value),))
@@ -26,7 +27,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     """Compute log(sigmoid(x)) without the logarithm of a rounded 0."""
     x = input.data
     value = np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
-    return operation(value, (input,), lambda dy: (dy * (1 - np.exp(value)),))
+    return operation(value, (input,), lambda dy: (dy * -np.expm1(value),))
 
 
 def tanh(input: Tensor) -> Tensor:
@@ -79,7 +80,7 @@ _SLOPE = 2 / math.sqrt(math.pi) * np.exp(-(_GRID**2))
 
 def _erf(x: Array) -> Array:
     x = x.clip(-6, 6)
-    nearest = np.rint((x + 6) / _STEP).astype(np.intp)
+    nearest = np.rint((np.nan_to_num(x) + 6) / _STEP).astype(np.intp)
     a, value, slope = (table.astype(x.dtype)[nearest] for table in (_GRID, _ERF, _SLOPE))
     h = x - a
     return value + slope * h * (1 - h * (a - h * ((2 * a * a - 1) / 3 + h * a * (3 - 2 * a * a) / 6)))

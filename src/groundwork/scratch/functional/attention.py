@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from groundwork.scratch.arrays import Array
+from groundwork.scratch.combine import where
 from groundwork.scratch.functional.activations import softmax
 from groundwork.scratch.functional.layers import dropout
-from groundwork.scratch.tensor import Tensor, where
+from groundwork.scratch.tensor import Tensor
 
 
 def scaled_dot_product_attention(
@@ -56,6 +57,8 @@ def attention_weights(
         return softmax(scores, -1)
     mask = mask if isinstance(mask, Tensor) else Tensor(mask)
     allowed = mask.data
+    if mask.dtype.kind not in "bf":
+        raise TypeError(f"attn_mask: found {mask.dtype}; expected booleans, or floating-point numbers to add")
     if mask.dtype != bool:
         allowed = ~np.isneginf(mask.data)
         scores = scores + where(allowed, mask, 0.0)

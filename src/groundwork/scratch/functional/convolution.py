@@ -1,8 +1,8 @@
-"""Convolution and pooling over pictures, without a loop over pixels.
+"""Convolution and pooling over images, without a loop over pixels.
 
-What a kernel looks at, wherever it stands, is a view of the picture (strides move through the same memory). Laid out as
+What a kernel looks at, wherever it stands, is a view of the image (strides move through the same memory). Laid out as
 the rows of a matrix (*im2col*, Chellapilla et al., https://inria.hal.science/inria-00112631), all windows meet all
-kernels in one matrix product. Colours are innermost in memory here, so that a window's row is copied in long runs.
+kernels in one matrix product. Channels are innermost in memory here, so that a window's row is copied in long runs.
 """
 
 import numpy as np
@@ -14,20 +14,20 @@ Pair = int | tuple[int, int]
 
 
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair = 0) -> Tensor:
-    """Slide each kernel over the picture; where it stands, sum the products of its weights with what lies below.
+    """Slide each kernel over the image; where it stands, sum the products of its weights with what lies below.
 
     The kernel is not flipped: mathematics calls this cross-correlation.
 
     Parameters
     ----------
     input
-        ``[rows, colours, height, width]``.
+        ``[rows, channels, height, width]``.
     weight
-        ``[kernels, colours, kernel height, kernel width]``.
+        ``[kernels, channels, kernel height, kernel width]``.
     bias
         ``[kernels]``.
     stride, padding
-        Pixels from one place to the next; zeros around the picture. One number, or height and width.
+        Pixels from one place to the next; zeros around the image. One number, or height and width.
 
     Returns
     -------
@@ -37,13 +37,15 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pa
     Raises
     ------
     ValueError
-        If the colours differ, or the kernel is larger than the padded picture.
+        If the channels differ, or the kernel is larger than the padded image.
     """
-    kernels, colours, *size = weight.shape
-    if input.ndim != 4 or input.shape[1] != colours:
+    kernels, channels, *size = weight.shape
+    if input.ndim != 4 or input.shape[1] != channels:
         raise ValueError(
-            f"expected [rows, {colours}, height, width] for a weight of {weight.shape}; found {input.shape}"
+            f"expected [rows, {channels}, height, width] for a weight of {weight.shape}; found {input.shape}"
         )
+    if bias is not None and bias.shape != (kernels,):
+        raise ValueError(f"expected a bias of shape {(kernels,)}; found {bias.shape}")
     step = _pair(stride)
     padded = _padded(input.data, _pair(padding), 0)
     windows = _windows(padded, (size[0], size[1]), step)
@@ -57,11 +59,11 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pa
 
     def vjp(dy: Array) -> list[Array | None]:
         dy = dy.transpose(0, 2, 3, 1).reshape(len(columns), kernels)
-        d_weight = (dy.T @ columns).reshape(kernels, *size, colours).transpose(0, 3, 1, 2)
+        d_weight = (dy.T @ columns).reshape(kernels, *size, channels).transpose(0, 3, 1, 2)
         d_input = None
         if input.requires_grad:
-            # Each number of the picture was seen from several places: what it did there is added up (*col2im*).
-            seen = (dy @ flat).reshape(rows, height, width, *size, colours)
+            # Each number of the image was seen from several places: what it did there is added up (*col2im*).
+            seen = (dy @ flat).reshape(rows, height, width, *size, channels)
             whole = np.zeros_like(padded)
             for y, x in np.ndindex(*size):
                 whole[_under(y, x, height, width, step)] += seen[:, :, :, y, x]
@@ -78,7 +80,7 @@ def max_pool2d(input: Tensor, kernel_size: Pair, stride: Pair | None = None, pad
     Parameters
     ----------
     input
-        ``[rows, colours, height, width]``.
+        ``[rows, channels, height, width]``.
     kernel_size, stride, padding
         As in `conv2d`. The stride is the kernel's size by default; padding never is the largest.
 
@@ -105,22 +107,26 @@ def max_pool2d(input: Tensor, kernel_size: Pair, stride: Pair | None = None, pad
         dy = dy.transpose(0, 2, 3, 1)
         whole = np.zeros_like(padded)
         for place, (y, x) in enumerate(np.ndindex(*size)):
-            whole[_under(y, x, height, width, step)] += dy * (winner == place)
+            whole[_under(y, x, height, width, step)] += np.where(winner == place, dy, 0)
         return (_unpadded(whole, _pair(padding)),)
 
     return operation(value.transpose(0, 3, 1, 2), (input,), vjp)
 
 
 def _pair(value: Pair) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else value
+    if isinstance(value, tuple) and len(value) == 2:
+        return value
+    if isinstance(value, int | np.integer):
+        return int(value), int(value)
+    raise TypeError(f"expected one whole number, or height and width; found {value!r}")
 
 
-def _padded(pictures: Array, padding: tuple[int, int], value: float) -> Array:
-    """Put a frame around ``[rows, colours, height, width]``: ``[rows, padded height, padded width, colours]``."""
-    rows, colours, height, width = pictures.shape
+def _padded(images: Array, padding: tuple[int, int], value: float) -> Array:
+    """Put a frame around ``[rows, channels, height, width]``: ``[rows, padded height, padded width, channels]``."""
+    rows, channels, height, width = images.shape
     down, right = padding
-    padded = np.full((rows, height + 2 * down, width + 2 * right, colours), value, pictures.dtype)
-    padded[:, down : down + height, right : right + width] = pictures.transpose(0, 2, 3, 1)
+    padded = np.full((rows, height + 2 * down, width + 2 * right, channels), value, images.dtype)
+    padded[:, down : down + height, right : right + width] = images.transpose(0, 2, 3, 1)
     return padded
 
 
@@ -132,10 +138,10 @@ def _unpadded(padded: Array, padding: tuple[int, int]) -> Array:
 
 
 def _windows(padded: Array, size: tuple[int, int], step: tuple[int, int]) -> Array:
-    """View what a kernel sees: ``[rows, places down, places across, colours, kernel height, kernel width]``."""
+    """View what a kernel sees: ``[rows, places down, places across, channels, kernel height, kernel width]``."""
     return np.lib.stride_tricks.sliding_window_view(padded, size, (1, 2))[:, :: step[0], :: step[1]]
 
 
 def _under(y: int, x: int, height: int, width: int, step: tuple[int, int]) -> tuple[slice, slice, slice]:
-    """Index, in `_padded` pictures, what lies under the kernel's place (`y`, `x`) wherever the kernel stands."""
+    """Index, in `_padded` images, what lies under the kernel's place (`y`, `x`) wherever the kernel stands."""
     return slice(None), slice(y, y + height * step[0], step[0]), slice(x, x + width * step[1], step[1])

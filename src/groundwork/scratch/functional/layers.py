@@ -3,18 +3,24 @@
 import numpy as np
 
 from groundwork.scratch.arrays import Array
+from groundwork.scratch.combine import where
 from groundwork.scratch.random import generator
-from groundwork.scratch.tensor import Tensor, operation, where
+from groundwork.scratch.tensor import Tensor, operation
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Weighted sums: x Wᵀ + b, with `input` ``[..., in]``, `weight` ``[out, in]``, `bias` ``[out]``."""
+    if input.shape[-1:] != weight.shape[1:]:
+        raise ValueError(f"expected [..., {weight.shape[1]}] for a weight of {weight.shape}; found {input.shape}")
     product = input @ weight.transpose(0, 1)
     return product if bias is None else product + bias
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """Look up the rows of `weight` ``[rows, width]`` that `input` names; row `padding_idx` gets no gradient."""
+    input = Tensor(input)
+    if input.dtype.kind not in "iu":
+        raise TypeError(f"expected integers, which name rows; found {input.dtype}")
     if input.data.size and not 0 <= input.data.min() <= input.data.max() < len(weight.data):
         raise IndexError(f"found {input.data.min()} to {input.data.max()}; expected 0 to {len(weight.data) - 1}")
 
@@ -32,7 +38,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     return operation(weight.data[input.data], (weight,), vjp)
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, mask: Array | None = None) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, mask: Array | None = None) -> Tensor:
     """Set a share `p` of the numbers to 0 and scale the rest by 1 / (1 - p), so that their mean stays.
 
     Parameters
@@ -82,6 +88,9 @@ def batch_norm(
     In training `running_mean` and `running_var` ``[channels]`` are moved in place. The batch is divided by its biased
     variance; the running one is unbiased (Ioffe and Szegedy, https://arxiv.org/abs/1502.03167).
     """
+    for values in (running_mean, weight):
+        if values is not None and values.shape != input.shape[1:2]:
+            raise ValueError(f"expected [rows, {len(values)}, ...]; found shape {input.shape}")
     dims = (0, *range(2, input.ndim))
     channels = (1, -1, *(1,) * (input.ndim - 2))
     if training or running_mean is None or running_var is None:

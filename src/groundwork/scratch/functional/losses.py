@@ -4,20 +4,23 @@ from typing import Literal
 
 import numpy as np
 
+from groundwork.scratch.combine import where
 from groundwork.scratch.functional.activations import log_softmax, logsigmoid
-from groundwork.scratch.tensor import Tensor, where
+from groundwork.scratch.tensor import Tensor
 
 Reduction = Literal["mean", "sum", "none"]
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Squared error."""
+def mse_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
+    """Squared error; ValueError if the shapes differ: broadcast, every output would be compared with every target."""
+    _require_equal_shapes(input, target)
     return _reduced((input - target) ** 2, reduction)
 
 
 def cross_entropy(
     input: Tensor,
     target: Tensor,
+    *,
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
@@ -31,7 +34,7 @@ def cross_entropy(
     target
         Classes, int64 ``[rows]`` or ``[rows, ...]``.
     ignore_index
-        Rows of this class do not count, neither in the mean.
+        Rows of this class do not count, nor does the mean divide by them.
     label_smoothing
         Share of the probability that is spread over all classes (https://arxiv.org/abs/1512.00567).
 
@@ -39,7 +42,15 @@ def cross_entropy(
     ------
     IndexError
         If a class is none of the logits'.
+    ValueError
+        If the target has another shape, or no integers.
     """
+    target = Tensor(target)
+    wanted = (input.shape[0], *input.shape[2:])
+    if target.dtype.kind not in "iu" or target.shape != wanted:
+        raise ValueError(f"expected classes, integers of shape {wanted}; found {target.dtype} of shape {target.shape}")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing: found {label_smoothing}; expected a share between 0 and 1")
     counted = target.data != ignore_index
     classes = np.where(counted, target.data, 0)
     if classes.size and not 0 <= classes.min() <= classes.max() < input.shape[1]:
@@ -54,7 +65,7 @@ def cross_entropy(
 
 
 def binary_cross_entropy_with_logits(
-    input: Tensor, target: Tensor, reduction: Reduction = "mean", pos_weight: Tensor | None = None
+    input: Tensor, target: Tensor, *, reduction: Reduction = "mean", pos_weight: Tensor | None = None
 ) -> Tensor:
     """Cross-entropy of a yes-or-no question for each number.
 
@@ -70,11 +81,15 @@ def binary_cross_entropy_with_logits(
     ValueError
         If the shapes differ.
     """
-    if input.shape != target.shape:
-        raise ValueError(f"expected a target of shape {input.shape}; found {target.shape}")
+    _require_equal_shapes(input, target)
     yes, no = logsigmoid(input), logsigmoid(-input)
     loss = -(target * (yes if pos_weight is None else pos_weight * yes) + (1 - target) * no)
     return _reduced(loss, reduction)
+
+
+def _require_equal_shapes(input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        raise ValueError(f"expected a target of shape {input.shape}; found {target.shape}")
 
 
 def _reduced(loss: Tensor, reduction: Reduction) -> Tensor:

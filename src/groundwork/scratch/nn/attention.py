@@ -34,7 +34,7 @@ class MultiheadAttention(Module):
     """
 
     def __init__(
-        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, batch_first: bool = False
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *, batch_first: bool = False
     ) -> None:
         if embed_dim % num_heads:
             raise ValueError(f"embed_dim {embed_dim} cannot be shared evenly by {num_heads} heads")
@@ -93,7 +93,10 @@ class MultiheadAttention(Module):
         if attn_mask is not None:
             hidden = hidden | _boolean("attn_mask", attn_mask)
         if key_padding_mask is not None:
-            hidden = hidden | _boolean("key_padding_mask", key_padding_mask)[:, None, None]
+            padding = _boolean("key_padding_mask", key_padding_mask)
+            if padding.shape != batched[1].shape[:2]:
+                raise ValueError(f"key_padding_mask: expected shape {batched[1].shape[:2]}; found {padding.shape}")
+            hidden = hidden | padding[:, None, None]
         weights = F.attention_weights(heads[0], heads[1], ~hidden if hidden.ndim else None)
         weights = F.dropout(weights, self.dropout, self.training)
         mixed = weights @ heads[2]
@@ -132,7 +135,9 @@ class TransformerEncoderLayer(Module):
         norm_first: bool = False,
     ) -> None:
         self.norm_first = norm_first
-        self.activation = {"relu": F.relu, "gelu": F.gelu}[activation]
+        if activation not in ("relu", "gelu"):
+            raise ValueError(f"activation: found {activation!r}; expected relu or gelu")
+        self.activation = F.relu if activation == "relu" else F.gelu
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first)
         self.linear1, self.linear2 = Linear(d_model, dim_feedforward), Linear(dim_feedforward, d_model)
         self.norm1, self.norm2 = LayerNorm(d_model, layer_norm_eps), LayerNorm(d_model, layer_norm_eps)
@@ -166,16 +171,23 @@ class PositionalEncoding(Module):
         Length of a token's vector: sines at the even places, cosines at the odd ones.
     max_len
         The longest sequence.
+    batch_first
+        Whether sequences are ``[rows, tokens, d_model]`` instead of ``[tokens, rows, d_model]``.
     """
 
-    def __init__(self, d_model: int, max_len: int = 5000) -> None:
+    def __init__(self, d_model: int, max_len: int = 5000, *, batch_first: bool = False) -> None:
+        self.batch_first = batch_first
         angles = np.arange(max_len)[:, None] * np.exp(-math.log(10_000) / d_model * np.arange(0, d_model, 2))
         waves = np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(max_len, -1)
         self.pe: Array = waves[:, :d_model].astype(np.float32)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map ``[rows, tokens, d_model]`` to the same shape."""
-        return input + self.pe[: input.shape[1]]
+        """Map ``[tokens, rows, d_model]``, or with the rows first, to the same shape."""
+        tokens = input.shape[int(self.batch_first)]
+        if tokens > len(self.pe):
+            raise ValueError(f"expected {len(self.pe)} tokens at most; found {tokens}: raise max_len")
+        waves = self.pe[:tokens]
+        return input + (waves if self.batch_first else waves[:, None])
 
 
 def _boolean(name: str, mask: Tensor | Array) -> Array:

@@ -1,4 +1,4 @@
-"""Layers for pictures."""
+"""Layers for images."""
 
 import numpy as np
 
@@ -10,12 +10,12 @@ from groundwork.scratch.tensor import Tensor
 
 
 class Conv2d(Module):
-    """Kernels that slide over a picture (LeCun et al., https://doi.org/10.1109/5.726791).
+    """Kernels that slide over a image (LeCun et al., https://doi.org/10.1109/5.726791).
 
     Parameters
     ----------
     in_channels, out_channels
-        Colours of the picture; kernels.
+        Channels of the image; kernels.
     kernel_size, stride, padding
         See `groundwork.scratch.functional.conv2d`; one number, or height and width.
     bias
@@ -29,6 +29,7 @@ class Conv2d(Module):
         kernel_size: Pair,
         stride: Pair = 1,
         padding: Pair = 0,
+        *,
         bias: bool = True,
     ) -> None:
         size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
@@ -49,5 +50,5 @@ class MaxPool2d(Module):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map ``[rows, colours, height, width]`` to a picture of windows."""
+        """Map ``[rows, channels, height, width]`` to a image of windows."""
         return F.max_pool2d(input, self.kernel_size, self.stride, self.padding)

@@ -110,15 +110,15 @@ class BatchNorm1d(Module):
         if input.ndim not in self.dimensions:
             wanted = " or ".join(map(str, self.dimensions))
             raise ValueError(f"{type(self).__name__}: expected {wanted} dimensions; found shape {input.shape}")
-        if self.training:
-            self.num_batches_tracked += 1
-        return F.batch_norm(
+        output = F.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps
         )
+        self.num_batches_tracked += self.training
+        return output
 
 
 class BatchNorm2d(BatchNorm1d):
-    """`BatchNorm1d` for pictures ``[rows, channels, height, width]``."""
+    """`BatchNorm1d` for images ``[rows, channels, height, width]``."""
 
     dimensions = (4,)
 
@@ -127,11 +127,13 @@ class Dropout(Module):
     """While learning, sets a share `p` of the numbers to 0 and scales the rest, so that no unit can rely on another."""
 
     def __init__(self, p: float = 0.5) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"p: found {p}; expected a share between 0 and 1")
         self.p = p
 
     def forward(self, input: Tensor, mask: Array | None = None) -> Tensor:
         """Drop by chance, or all but `mask`; see `groundwork.scratch.functional.dropout`."""
-        return F.dropout(input, self.p, self.training, mask)
+        return F.dropout(input, self.p, self.training, mask=mask)
 
 
 class ReLU(Module):
@@ -191,12 +193,12 @@ class Flatten(Module):
 class MSELoss(Module):
     """Mean squared error."""
 
-    def __init__(self, reduction: F.Reduction = "mean") -> None:
+    def __init__(self, *, reduction: F.Reduction = "mean") -> None:
         self.reduction: F.Reduction = reduction
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compare; see `groundwork.scratch.functional.mse_loss`."""
-        return F.mse_loss(input, target, self.reduction)
+        return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class CrossEntropyLoss(Module):
@@ -208,17 +210,23 @@ class CrossEntropyLoss(Module):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compare logits with classes; see `groundwork.scratch.functional.cross_entropy`."""
-        return F.cross_entropy(input, target, self.ignore_index, self.reduction, self.label_smoothing)
+        return F.cross_entropy(
+            input,
+            target,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 class BCEWithLogitsLoss(Module):
     """Cross-entropy of a yes-or-no question for each number."""
 
-    def __init__(self, reduction: F.Reduction = "mean", pos_weight: Array | None = None) -> None:
+    def __init__(self, *, reduction: F.Reduction = "mean", pos_weight: Tensor | Array | None = None) -> None:
         self.reduction: F.Reduction = reduction
-        self.pos_weight = pos_weight
+        self.pos_weight = None if pos_weight is None else Tensor(pos_weight).data
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compare logits with targets in [0, 1]."""
         weight = None if self.pos_weight is None else Tensor(self.pos_weight)
-        return F.binary_cross_entropy_with_logits(input, target, self.reduction, weight)
+        return F.binary_cross_entropy_with_logits(input, target, reduction=self.reduction, pos_weight=weight)

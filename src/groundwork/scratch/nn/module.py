@@ -37,6 +37,11 @@ class Module:
         """Run `forward`."""
         return self.forward(*args, **kwargs)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(getattr(self, name, None), Parameter) and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(f"{name}: found {type(value).__name__}; expected a Parameter, or a change of its `data`")
+        super().__setattr__(name, value)
+
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """Yield this module, whose name is `prefix`, and all modules in it."""
         yield prefix, self
@@ -91,7 +96,9 @@ class Module:
             values[...] = given[name]
 
     def to(self, dtype: Any) -> Self:
-        """Store all floating-point numbers as `dtype`."""
+        """Store all floating-point numbers as `dtype`, which is floating-point too."""
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"expected a floating-point dtype; found {np.dtype(dtype)}")
         for _, module in self.named_modules():
             for name, value in vars(module).items():
                 if isinstance(value, Parameter):
@@ -135,6 +142,8 @@ class ModuleList(Module):
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         for place, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise TypeError(f"place {place}: found {type(module).__name__}; expected a Module")
             setattr(self, str(place), module)
 
     def __iter__(self) -> Iterator[Module]:
@@ -144,6 +153,7 @@ class ModuleList(Module):
         return sum(1 for _ in self)
 
     def __getitem__(self, place: int) -> Module:
+        """Return the module at `place`."""
         return list(self)[place]
 
 

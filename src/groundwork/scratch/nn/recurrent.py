@@ -1,4 +1,4 @@
-"""Recurrent networks: one step for each time, from what comes in and what the step before left.
+"""Recurrent networks: one step for each time step, from what comes in and what the step before left.
 
 Back-propagation through time needs nothing of its own here: the graph of operations is as long as the sequence.
 """
@@ -10,9 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from groundwork.scratch import functional as F
+from groundwork.scratch.combine import stack
 from groundwork.scratch.nn import init
 from groundwork.scratch.nn.module import Module, Parameter
-from groundwork.scratch.tensor import Tensor, stack
+from groundwork.scratch.tensor import Tensor
 
 State = tuple[Tensor, ...]
 
@@ -35,6 +36,7 @@ class Recurrent(Module):
     """
 
     gates: int
+    weight_ih_l0: Parameter
     # Maps what the input and the state say, each [rows, gates * hidden_size], and the state to the next state.
     step: Callable[[Tensor, Tensor, State], State]
 
@@ -47,6 +49,8 @@ class Recurrent(Module):
         batch_first: bool = False,
         dropout: float = 0.0,
     ) -> None:
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout: found {dropout}; expected a share between 0 and 1")
         self.hidden_size, self.num_layers = hidden_size, num_layers
         self.batch_first, self.dropout = batch_first, dropout
         bound = 1 / math.sqrt(hidden_size)
@@ -60,6 +64,11 @@ class Recurrent(Module):
             for name, shape in shapes.items():
                 weight = Parameter(np.empty(shape, np.float32))
                 setattr(self, f"{name}_l{layer}", init.uniform_(weight, -bound, bound))
+
+    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+        """Give the last layer's states at all times, and every layer's last; see `run`."""
+        output, (last,) = self.run(input, hx)
+        return output, last
 
     def run(self, input: Tensor, *first: Tensor | None) -> tuple[Tensor, State]:
         """Go through all times, a layer after the other.
@@ -77,10 +86,15 @@ class Recurrent(Module):
             The last layer's states at all times, ``[times, rows, hidden_size]`` or with the rows first; the parts of
             every layer's last state, ``[num_layers, rows, hidden_size]``.
         """
+        width = self.weight_ih_l0.shape[1]
+        if input.ndim != 3 or input.shape[2] != width:
+            raise ValueError(f"expected three dimensions, the last of size {width}; found shape {input.shape}")
         dim = int(self.batch_first)
         sequence = [input[(slice(None),) * dim + (time,)] for time in range(input.shape[dim])]
         zeros = np.zeros((self.num_layers, input.shape[1 - dim], self.hidden_size), input.dtype)
         start = [Tensor(zeros) if part is None else part for part in first]
+        if any(part.shape != zeros.shape for part in start):
+            raise ValueError(f"first state: expected shape {zeros.shape}; found {[part.shape for part in start]}")
         ends: list[State] = []
         for layer in range(self.num_layers):
             weight_ih, weight_hh = getattr(self, f"weight_ih_l{layer}"), getattr(self, f"weight_hh_l{layer}")
@@ -115,16 +129,13 @@ class RNN(Recurrent):
         **others: Any,
     ) -> None:
         super().__init__(input_size, hidden_size, num_layers, **others)
-        self.nonlinearity = {"tanh": F.tanh, "relu": F.relu}[nonlinearity]
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"nonlinearity: found {nonlinearity!r}; expected tanh or relu")
+        self.nonlinearity = F.tanh if nonlinearity == "tanh" else F.relu
 
     def step(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
         """Add, and bend."""
         return (self.nonlinearity(from_input + from_state),)
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Give the last layer's states and every layer's last; see `Recurrent.run`."""
-        output, (last,) = self.run(input, hx)
-        return output, last
 
 
 class GRU(Recurrent):
@@ -139,11 +150,6 @@ class GRU(Recurrent):
         reset, keep = opened[:, :size], opened[:, size:]
         proposed = F.tanh(from_input[:, 2 * size :] + reset * from_state[:, 2 * size :])
         return (proposed + keep * (hidden - proposed),)
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Give the last layer's states and every layer's last; see `Recurrent.run`."""
-        output, (last,) = self.run(input, hx)
-        return output, last
 
 
 class LSTM(Recurrent):
@@ -166,5 +172,5 @@ class LSTM(Recurrent):
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Give the last layer's states, and every layer's last state and cell; see `Recurrent.run`."""
-        output, (hidden, cell) = self.run(input, *(hx or (None, None)))
+        output, (hidden, cell) = self.run(input, *((None, None) if hx is None else hx))
         return output, (hidden, cell)
