@@ -24,7 +24,6 @@ from rich.progress import track
 from rich.table import Table
 from tests.scratch import ledger, networks
 from tests.scratch.case import OURS, TORCH
-from tests.scratch.table import BLOCKS
 
 from groundwork.scratch import Tensor
 
@@ -139,7 +138,7 @@ def main() -> int:
     progress = Console(stderr=True)
     torch.set_num_threads(1)
     rows, problems = [], []
-    for block in track(BLOCKS, "Differences", console=progress):
+    for block in track(ledger.ROWS, "Differences", console=progress):
         row = ledger.measure(block)
         rows.append(row)
         problems += [f"{block}: {report}" for report in ledger.reports(block) if not report] or row.broken()

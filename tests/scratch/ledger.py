@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.scratch.table import BLOCKS, TRAINED, checked, compared, trained
+from tests.scratch.test_optim import CASES, made
+from tests.scratch.training import assert_same_training
 
 from groundwork.files import writing
 from groundwork.scratch.diagnosis import power_of_ten
@@ -16,6 +18,9 @@ COLUMNS = ("Block", "Cases", "Forward", "Backward", "After 100 steps", "Gradient
 # In the order of the columns.
 TOLERANCES = (1e-10, 1e-10, 1e-8, 1e-6)
 NONE = "–"
+# Optimizers have neither outputs nor gradients: they are compared by where a hundred of their steps lead.
+OPTIMIZERS = {f"optim.{name}": [one for kind, one in CASES if kind == name] for name in ("SGD", "Adam", "AdamW")}
+ROWS = [*BLOCKS, *OPTIMIZERS]
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,19 @@ class Row:
 
 def reports(block: str) -> list[Report]:
     """Run all cases of a block."""
+    if block in OPTIMIZERS:
+        name = block.removeprefix("optim.")
+        return [Report(block, steps=assert_same_training(*made(name, one))) for one in OPTIMIZERS[block]]
     cases = BLOCKS[block]
-    made = [compared(case) for case in cases]
-    made += [trained(case) for case in cases if case in TRAINED]
-    return made + [checked(case) for case in cases if case.has_slope]
+    found = [compared(case) for case in cases] + [trained(case) for case in cases if case in TRAINED]
+    return found + [checked(case) for case in cases if case.has_slope]
 
 
 def measure(block: str) -> Row:
     """Find the largest differences of a block."""
     names = ("forward", "backward", "steps", "gradients")
     found = tuple(worst(getattr(report, name) for report in reports(block)) for name in names)
-    return Row(block, len(BLOCKS[block]), found)
+    return Row(block, len(OPTIMIZERS.get(block) or BLOCKS[block]), found)
 
 
 def worst(differences: Iterable[float | None]) -> str:

@@ -22,7 +22,7 @@ BINARY = {
     "__eq__": lambda a, b: (a == b) * b + a,
     "__ne__": lambda a, b: (a != b) * b + a,
 }
-# While a graph is made, they make a new tensor; torch gets the operation they stand for.
+# While a graph is made, they make a new tensor of one that was made; torch gets the operation they stand for.
 IN_PLACE = {"__iadd__": "__add__", "__isub__": "__sub__", "__imul__": "__mul__", "__itruediv__": "__truediv__"}
 FROM_THE_LEFT = {
     "__radd__": operator.add,
@@ -58,6 +58,12 @@ INDICES: dict[str, Any] = {
 NUMBERS = normal(2, 3)
 
 
+def assigned(name: str) -> Any:
+    """Make a tensor, then assign to it in place."""
+    in_place = getattr(operator, name)
+    return lambda a, b: in_place(a * 1, b)
+
+
 def torch_product(x: torch.Tensor) -> torch.Tensor:
     """Multiply from the left; torch takes no array there."""
     return torch.from_numpy(NUMBERS) @ x
@@ -71,8 +77,7 @@ def cases() -> Iterator[Case]:
         yield operation(name, "no dimensions", function, normal(), apart(2))
         yield operation(name, "a number", function, normal(3), 1.5)
     for name, plain in IN_PLACE.items():
-        in_place, function = getattr(operator, name), BINARY[plain]
-        yield operation(name, "as a new tensor", in_place, normal(2, 3), apart(3), theirs=function)
+        yield operation(name, "as a new tensor", assigned(name), normal(2, 3), apart(3), theirs=BINARY[plain])
     yield operation("__rmatmul__", "an array", lambda x: NUMBERS @ x, normal(3, 2), theirs=torch_product)
     for name, function in FROM_THE_LEFT.items():
         yield operation(name, "a number from the left", function, 1.5, apart(2, 3))

@@ -7,12 +7,14 @@ from tests.scratch import networks
 from tests.scratch.case import OURS, TORCH
 
 from groundwork.scratch import Tensor, functional, nn
+from groundwork.scratch.arrays import Array
 from groundwork.scratch.bridge import as_torch_module, to_torch
 
 X = torch.from_numpy(np.random.default_rng(0).normal(size=(8, 1, 6, 6)))
 
 
 def pair() -> tuple[torch.nn.Module, torch.nn.Module]:
+    torch.manual_seed(0)
     bridged, theirs = as_torch_module(networks.cnn(OURS)).double(), networks.cnn(TORCH).double()
     bridged.load_state_dict(theirs.state_dict())
     return bridged, theirs
@@ -170,11 +172,12 @@ def test_mode_and_frozen_parameters_come_along() -> None:
     assert torch.equal(bridged(x), bridged(x))
 
 
-def test_a_buffer_that_is_made_anew_in_forward_is_kept() -> None:
+@pytest.mark.parametrize("first", [np.zeros(1, np.float32), np.array(0.0)])
+def test_a_buffer_that_is_made_anew_in_forward_is_kept(first: Array) -> None:
     class Counter(nn.Linear):
         def __init__(self) -> None:
             super().__init__(1, 1)
-            self.seen = np.zeros(1, np.float32)
+            self.seen = first
 
         def forward(self, input: Tensor) -> Tensor:
             self.seen = self.seen + len(input)

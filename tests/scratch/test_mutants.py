@@ -57,7 +57,7 @@ def slope() -> Any:
     return x.grad.item()
 
 
-DOUBLED = Mutant("relu's gradient is doubled", F.relu, "(dead, 0, dy)", "(dead, 0, 2 * dy)", "functional.relu")
+DOUBLED = Mutant("relu's gradient is doubled", F.relu, "masked(dy", "masked(2 * dy", "functional.relu")
 STUCK = Mutant("a switch is not put back", no_grad.__wrapped__, "    _recording = before", "    pass", "no block")
 
 

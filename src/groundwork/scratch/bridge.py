@@ -91,7 +91,7 @@ class _Bridge(_Mirror):
         lent = {id(one): (other, one) for other, one in self.lend()}.values()
         theirs, ours = [one for one, _ in lent], [one for _, one in lent]
 
-        def converted(one: Any) -> Any:
+        def lent_to_ours(one: Any) -> Any:
             if not isinstance(one, torch.Tensor):
                 return one
             theirs.append(one)
@@ -99,12 +99,13 @@ class _Bridge(_Mirror):
             return ours[-1]
 
         with nullcontext() if torch.is_grad_enabled() else no_grad():
-            output = self._mirrored(*map(converted, args), **{name: converted(one) for name, one in kwargs.items()})
+            named = {name: lent_to_ours(one) for name, one in kwargs.items()}
+            output = self._mirrored(*map(lent_to_ours, args), **named)
         if not isinstance(output, Tensor):
             raise TypeError(f"{type(self._mirrored).__name__} gave {type(output).__name__}; expected one Tensor")
         for mirror in self.modules():
             for name, buffer in mirror._buffers.items():
-                now = torch.from_numpy(getattr(mirror._mirrored, name))
+                now = torch.from_numpy(np.asarray(getattr(mirror._mirrored, name)))
                 if buffer is not None and buffer.data_ptr() != now.data_ptr():
                     buffer.copy_(now)
         return _Run.apply(output, ours, *theirs)  # type: ignore[no-untyped-call]  # torch's stubs lack it
@@ -116,7 +117,7 @@ class _Run(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, output: Tensor, ours: list[Tensor], *theirs: torch.Tensor) -> torch.Tensor:
         ctx.output, ctx.ours, ctx.device = output, ours, theirs[0].device
-        return torch.tensor(np.ascontiguousarray(output.data), device=ctx.device).reshape(output.shape)
+        return torch.from_numpy(output.data.copy()).to(ctx.device)
 
     @staticmethod
     @once_differentiable

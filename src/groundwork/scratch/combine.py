@@ -5,24 +5,26 @@ from typing import Any
 
 import numpy as np
 
+from groundwork.scratch.arrays import Array
 from groundwork.scratch.tensor import Tensor, operation
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def cat(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
     """Join tensors along a dimension."""
-    ends = np.cumsum([tensor.shape[dim] for tensor in tensors])[:-1]
-    return operation(np.concatenate([one.data for one in tensors], dim), tensors, lambda dy: np.split(dy, ends, dim))
+    joined = [one if isinstance(one, Tensor) else Tensor(one) for one in tensors]
+    ends = np.cumsum([tensor.shape[dim] for tensor in joined])[:-1]
+    return operation(np.concatenate([one.data for one in joined], dim), joined, lambda dy: np.split(dy, ends, dim))
 
 
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def stack(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dimension."""
-    return operation(np.stack([one.data for one in tensors], dim), tensors, lambda dy: list(np.moveaxis(dy, dim, 0)))
+    joined = [one if isinstance(one, Tensor) else Tensor(one) for one in tensors]
+    return operation(np.stack([one.data for one in joined], dim), joined, lambda dy: list(np.moveaxis(dy, dim, 0)))
 
 
 def where(condition: Any, input: Any, other: Any) -> Tensor:
     """Take numbers of `input` where `condition` holds, of `other` elsewhere; one of them may be a plain number."""
-    dtype = input.dtype if isinstance(input, Tensor) else other.dtype
-    a, b = (one if isinstance(one, Tensor) else Tensor(np.asarray(one, dtype)) for one in (input, other))
-    chosen = np.asarray(condition)
+    a = input if isinstance(input, Tensor) else other._operand(input)
+    b, chosen = a._operand(other), np.asarray(condition)
     value = np.where(chosen, a.data, b.data)
     return operation(value, (a, b), lambda dy: (np.where(chosen, dy, 0), np.where(chosen, 0, dy)))

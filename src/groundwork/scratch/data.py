@@ -54,7 +54,9 @@ class DataLoader:
         Leave out the last batch if it is smaller: batch normalization learns little from a few rows.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False) -> None:
+    def __init__(
+        self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False, *, drop_last: bool = False
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size: found {batch_size}; expected 1 or more")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last

@@ -52,7 +52,7 @@ def relative(found: Array, expected: Array) -> Array:
     with np.errstate(invalid="ignore"):
         errors = np.abs(found - expected) / np.maximum(sizes, np.clip(largest, 1e-2, 1))
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
-    return np.where(same, 0, np.nan_to_num(errors, nan=np.inf))
+    return np.where(same, 0, np.nan_to_num(errors, nan=np.inf, posinf=np.inf))
 
 
 def power_of_ten(value: float) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from groundwork.scratch.arrays import Array, Dims, as_array, as_indices
+from groundwork.scratch.arrays import Array, Dims, as_array, as_indices, masked, unbroadcast
 
 VJP = Callable[[Array], Sequence[Array | None]]  # from dL/d(value), `dy`, to dL/d(input) for each input; None is 0
 
@@ -48,10 +48,12 @@ def _comparison(compare: Callable[[Array, Array], Any]) -> Callable[["Tensor", A
 
 def _in_place(compute: Callable[["Tensor", Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
     def assign(self: "Tensor", other: Any) -> "Tensor":
+        if _recording and self.requires_grad and self._vjp is None:
+            raise RuntimeError("a leaf that requires a gradient is changed in place; do so within no_grad()")
         made = compute(self, other)
         if _recording:
             return made  # `x += y` is `x = x + y`: the graph still needs the old numbers
-        self.data[...] = made.data
+        np.copyto(self.data, made.data, casting="same_kind")
         return self
 
     return assign
@@ -106,14 +108,12 @@ class Tensor:
                 raise ValueError(f"a VJP gave {len(parts)} gradients; expected a tuple of {len(tensor._inputs)}")
             for source, part in zip(tensor._inputs, parts, strict=True):
                 if source.requires_grad:
-                    part, key = _unbroadcast(part, source), id(source)  # noqa: PLW2901
-                    gradients[key] = gradients[key] + part if key in gradients else part
+                    arrived, key = unbroadcast(part, source.data), id(source)
+                    gradients[key] = gradients[key] + arrived if key in gradients else arrived
 
     def _topological_order(self) -> "list[Tensor]":
-        """List this tensor and all it was made of, each after everything that was made of it.
-
-        Depth first with a stack of our own: a long chain would exceed Python's.
-        """
+        """List this tensor and all it was made of, each after everything that was made of it."""
+        # Depth first with a stack of our own: a long chain would exceed Python's.
         finished: list[Tensor] = []
         seen: set[int] = set()
         stack = [(self, False)]
@@ -195,7 +195,14 @@ class Tensor:
         return len(self.data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if _recording and self.requires_grad:
+            raise TypeError("NumPy would cut this tensor off from its graph; say so by detach()")
         return np.array(self.data, dtype, copy=copy)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if _recording:
+            raise RuntimeError("numbers in a graph are not assigned to; do so within no_grad()")
+        self.data[as_indices(index)] = value
 
     def exp(self) -> "Tensor":
         """Raise e to the power of each number."""
@@ -209,7 +216,7 @@ class Tensor:
     def clamp(self, min: float | None = None, max: float | None = None) -> "Tensor":
         """Pull numbers into ``[min, max]``; those outside get no gradient."""
         x, low, high = self.data, -np.inf if min is None else min, np.inf if max is None else max
-        return operation(x.clip(low, high), (self,), lambda dy: (np.where((x >= low) & (x <= high), dy, 0),))
+        return operation(np.clip(x, min, max), (self,), lambda dy: (masked(dy, (x >= low) & (x <= high)),))
 
     def sum(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
         """Sum over `dim`, all by default."""
@@ -228,7 +235,7 @@ class Tensor:
         ties = self.data == kept
         count = ties.sum(dim, keepdims=True, dtype=self.dtype)
         value = kept if keepdim else kept.squeeze(dim)
-        return operation(value, (self,), lambda dy: (np.where(ties, dy.reshape(kept.shape) / count, 0),))
+        return operation(value, (self,), lambda dy: (dy.reshape(kept.shape) * (ties / count),))
 
     def __getitem__(self, index: Any) -> "Tensor":
         parts = as_indices(index)
@@ -289,12 +296,3 @@ def operation(value: Any, inputs: Sequence[Tensor], vjp: VJP) -> Tensor:
     if _recording and any(source.requires_grad for source in inputs):
         made.requires_grad, made._inputs, made._vjp = True, tuple(inputs), vjp
     return made
-
-
-def _unbroadcast(gradient: Any, source: Tensor) -> Array:
-    """Sum over the dimensions along which `source` was repeated: each repetition used it once. None counts as 0."""
-    gradient = np.zeros_like(source.data) if gradient is None else gradient
-    if gradient.shape != source.shape:
-        new = gradient.ndim - source.ndim
-        gradient = gradient.sum((*range(new), *(new + dim for dim, size in enumerate(source.shape) if size == 1)))
-    return gradient.astype(source.dtype, copy=False).reshape(source.shape)

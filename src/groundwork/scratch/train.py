@@ -55,7 +55,7 @@ def fit(
     clip_norm: float | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> list[Epoch]:
-    """Train `network` in place; it ends in evaluation mode, with its last weights or, stopped early, its best.
+    """Train `network` in place; it ends in evaluation mode, with its last weights or, with early stopping, its best.
 
     `schedule` moves after each batch, gradients are clipped to a common norm of `clip_norm`, and `on_epoch` is called
     with each entry of the history. ArithmeticError is raised once a loss is NaN or infinite.

@@ -67,7 +67,7 @@ def gradcheck(function: Callable[..., Any], inputs: Sequence[Any], tolerance: fl
         Arrays or tensors, or tuples of them; integers have no gradient. Keep away from kinks such as relu's at 0, where
         the quotient lies between the slopes of both sides.
     tolerance
-        Largest relative difference.
+        Largest relative difference; what is smaller than a hundredth of it is not told from 0.
     **arguments
         Further ones, by name; arrays among them get no gradient.
 
@@ -223,7 +223,9 @@ def converted(value: Any, convert: Callable[[Array], Any]) -> Any:
         return {name: converted(one, convert) for name, one in value.items()}
     if isinstance(value, tuple | list):
         return tuple(converted(one, convert) for one in value)
-    return convert(np.asarray(value)) if isinstance(value, np.ndarray | Tensor) else value
+    if isinstance(value, Tensor):
+        return convert(value.data)
+    return convert(value) if isinstance(value, np.ndarray) else value
 
 
 def flat(value: Any) -> list[Any]:

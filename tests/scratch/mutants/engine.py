@@ -3,14 +3,14 @@
 from tests.scratch import test_precision, test_shapes, test_tensor
 from tests.scratch.mutants.mutant import Mutant
 
-from groundwork.scratch import Tensor, no_grad, tensor, where
+from groundwork.scratch import Tensor, arrays, no_grad, where
 
 ENGINE = [
     Mutant(
         "a tensor used twice keeps the gradient of one use",
         Tensor.backward,
-        "gradients[key] + part if key in gradients else part",
-        "part",
+        "gradients[key] + arrived if key in gradients else arrived",
+        "arrived",
         test_tensor.test_a_tensor_used_twice_adds_up_what_both_uses_ask_for,
     ),
     Mutant(
@@ -50,15 +50,15 @@ ENGINE = [
     ),
     Mutant(
         "what was repeated gets its gradient as often",
-        tensor._unbroadcast,
+        arrays.unbroadcast,
         "if gradient.shape != source.shape:",
         "if False:",
         "Tensor.__add__",
     ),
     Mutant(
         "only new dimensions are summed over, not those of size 1",
-        tensor._unbroadcast,
-        "(*range(new), *(new + dim for dim, size in enumerate(source.shape) if size == 1))",
+        arrays.unbroadcast,
+        "(*range(new), *repeated)",
         "tuple(range(new))",
         "Tensor.__mul__",
     ),
@@ -102,7 +102,7 @@ OPERATIONS = [
     Mutant(
         "clamped numbers get a gradient",
         Tensor.clamp,
-        "np.where((x >= low) & (x <= high), dy, 0)",
+        "masked(dy, (x >= low) & (x <= high))",
         "dy",
         "Tensor.clamp",
     ),

@@ -5,15 +5,14 @@ from typing import Literal
 
 import numpy as np
 
-from groundwork.scratch.arrays import Array
+from groundwork.scratch.arrays import Array, masked
 from groundwork.scratch.tensor import Tensor, operation
 
 
 def relu(input: Tensor) -> Tensor:
     """max(x, 0); its gradient at 0 is 0."""
-    # Not a product with a mask: 0 times infinity is no number.
-    dead = input.data <= 0
-    return operation(np.where(dead, 0, input.data), (input,), lambda dy: (np.where(dead, 0, dy),))
+    x = input.data
+    return operation(np.maximum(x, 0), (input,), lambda dy: (masked(dy, ~(x <= 0)),))
 
 
 def sigmoid(input: Tensor) -> Tensor:

@@ -55,7 +55,8 @@ def attention_weights(
     mask = np.tri(query.shape[-2], key.shape[-2], dtype=bool) if is_causal else attn_mask
     if mask is None:
         return softmax(scores, -1)
-    mask = mask if isinstance(mask, Tensor) else Tensor(mask)
+    if not isinstance(mask, Tensor):
+        mask = Tensor(mask if mask.dtype.kind != "f" else mask.astype(scores.dtype))
     allowed = mask.data
     if mask.dtype.kind not in "bf":
         raise TypeError(f"attn_mask: found {mask.dtype}; expected booleans, or floating-point numbers to add")

@@ -7,7 +7,7 @@ kernels in one matrix product. Channels are innermost in memory here, so that a 
 
 import numpy as np
 
-from groundwork.scratch.arrays import Array
+from groundwork.scratch.arrays import Array, masked
 from groundwork.scratch.tensor import Tensor, operation
 
 Pair = int | tuple[int, int]
@@ -46,8 +46,8 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pa
         )
     if bias is not None and bias.shape != (kernels,):
         raise ValueError(f"expected a bias of shape {(kernels,)}; found {bias.shape}")
-    step = _pair(stride)
-    padded = _padded(input.data, _pair(padding), 0)
+    step = pair(stride)
+    padded = _padded(input.data, pair(padding), 0)
     windows = _windows(padded, (size[0], size[1]), step)
     rows, height, width = windows.shape[:3]
     # One row for each place of the kernel, one column for each number that it sees there.
@@ -67,7 +67,7 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pa
             whole = np.zeros_like(padded)
             for y, x in np.ndindex(*size):
                 whole[_under(y, x, height, width, step)] += seen[:, :, :, y, x]
-            d_input = _unpadded(whole, _pair(padding))
+            d_input = _unpadded(whole, pair(padding))
         return [d_input, d_weight, dy.sum(0)][: 2 if bias is None else 3]
 
     inputs = [input, weight] if bias is None else [input, weight, bias]
@@ -89,11 +89,11 @@ def max_pool2d(input: Tensor, kernel_size: Pair, stride: Pair | None = None, pad
     ValueError
         If a window could lie in the padding alone.
     """
-    size = _pair(kernel_size)
-    step = size if stride is None else _pair(stride)
-    if any(2 * pad > length for pad, length in zip(_pair(padding), size, strict=True)):
+    size = pair(kernel_size)
+    step = size if stride is None else pair(stride)
+    if any(2 * pad > length for pad, length in zip(pair(padding), size, strict=True)):
         raise ValueError(f"padding: found {padding}; expected half of the window of {size} at most")
-    padded = _padded(input.data, _pair(padding), -np.inf)
+    padded = _padded(input.data, pair(padding), -np.inf)
     height, width = _windows(padded, size, step).shape[1:3]
     # Not window by window, but place by place within all windows at once.
     value = padded[_under(0, 0, height, width, step)].copy()
@@ -107,13 +107,14 @@ def max_pool2d(input: Tensor, kernel_size: Pair, stride: Pair | None = None, pad
         dy = dy.transpose(0, 2, 3, 1)
         whole = np.zeros_like(padded)
         for place, (y, x) in enumerate(np.ndindex(*size)):
-            whole[_under(y, x, height, width, step)] += np.where(winner == place, dy, 0)
-        return (_unpadded(whole, _pair(padding)),)
+            whole[_under(y, x, height, width, step)] += masked(dy, winner == place)
+        return (_unpadded(whole, pair(padding)),)
 
     return operation(value.transpose(0, 3, 1, 2), (input,), vjp)
 
 
-def _pair(value: Pair) -> tuple[int, int]:
+def pair(value: Pair) -> tuple[int, int]:
+    """Give height and width, of one number twice."""
     if isinstance(value, tuple) and len(value) == 2:
         return value
     if isinstance(value, int | np.integer):

@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from groundwork.scratch.arrays import Array
 from groundwork.scratch.combine import where
 from groundwork.scratch.functional.activations import log_softmax, logsigmoid
 from groundwork.scratch.tensor import Tensor
@@ -65,7 +66,7 @@ def cross_entropy(
 
 
 def binary_cross_entropy_with_logits(
-    input: Tensor, target: Tensor, *, reduction: Reduction = "mean", pos_weight: Tensor | None = None
+    input: Tensor, target: Tensor, *, reduction: Reduction = "mean", pos_weight: Tensor | Array | None = None
 ) -> Tensor:
     """Cross-entropy of a yes-or-no question for each number.
 

@@ -3,14 +3,14 @@
 import numpy as np
 
 from groundwork.scratch import functional as F
-from groundwork.scratch.functional.convolution import Pair
+from groundwork.scratch.functional.convolution import Pair, pair
 from groundwork.scratch.nn.layers import reset
 from groundwork.scratch.nn.module import Module, Parameter
 from groundwork.scratch.tensor import Tensor
 
 
 class Conv2d(Module):
-    """Kernels that slide over a image (LeCun et al., https://doi.org/10.1109/5.726791).
+    """Kernels that slide over an image (LeCun et al., https://doi.org/10.1109/5.726791).
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Conv2d(Module):
         *,
         bias: bool = True,
     ) -> None:
-        size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+        size = pair(kernel_size)
         self.stride, self.padding = stride, padding
         self.weight = Parameter(np.empty((out_channels, in_channels, *size), np.float32))
         self.bias = Parameter(np.empty(out_channels, np.float32)) if bias else None
@@ -50,5 +50,5 @@ class MaxPool2d(Module):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map ``[rows, channels, height, width]`` to a image of windows."""
+        """Map ``[rows, channels, height, width]`` to an image of windows."""
         return F.max_pool2d(input, self.kernel_size, self.stride, self.padding)

@@ -204,7 +204,9 @@ class MSELoss(Module):
 class CrossEntropyLoss(Module):
     """-log of the probability that softmax gives to the class that it is."""
 
-    def __init__(self, ignore_index: int = -100, reduction: F.Reduction = "mean", label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self, *, ignore_index: int = -100, reduction: F.Reduction = "mean", label_smoothing: float = 0.0
+    ) -> None:
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
         self.reduction: F.Reduction = reduction
 
@@ -228,5 +230,4 @@ class BCEWithLogitsLoss(Module):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compare logits with targets in [0, 1]."""
-        weight = None if self.pos_weight is None else Tensor(self.pos_weight)
-        return F.binary_cross_entropy_with_logits(input, target, reduction=self.reduction, pos_weight=weight)
+        return F.binary_cross_entropy_with_logits(input, target, reduction=self.reduction, pos_weight=self.pos_weight)

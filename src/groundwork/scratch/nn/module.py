@@ -88,7 +88,7 @@ class Module:
         if own.keys() != state_dict.keys():
             missing, unknown = sorted(own.keys() - state_dict.keys()), sorted(state_dict.keys() - own.keys())
             raise KeyError(f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}")
-        given = {name: np.asarray(values) for name, values in state_dict.items()}
+        given = {name: Tensor(values).data for name, values in state_dict.items()}
         for name, values in own.items():
             if values.shape != given[name].shape:
                 raise ValueError(f"{name}: expected shape {values.shape}; found {given[name].shape}")
@@ -155,6 +155,10 @@ class ModuleList(Module):
     def __getitem__(self, place: int) -> Module:
         """Return the module at `place`."""
         return list(self)[place]
+
+    def append(self, module: Module) -> None:
+        """Put `module` last."""
+        ModuleList.__init__(self, [*self, module])
 
 
 class Sequential(ModuleList):

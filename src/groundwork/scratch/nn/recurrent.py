@@ -134,7 +134,7 @@ class RNN(Recurrent):
         self.nonlinearity = F.tanh if nonlinearity == "tanh" else F.relu
 
     def step(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
-        """Add, and bend."""
+        """Add, and apply the nonlinearity."""
         return (self.nonlinearity(from_input + from_state),)
 
 
