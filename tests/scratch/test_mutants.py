@@ -58,7 +58,7 @@ def slope() -> Any:
 
 
 DOUBLED = Mutant("relu's gradient is doubled", F.relu, "masked(dy", "masked(2 * dy", "functional.relu")
-STUCK = Mutant("a switch is not put back", no_grad.__wrapped__, "    _recording = before", "    pass", "no block")
+STUCK = Mutant("a switch is not put back", no_grad.__wrapped__, "    _enabled = before", "    pass", "no block")
 
 
 @pytest.mark.parametrize("error", [None, ZeroDivisionError])

@@ -6,7 +6,8 @@ anyone can check), `bridge` (the way into the pipeline).
 """
 
 from groundwork.scratch.combine import cat, stack, where
+from groundwork.scratch.grad_mode import no_grad
 from groundwork.scratch.random import manual_seed
-from groundwork.scratch.tensor import Tensor, no_grad, operation
+from groundwork.scratch.tensor import Tensor, operation
 
 __all__ = ["Tensor", "cat", "manual_seed", "no_grad", "operation", "stack", "where"]

@@ -45,20 +45,3 @@ def masked(values: Array, keep: Array) -> Array:
         product = values * keep
         clean = np.isfinite(product.sum())
     return product if clean else np.where(keep, values, 0)
-
-
-def unbroadcast(gradient: Any, source: Array) -> Array:
-    """Undo what broadcasting did: sum over the dimensions along which `source` was repeated. None counts as 0.
-
-    Each repetition used the numbers once. ValueError is raised for a gradient of no shape that `source` broadcasts to.
-    """
-    if gradient is None:
-        return np.zeros_like(source)
-    if gradient.shape != source.shape:
-        new = gradient.ndim - source.ndim
-        repeated = tuple(new + dim for dim, size in enumerate(source.shape) if size == 1)
-        summed = gradient.sum((*range(new), *repeated), keepdims=True)
-        if new < 0 or summed.shape[new:] != source.shape:
-            raise ValueError(f"a gradient of shape {gradient.shape} is none of an input of shape {source.shape}")
-        gradient = summed.reshape(source.shape)
-    return gradient.astype(source.dtype, copy=False)

@@ -14,8 +14,9 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from groundwork.scratch.arrays import Array
+from groundwork.scratch.grad_mode import no_grad
 from groundwork.scratch.nn.module import Module, Parameter
-from groundwork.scratch.tensor import Tensor, no_grad
+from groundwork.scratch.tensor import Tensor
 from groundwork.scratch.verify import converted, flat
 
 

@@ -24,7 +24,7 @@ def stack(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
 
 def where(condition: Any, input: Any, other: Any) -> Tensor:
     """Take numbers of `input` where `condition` holds, of `other` elsewhere; one of them may be a plain number."""
-    a = input if isinstance(input, Tensor) else other._operand(input)
-    b, chosen = a._operand(other), np.asarray(condition)
+    a = input if isinstance(input, Tensor) else other.operand(input)
+    b, chosen = a.operand(other), np.asarray(condition)
     value = np.where(chosen, a.data, b.data)
     return operation(value, (a, b), lambda dy: (np.where(chosen, dy, 0), np.where(chosen, 0, dy)))

@@ -17,49 +17,20 @@ it; what reaches a tensor by several ways is added up. One walk back gives the g
 """
 
 import math
-import operator
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from groundwork.scratch.arrays import Array, Dims, as_array, as_indices, masked, unbroadcast
+from groundwork.scratch.arrays import Array, Dims, as_array, as_indices, masked
+from groundwork.scratch.grad_mode import is_grad_enabled
+from groundwork.scratch.idioms import Idioms
 
-VJP = Callable[[Array], Sequence[Array | None]]  # from dL/d(value), `dy`, to dL/d(input) for each input; None is 0
-
-_recording = True
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Make no graph inside; also a decorator."""
-    global _recording  # noqa: PLW0603  # one switch for all operations, as in torch
-    before, _recording = _recording, False
-    try:
-        yield
-    finally:
-        _recording = before
+# From dL/d(value), which is written `dy`, to dL/d(input) for each input.
+VJP = Callable[[Array], Sequence[Array | None]]
 
 
-def _comparison(compare: Callable[[Array, Array], Any]) -> Callable[["Tensor", Any], "Tensor"]:
-    return lambda self, other: Tensor(compare(self.data, self._operand(other).data))
-
-
-def _in_place(compute: Callable[["Tensor", Any], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
-    def assign(self: "Tensor", other: Any) -> "Tensor":
-        if _recording and self.requires_grad and self._vjp is None:
-            raise RuntimeError("a leaf that requires a gradient is changed in place; do so within no_grad()")
-        made = compute(self, other)
-        if _recording:
-            return made  # `x += y` is `x = x + y`: the graph still needs the old numbers
-        np.copyto(self.data, made.data, casting="same_kind")
-        return self
-
-    return assign
-
-
-class Tensor:
+class Tensor(Idioms):
     """An array with a gradient.
 
     Parameters
@@ -68,29 +39,38 @@ class Tensor:
         An array, which keeps its dtype and is not copied; or numbers, as float32, or int64 if all are integers.
     requires_grad
         Whether `backward` shall leave a gradient here; TypeError where the numbers are not floating-point.
-    """
 
-    __array_ufunc__ = None  # `array * tensor` is for `__rmul__`: NumPy would multiply number by number
-    __hash__ = object.__hash__  # `==` compares numbers; dictionaries go by identity
+    Attributes
+    ----------
+    data : ndarray
+        The numbers.
+    grad : ndarray or None
+        dL/d(this), of the shape and dtype of `data`. Each `backward` adds to it.
+    """
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.data: Array = as_array(data.data if isinstance(data, Tensor) else data)
         if requires_grad and self.dtype.kind != "f":
             raise TypeError(f"only floating-point tensors can require a gradient; found {self.dtype}")
         self.requires_grad = requires_grad
-        self.grad: Array | None = None  # dL/d(this), of the shape and dtype of `data`: each `backward` adds to it
+        self.grad: Array | None = None
         self._inputs: Sequence[Tensor] = ()  # what this was made of: nothing, if it is a leaf
         self._vjp: VJP | None = None  # how gradients go back there
-
-    shape = property(lambda self: self.data.shape, doc="Size of each dimension.")
-    ndim = property(lambda self: self.data.ndim, doc="Number of dimensions.")
-    dtype = property(lambda self: self.data.dtype, doc="NumPy's type of the numbers.")
 
     def backward(self, gradient: Any = None) -> None:
         """Add dL/d(leaf) to the `grad` of every leaf that this tensor was made of.
 
-        `gradient` is dL/d(this), of this tensor's shape; by default 1, since this is the loss itself. RuntimeError is
-        raised if nothing here requires a gradient, or if a gradient of that shape is missing.
+        Parameters
+        ----------
+        gradient
+            dL/d(this), of this tensor's shape. By default this is the loss itself, a single number: 1.
+
+        Raises
+        ------
+        RuntimeError
+            If no leaf requires a gradient, or a gradient of this tensor's shape is missing.
+        ValueError
+            If an operation's vector-Jacobian product does not fit its inputs.
         """
         if not self.requires_grad:
             raise RuntimeError("no tensor that this one was made of requires a gradient")
@@ -108,7 +88,7 @@ class Tensor:
                 raise ValueError(f"a VJP gave {len(parts)} gradients; expected a tuple of {len(tensor._inputs)}")
             for source, part in zip(tensor._inputs, parts, strict=True):
                 if source.requires_grad:
-                    arrived, key = unbroadcast(part, source.data), id(source)
+                    arrived, key = _unbroadcast(part, source.data), id(source)
                     gradients[key] = gradients[key] + arrived if key in gradients else arrived
 
     def _topological_order(self) -> "list[Tensor]":
@@ -127,16 +107,19 @@ class Tensor:
                 stack.extend((source, False) for source in tensor._inputs if source.requires_grad)
         return finished[::-1]
 
+    # Each operation: its value, what it was made of, and dL/d(value) -> dL/d(inputs). Where an input was broadcast,
+    # `_unbroadcast` sums what comes back.
+
     def __add__(self, other: Any) -> "Tensor":
-        other = self._operand(other)
+        other = self.operand(other)
         return operation(self.data + other.data, (self, other), lambda dy: (dy, dy))
 
     def __mul__(self, other: Any) -> "Tensor":
-        other = self._operand(other)
+        other = self.operand(other)
         return operation(self.data * other.data, (self, other), lambda dy: (dy * other.data, dy * self.data))
 
     def __truediv__(self, other: Any) -> "Tensor":
-        other = self._operand(other)
+        other = self.operand(other)
         value = self.data / other.data
         return operation(value, (self, other), lambda dy: (dy / other.data, -dy * value / other.data))
 
@@ -145,7 +128,7 @@ class Tensor:
         return operation(x**exponent, (self,), lambda dy: (dy * (exponent * x ** (exponent - 1) if exponent else 0),))
 
     def __matmul__(self, other: Any) -> "Tensor":
-        other = self._operand(other)
+        other = self.operand(other)
         # A vector is a matrix of one row or column; many matrices times one are a single, taller matrix.
         if other.ndim == 1:
             return (self @ other[:, None])[..., 0]
@@ -166,43 +149,18 @@ class Tensor:
         return operation(-self.data, (self,), lambda dy: (-dy,))
 
     def __sub__(self, other: Any) -> "Tensor":
-        return self + -self._operand(other)
+        return self + -self.operand(other)
 
     __radd__, __rmul__ = __add__, __mul__
 
     def __rsub__(self, other: Any) -> "Tensor":
-        return self._operand(other) - self
+        return self.operand(other) - self
 
     def __rtruediv__(self, other: Any) -> "Tensor":
-        return self._operand(other) / self
+        return self.operand(other) / self
 
     def __rmatmul__(self, other: Any) -> "Tensor":
-        return self._operand(other) @ self
-
-    __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
-    __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
-    __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)  # type: ignore[assignment]  # elementwise
-    __iadd__, __isub__ = _in_place(operator.add), _in_place(operator.sub)
-    __imul__, __itruediv__ = _in_place(operator.mul), _in_place(operator.truediv)
-
-    def __bool__(self) -> bool:
-        return bool(self.data)
-
-    def __float__(self) -> float:
-        return float(self.data)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        if _recording and self.requires_grad:
-            raise TypeError("NumPy would cut this tensor off from its graph; say so by detach()")
-        return np.array(self.data, dtype, copy=copy)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if _recording:
-            raise RuntimeError("numbers in a graph are not assigned to; do so within no_grad()")
-        self.data[as_indices(index)] = value
+        return self.operand(other) @ self
 
     def exp(self) -> "Tensor":
         """Raise e to the power of each number."""
@@ -267,18 +225,21 @@ class Tensor:
         """Swap two dimensions."""
         return operation(self.data.swapaxes(dim0, dim1), (self,), lambda dy: (dy.swapaxes(dim0, dim1),))
 
-    def item(self) -> Any:
-        """Return the single number in it."""
-        return self.data.item()
-
     def detach(self) -> "Tensor":
         """Return the same numbers, cut off from the graph."""
         return Tensor(self.data)
 
-    def __repr__(self) -> str:
-        return f"Tensor({self.data}, dtype={self.dtype}{', requires_grad=True' if self.requires_grad else ''})"
+    def constant(self, values: Array) -> "Tensor":
+        """Make a tensor that is no part of a graph."""
+        return Tensor(values)
 
-    def _operand(self, other: Any) -> "Tensor":
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was not made by an operation."""
+        return self._vjp is None
+
+    def operand(self, other: Any) -> "Tensor":
+        """Make a tensor of what stands on the other side of an operator, of this one's dtype if it is no tensor."""
         if isinstance(other, Tensor):
             return other
         return Tensor(as_array(other, self.dtype if self.dtype.kind == "f" else None))
@@ -287,12 +248,37 @@ class Tensor:
 def operation(value: Any, inputs: Sequence[Tensor], vjp: VJP) -> Tensor:
     """Make the tensor of an operation: the array it computed, what from, and its vector-Jacobian product.
 
-    `vjp` leaves the gradient it is given unchanged. What it returns may have the shape an input was broadcast to.
+    Parameters
+    ----------
+    value
+        What the operation computed.
+    inputs
+        The tensors it was computed from.
+    vjp
+        Takes dL/d(value), which it leaves unchanged, and returns a tuple of dL/d(input), one for each input. Each has
+        its input's shape, or the shape that the input was broadcast to; None counts as 0.
     """
     value = np.asarray(value)
     if value.dtype == np.float64 and all(source.dtype != np.float64 for source in inputs):
         value = value.astype(np.float32)  # NumPy makes float64 of float32 and integers, and of what divides those
     made = Tensor(value)
-    if _recording and any(source.requires_grad for source in inputs):
+    if is_grad_enabled() and any(source.requires_grad for source in inputs):
         made.requires_grad, made._inputs, made._vjp = True, tuple(inputs), vjp
     return made
+
+
+def _unbroadcast(gradient: Any, source: Array) -> Array:
+    """Undo what broadcasting did: sum over the dimensions along which `source` was repeated. None counts as 0.
+
+    Each repetition used the numbers once. ValueError is raised for a gradient of no shape that `source` broadcasts to.
+    """
+    if gradient is None:
+        return np.zeros_like(source)
+    if gradient.shape != source.shape:
+        new = gradient.ndim - source.ndim
+        repeated = tuple(new + dim for dim, size in enumerate(source.shape) if size == 1)
+        summed = gradient.sum((*range(new), *repeated), keepdims=True)
+        if new < 0 or summed.shape[new:] != source.shape:
+            raise ValueError(f"a gradient of shape {gradient.shape} is none of an input of shape {source.shape}")
+        gradient = summed.reshape(source.shape)
+    return gradient.astype(source.dtype, copy=False)

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable, Iterable
 
 from groundwork.scratch.arrays import Array
+from groundwork.scratch.grad_mode import no_grad
 from groundwork.scratch.nn import Module
 from groundwork.scratch.optim import LambdaLR, OneCycleLR, Optimizer, clip_grad_norm_
-from groundwork.scratch.tensor import Tensor, no_grad
+from groundwork.scratch.tensor import Tensor
 
 Batches = Iterable[tuple[Tensor, ...]]  # the network's inputs, and last the target; walked through once for each epoch
 Loss = Callable[[Tensor, Tensor], Tensor]  # of the network's output and the target, their mean loss

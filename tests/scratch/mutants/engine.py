@@ -3,7 +3,7 @@
 from tests.scratch import test_precision, test_shapes, test_tensor
 from tests.scratch.mutants.mutant import Mutant
 
-from groundwork.scratch import Tensor, arrays, no_grad, where
+from groundwork.scratch import Tensor, no_grad, tensor, where
 
 ENGINE = [
     Mutant(
@@ -37,27 +37,27 @@ ENGINE = [
     Mutant(
         "no_grad does not end after an exception",
         no_grad.__wrapped__,
-        "    try:\n        yield\n    finally:\n        _recording = before",
-        "    yield\n    _recording = before",
+        "    try:\n        yield\n    finally:\n        _enabled = before",
+        "    yield\n    _enabled = before",
         test_tensor.test_nothing_is_recorded_under_no_grad_however_it_is_nested_or_left,
     ),
     Mutant(
         "no_grad inside no_grad ends both",
         no_grad.__wrapped__,
-        "        _recording = before",
-        "        _recording = True",
+        "        _enabled = before",
+        "        _enabled = True",
         test_tensor.test_nothing_is_recorded_under_no_grad_however_it_is_nested_or_left,
     ),
     Mutant(
         "what was repeated gets its gradient as often",
-        arrays.unbroadcast,
+        tensor._unbroadcast,
         "if gradient.shape != source.shape:",
         "if False:",
         "Tensor.__add__",
     ),
     Mutant(
         "only new dimensions are summed over, not those of size 1",
-        arrays.unbroadcast,
+        tensor._unbroadcast,
         "(*range(new), *repeated)",
         "tuple(range(new))",
         "Tensor.__mul__",
@@ -73,7 +73,7 @@ ENGINE = [
 OPERATIONS = [
     Mutant(
         "a number of NumPy's makes float64 of float32",
-        Tensor._operand,
+        Tensor.operand,
         'self.dtype if self.dtype.kind == "f" else None',
         "None",
         test_precision.test_float32_stays_float32_on_both_sides_of_an_operator,
