@@ -1,9 +1,6 @@
 """One network, one order of rows, one seed: trained in PyTorch, and in what is made from nothing."""
 
 import dataclasses
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from groundwork.algorithms.fold import train_fold
 from groundwork.competitions import Inputs, Labelled
 from groundwork.data.prepared import PreparedRows
 from groundwork.experiments.records import differing, load
+from groundwork.experiments.runs import read_records
 from groundwork.settings import CNNSettings, ImageEncoding, Lane
 
 SIDE = 10
@@ -162,9 +160,7 @@ def groundwork(*arguments: str) -> None:
 
 def logged_run(folder: Path) -> dict[str, Any]:
     """What W&B's own reader finds of a run."""
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
-    records = map(json.loads, subprocess.check_output(command, text=True).splitlines())
-    return next(record["run"] for record in records if record["type"] == "run")
+    return next(record["run"] for record in read_records(folder) if record["type"] == "run")
 
 
 @pytest.mark.parametrize("name", ["digit-recognizer", "house-prices"])

@@ -1,6 +1,5 @@
 """The real W&B client, against the stand-in server."""
 
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 from tests.experiments.conftest import end_session
 from tests.services.wandb_server import WandbServer
 
+from groundwork.experiments.runs import read_back, read_records
 from groundwork.experiments.tracking import Tracker, cross_validated, record_score
 from groundwork.settings import Tracking
 
@@ -29,12 +29,6 @@ def timed(train: Callable[[], Tracker]) -> tuple[Tracker, float]:
     return train(), time.monotonic() - started
 
 
-def inspect(folder: Path) -> list[dict[str, Any]]:
-    """Read a run folder with W&B's own reader."""
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
-    return [json.loads(line) for line in subprocess.check_output(command, text=True).splitlines()]
-
-
 def rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [record["history"] for record in records if record["type"] == "history"]
 
@@ -46,7 +40,7 @@ def test_an_offline_run_is_read_back_whole_and_asks_the_server_nothing(
     tracker = tracked("offline")
     assert tracker.directory is not None
     assert not Path(tracker.directory).is_absolute()
-    records = inspect(tmp_path / tracker.directory)
+    records = read_records(tmp_path / tracker.directory)
     run = next(record["run"] for record in records if record["type"] == "run")
     assert (run["project"], run["run_group"], run["display_name"]) == ("tests", "titanic", "a run")
     assert run["run_id"] == tracker.run_id
@@ -61,6 +55,25 @@ def test_an_offline_run_is_read_back_whole_and_asks_the_server_nothing(
     assert len(rows(records)) == 20
     assert not server.received
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_process_that_has_changed_its_folder_keeps_its_run_in_the_new_one(
+    server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate(("first", "second")):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        with Tracker(Tracking(mode="offline", project="tests"), "titanic", name, {}) as tracker:
+            tracker.summarize({"cv/mean": number})
+        assert tracker.directory is not None
+        assert not Path(tracker.directory).is_absolute()
+        known = read_back(Path(tracker.directory))
+        assert (known["name"], known["summary"]) == (name, {"cv/mean": number})
+
+
+def test_a_folder_without_a_run_is_said_in_the_words_of_the_reader(server: WandbServer, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Error: failed to find the latest run"):
+        read_back(tmp_path)
 
 
 def test_an_online_run_arrives_with_config_curves_and_the_cross_validated_metric(
@@ -125,7 +138,7 @@ def test_trouble_at_the_start_is_one_warning_and_an_offline_run(
     folder = tmp_path / str(tracker.directory)
     assert folder.name.startswith("offline-run-")
     assert folder.name.endswith(tracker.run_id)
-    assert len(rows(inspect(folder))) == 20
+    assert len(rows(read_records(folder))) == 20
     kept = {path.parent for path in (tmp_path / "wandb").glob("*run-*/*.wandb") if "latest" not in str(path)}
     assert kept == {folder, tmp_path / str(offline.directory)}
 
@@ -149,7 +162,7 @@ def test_a_server_lost_during_training_is_one_warning_and_the_run_is_kept(
     assert err.startswith("warning: W&B: the server did not take the whole run")
     assert err.count("\n") == 1
     folder = tmp_path / str(tracker.directory)
-    assert len(rows(inspect(folder))) == 20
+    assert len(rows(read_records(folder))) == 20
     assert not list(folder.glob("*.synced"))
 
 
@@ -157,7 +170,7 @@ def test_training_errors_pass_through_and_end_the_run_as_failed(server: WandbSer
     tracker = Tracker(Tracking(mode="offline", project="tests"), "titanic", "a run", {}, tmp_path)
     with pytest.raises(ZeroDivisionError), tracker:
         tracker.log("fold_0", 0, {"val_loss": 1 / 0})
-    records = inspect(tmp_path / str(tracker.directory))
+    records = read_records(tmp_path / str(tracker.directory))
     assert [record["exit"]["exit_code"] for record in records if record["type"] == "exit"] == [1]
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.services.kaggle_server import Fault, KaggleServer, Verdict
 from groundwork.competitions import Inputs, Labelled
 from groundwork.data.kaggle_call import Patience
 from groundwork.errors import UserError
+from groundwork.experiments.runs import read_back
 from groundwork.experiments.tracking import Tracker
 from groundwork.settings import Tracking
 from groundwork.submissions import ledger
@@ -421,8 +421,7 @@ def test_the_score_is_written_into_the_wandb_run(
     Path("results/titanic/run.json").write_text(json.dumps(run))
     submit("titanic", TITANIC, "wider", timing=FAST)
     (continued,) = [folder for folder in Path("wandb").glob("offline-run-*") if str(folder) != tracker.directory]
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(continued)]
-    summary = json.loads(subprocess.check_output(command, text=True))["summary"]
+    summary = read_back(continued)["summary"]
     assert (summary["public_score"], summary["submission"], summary["cv/mean"]) == (0.7799, "4000", 0.83)
 
 

@@ -99,8 +99,11 @@ def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
         finish_timeout=FINISH_SECONDS,
         finish_timeout_raises=True,
     )
+    # W&B's second process writes the run, and stays in the folder that this one was in when its first run began: what
+    # it is to write by a relative path from another folder is lost without a word.
+    folder = str(root.absolute())
     return wandb.init(
-        project=project, mode=mode, dir=str(root), reinit="create_new", save_code=False, settings=settings, **details
+        project=project, mode=mode, dir=folder, reinit="create_new", save_code=False, settings=settings, **details
     )
 
 
@@ -137,11 +140,27 @@ def _mark_sent(folder: Path) -> None:
         file.with_suffix(".wandb.synced").touch()
 
 
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """Read all that a local run folder holds with W&B's own reader, in the order it was written.
+
+    Raises
+    ------
+    OSError
+        If the folder holds no run that can be read, in the reader's own words.
+    """
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
+    # Far more than a busy machine takes: only a reader that hangs is cut off.
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"wandb leet inspect: exit status {done.returncode}"]
+        # What went wrong is in the last line, whether W&B or Python says it.
+        raise OSError(said[-1])
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def read_back(folder: Path) -> dict[str, Any]:
     """Read project, group, name, config and summary back from a local run folder."""
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.splitlines()
-    records = [json.loads(line) for line in lines]
+    records = read_records(folder)
     first = next(record["run"] for record in records if record["type"] == "run")
     summary: dict[str, Any] = {}
     for record in records:
