@@ -10,7 +10,7 @@ RUN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 READY = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format parity bench bench-scale scores lock clean
+.PHONY: help setup repro test lint format lessons parity bench bench-scale scores lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ format: $(READY)  ## Mend what ruff can mend
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
 
+lessons: $(READY)  ## Run the lessons and write their notebooks (one: make lessons ARGS=07)
+	@$(RUN) python -m groundwork.lessons.build $(ARGS)
+
 parity: $(READY)  ## Compare every block of groundwork.scratch with PyTorch's: numbers, gradients, learning, time
 	@$(RUN) python -m benchmarks.parity
 
@@ -56,7 +59,7 @@ lock: $(READY)  ## Rewrite requirements.lock after a change of dependencies in p
 		--custom-compile-command 'make lock' --output-file requirements.lock $(ARGS) pyproject.toml
 
 clean:  ## Remove .venv and the tools' caches, never data or results
-	rm -rf .venv .venv.unfinished .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv.unfinished .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache notebooks/.ruff_cache
 	find main.py src tests -name __pycache__ -prune -exec rm -rf {} +
 
 # .venv.unfinished outlives an interrupted set-up: the next one then starts over, unless the process it names is
@@ -73,5 +76,5 @@ $(READY): requirements.lock pyproject.toml
 	@[ -d .venv ] || $(PYTHON) -m venv .venv
 	@echo "Setting up .venv: a few minutes, once."
 	.venv/bin/python -m pip install -c requirements.lock torch
-	.venv/bin/python -m pip install -qq -c requirements.lock -e '.[dev]'
+	.venv/bin/python -m pip install -qq -c requirements.lock -e '.[dev,lessons]'
 	@touch $@ && rm .venv.unfinished

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groundwork.errors import UserError
+from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, STOPPED
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
 
 
 @app.callback()
@@ -210,6 +212,15 @@ def sync() -> None:
     from groundwork.experiments.sync import sync
 
     sync(Path("."))
+
+
+@app.command(rich_help_panel="Learn")
+def doctor() -> None:
+    """Say whether this machine is ready: git, Kaggle's token, W&B, tokens in git, DVC, PyTorch."""
+    from groundwork.doctor import doctor
+
+    if not doctor():
+        raise typer.Exit(2)
 
 
 @app.command(rich_help_panel="Kaggle")

@@ -29,7 +29,7 @@ def load(path: Path = PARAMS) -> Params:
     Raises
     ------
     UserError
-        One line for each wrong key: the key, the value found, what is allowed.
+        If it is not there or not YAML, a key stands twice in it, or `check` finds something.
     """
     mend = f"mend {path} and run the command again"
     try:
@@ -47,11 +47,23 @@ def load(path: Path = PARAMS) -> Params:
         raise UserError(f"{path}: line {line}: key {twice.value!r} stands twice in its section; expected once", mend)
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected keys and values, found {type(content).__name__}", mend)
+    return check(content, path)
+
+
+def check(content: dict[str, Any], path: Path = PARAMS) -> Params:
+    """Validate what was read from `path`; keys that begin with a dot are for anchors.
+
+    Raises
+    ------
+    UserError
+        One line for each wrong key: the key, the value found, what is allowed.
+    """
     content = {key: value for key, value in content.items() if not str(key).startswith(".")}
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise UserError("\n".join(f"{path}: {problem}" for problem in _explain(error, content)), mend) from None
+        problem = "\n".join(f"{path}: {line}" for line in _explain(error, content))
+        raise UserError(problem, f"mend {path} and run the command again") from None
 
 
 def _explain(error: ValidationError, content: dict[str, Any]) -> list[str]:

@@ -74,13 +74,13 @@ def baselines(
 
 
 def _out_of_fold(baseline: Baseline, competition: Competition, prepared: Prepared) -> pd.DataFrame:
-    oof = pd.concat([_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
+    oof = pd.concat([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
     # Lists of what customers bought are as long as the longest of their fold.
     lists = oof.filter(regex=r"^t\d+$").columns
     return oof.assign(**oof[lists].fillna(-1).astype("int64"))
 
 
-def _fold(baseline: Baseline, competition: Competition, prepared: Prepared, fold: int) -> pd.DataFrame:
+def predict_fold(baseline: Baseline, competition: Competition, prepared: Prepared, fold: int) -> pd.DataFrame:
     """Predict a fold's validation rows; its rows have the columns of ``oof.parquet`` that a score is made of."""
     train, valid = prepared.training(fold), prepared.validation(fold)
     if isinstance(competition, Labelled):

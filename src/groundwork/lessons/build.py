@@ -1,0 +1,133 @@
+"""Notebooks from their sources, executed: ``make lessons``. The same code gives the same bytes.
+
+One direction only: what is changed in a generated notebook is lost at the next build.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from groundwork.errors import UserError
+from groundwork.files import writing
+from groundwork.lessons import course
+
+SECONDS = 300  # for one cell, on a machine that is busy with other things
+ENVIRONMENT = {
+    # An exported MPLBACKEND such as agg would leave the notebook without a figure, and without an error.
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    # Sums depend on how many threads share them; lessons are small, and a core each is enough.
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "COLUMNS": "100",
+    "PYTHONHASHSEED": "0",
+    "WANDB_MODE": "disabled",
+}
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def read(source: Path) -> NotebookNode:
+    """Read a lesson's cells, not executed, with ids that follow from what they hold."""
+    notebook: NotebookNode = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for place, cell in enumerate(notebook.cells):
+        # Of the place, too: two cells may hold the same.
+        cell.id = hashlib.sha256(f"{place} {cell.source}".encode()).hexdigest()[:12]
+        cell.metadata = NotebookNode()
+    return notebook
+
+
+def build(lesson: course.Lesson) -> float:
+    """Execute a lesson in a kernel of its own and write its notebook; return how many seconds that took.
+
+    Raises
+    ------
+    UserError
+        If a cell fails: the notebook that was there stays.
+    """
+    started = time.monotonic()
+    notebook = read(lesson.source)
+    try:
+        # No port: what a kernel and this process say to each other goes through sockets in a folder of its own.
+        with tempfile.TemporaryDirectory() as folder:
+            NotebookClient(
+                notebook,
+                timeout=SECONDS,
+                kernel_name="python3",
+                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}}),
+                record_timing=False,
+                resources={"metadata": {"path": str(course.ROOT)}},
+            ).execute(env={**os.environ, **ENVIRONMENT})
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        message = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+        problem = f"{lesson.source.name}: a cell failed:\n{message}"
+        raise UserError(problem, f"run it by itself: `groundwork lesson run {lesson.number}`") from None
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = list(_outputs(lesson, cell.outputs))
+    with writing(lesson.notebook) as path:
+        nbformat.write(notebook, path)
+    return time.monotonic() - started
+
+
+def _outputs(lesson: course.Lesson, outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """Keep of a cell's outputs what is the same each time; refuse what a reader should not see."""
+    printed: NotebookNode | None = None
+    for output in outputs:
+        output.get("metadata", {}).clear()
+        if output.output_type != "stream":
+            printed = None
+            yield output
+            continue
+        if output.name == "stderr":
+            raise UserError(
+                f"{lesson.source.name}: a cell wrote on stderr; expected nothing there: {output.text.strip()}",
+                "mend what it warns of",
+            )
+        # How a kernel cuts its text into pieces is a matter of chance.
+        if printed:
+            printed.text += output.text
+        else:
+            printed = output
+            yield output
+
+
+def main() -> None:
+    """Build the lessons that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lessons", nargs="*", help="numbers or names; none means all")
+    chosen = [course.load(name) for name in parser.parse_args().lessons] or course.lessons()
+    failed, started = 0, time.monotonic()
+    # Each kernel is a process with one thread: the threads here only wait for them.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        waiting = {pool.submit(build, lesson): lesson for lesson in chosen}
+        for future in as_completed(waiting):
+            try:
+                size = waiting[future].notebook.stat().st_size if (seconds := future.result()) else 0
+                print(f"{waiting[future].name}: {seconds:.0f} s, {size / 1024:.0f} KB", flush=True)
+            except UserError as error:
+                failed += 1
+                print(f"error: {error}", file=sys.stderr, flush=True)
+    print(f"{len(chosen) - failed} of {len(chosen)} lessons built in {time.monotonic() - started:.0f} s")
+    sys.exit(2 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The lessons as files of the repository, and what of them a learner has solved."""
+
+import json
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from groundwork.errors import UserError, meant
+from groundwork.files import write_json, write_text
+
+ROOT = Path(__file__).parents[3]
+NOTEBOOKS = ROOT / "notebooks"
+# A learner's own: git does not see them.
+WORK = NOTEBOOKS / "work"
+SOLVED = WORK / "solved.json"
+LINK = re.compile(r"\]\((?!\w+:|#)")  # within the repository
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson's source, in jupytext's percent format."""
+
+    source: Path
+
+    @property
+    def name(self) -> str:
+        """Number and word, such as ``07_optimizers``."""
+        return self.source.stem
+
+    @property
+    def number(self) -> str:
+        """Two digits."""
+        return self.name[:2]
+
+    @property
+    def title(self) -> str:
+        """What the first heading says."""
+        lines = self.source.read_text(encoding="utf-8").splitlines()
+        return next(line for line in lines if line.startswith("# # ")).removeprefix("# # ").partition(". ")[2]
+
+    @property
+    def notebook(self) -> Path:
+        """Where the executed notebook lies."""
+        return self.source.with_suffix(".ipynb")
+
+
+def lessons() -> list[Lesson]:
+    """Find the lessons, in their order.
+
+    Raises
+    ------
+    UserError
+        If there are none: they come with the repository, not with the installed package.
+    """
+    found = [Lesson(path) for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))]
+    if not found:
+        raise UserError(
+            f"{NOTEBOOKS}: found no lessons; they lie in the repository, not in the installed package",
+            "clone the repository and run `make setup` in it",
+        )
+    return found
+
+
+def load(name: str) -> Lesson:
+    """Find a lesson by its number, ``7`` or ``07``, or by its name, whole or in part.
+
+    Raises
+    ------
+    UserError
+        If there is none, or if there are several.
+    """
+    known = {lesson.name: lesson for lesson in lessons()}
+    word = name.removesuffix(".py").removesuffix(".ipynb")
+    found = [one for one in known.values() if word.zfill(2) == one.number] or [
+        one for one in known.values() if word and word in one.name
+    ]
+    if len(found) == 1:
+        return found[0]
+    problem = f"matches {', '.join(one.name for one in found)}" if found else f"not found{meant(name, known)}"
+    raise UserError(f"lesson {name!r}: {problem}", f"name one of: {', '.join(known)}")
+
+
+def run(lesson: Lesson) -> int:
+    """Run a lesson as a plain script, from the repository's root; return its exit code."""
+    return subprocess.call([sys.executable, str(lesson.source)], cwd=ROOT)
+
+
+def start(lesson: Lesson) -> Path:
+    """Copy a lesson's notebook to where a learner may write in it; what lies there already stays as it is."""
+    copy = WORK / lesson.notebook.name
+    if not copy.exists():
+        if not lesson.notebook.exists():
+            raise UserError(f"{lesson.notebook}: not found", f"make it: `make lessons ARGS={lesson.name}`")
+        notebook = json.loads(lesson.notebook.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                # The copy lies a folder deeper than what it links to.
+                cell["source"] = [LINK.sub("](../", line) for line in cell["source"]]
+        write_text(copy, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    return copy
+
+
+def solved() -> dict[str, Any]:
+    """Give the day on which each exercise was solved, by name."""
+    with suppress(FileNotFoundError, ValueError):
+        read = json.loads(SOLVED.read_text(encoding="utf-8"))
+        return read if isinstance(read, dict) else {}
+    return {}
+
+
+def solve(exercise: str) -> None:
+    """Note that `exercise` is solved, where there is a repository to note it in."""
+    if NOTEBOOKS.is_dir() and exercise not in (known := solved()):
+        write_json(SOLVED, {**known, exercise: date.today().isoformat()})

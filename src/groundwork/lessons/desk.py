@@ -1,0 +1,57 @@
+"""What a learner does: check an answer, take a hint, look at the solution."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from groundwork.lessons.course import solve
+from groundwork.lessons.exercise import NotAttempted, load
+
+_hints_taken: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+
+
+def check(name: str, answer: Any) -> None:
+    """Judge an answer by what it does, and print the first case in which it is wrong.
+
+    Parameters
+    ----------
+    name
+        The exercise, such as ``07.adam``.
+    answer
+        The function or class that the exercise asks for.
+
+    Raises
+    ------
+    UserError
+        If there is no such exercise.
+    """
+    right, told = verdict(name, answer)
+    print(told if right else f'{told}\nhint("{name}") gives a hint.')
+
+
+def verdict(name: str, answer: Any) -> tuple[bool, str]:
+    """Judge an answer; say whether it is right, and what to tell about it. What is right is noted as solved."""
+    exercise = load(name)
+    try:
+        finding = exercise.judge(answer)
+    except NotAttempted:
+        return False, f"{name}: not attempted yet. Write it and check again."
+    if finding:
+        return False, f"{name}: not yet.\n{finding}"
+    solve(name)
+    return True, f"{name}: solved."
+
+
+def hint(name: str) -> None:
+    """Print the next hint for the exercise `name`; each is plainer than the one before."""
+    hints = load(name).hints
+    place = min(next(_hints_taken[name]), len(hints) - 1)
+    last = f'; the next step is solution("{name}")' if place == len(hints) - 1 else ""
+    print(f"{name}, hint {place + 1} of {len(hints)}{last}: {hints[place]}")
+
+
+def solution(name: str) -> None:
+    """Print an answer that passes, for the exercise `name`."""
+    exercise = load(name)
+    print(exercise.source(exercise.solution), end="")

@@ -1,0 +1,1 @@
+"""One module for each exercise; each names its `groundwork.lessons.exercise.Exercise` ``EXERCISE``."""

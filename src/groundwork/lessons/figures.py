@@ -1,0 +1,71 @@
+"""Figures that look alike in all lessons, and stay small."""
+
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+_saved = itertools.count(1)
+
+DPI = 80
+STYLE: Any = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": "medium",
+    "figure.dpi": DPI,
+    "font.size": 10,
+    "grid.color": "0.9",
+    "image.cmap": "viridis",
+    "legend.frameon": False,
+    "savefig.dpi": DPI,
+}
+
+
+def subplots(rows: int = 1, columns: int = 1, *, width: float = 7.0, height: float = 3.2, **arguments: Any) -> Any:
+    """Make a figure and its axes, as `matplotlib.pyplot.subplots` does, in the lessons' style.
+
+    Parameters
+    ----------
+    rows, columns
+        Number of axes down and across.
+    width, height
+        Of the whole figure, in inches.
+    **arguments
+        As of matplotlib's.
+
+    Returns
+    -------
+    tuple
+        The figure, and its axes: one, or an array of them.
+    """
+    import matplotlib.pyplot as plt
+
+    # For good: some of these are looked up only when something is drawn.
+    plt.rcParams.update(STYLE)
+    return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **arguments)
+
+
+def show() -> None:
+    """Show what was drawn: in a notebook below the cell, at a screen in a window, and elsewhere as files."""
+    import matplotlib.pyplot as plt
+
+    if plt.get_backend().lower() != "agg":
+        plt.show()
+        return
+    # No screen and no notebook: a script in a terminal.
+    from groundwork.lessons.course import WORK
+
+    for number in plt.get_fignums():
+        path = WORK / "figures" / f"{_script()}_{next(_saved)}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        plt.figure(number).savefig(path)
+        print(f"figure: {os.path.relpath(path)}")
+    plt.close("all")
+
+
+def _script() -> str:
+    import __main__
+
+    return Path(getattr(__main__, "__file__", None) or "figure").stem

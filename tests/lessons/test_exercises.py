@@ -1,0 +1,89 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from groundwork.errors import UserError
+from groundwork.lessons import course
+from groundwork.lessons.exercise import Exercise, Finding, NotAttempted, exercises, load
+
+ALL = exercises()
+WRONG = [(name, answer) for name, exercise in ALL.items() for answer in exercise.wrong]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_solution_passes(name: str) -> None:
+    assert ALL[name].judge(ALL[name].solution) is None
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_blank_is_not_an_attempt(name: str) -> None:
+    with pytest.raises(NotAttempted):
+        ALL[name].judge(ALL[name].blank)
+
+
+@pytest.mark.parametrize(("name", "answer"), WRONG, ids=lambda value: getattr(value, "__name__", value))
+def test_a_wrong_answer_is_told_by_its_defect(name: str, answer: Callable[..., Any]) -> None:
+    finding = ALL[name].judge(answer)
+    assert finding
+    assert ALL[name].wrong[answer] in finding.cause
+    told = str(finding)
+    for part in ("input:", "yours:", "expected:", "usual cause:"):
+        assert part in told
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_wrong_answers_are_told_apart(name: str) -> None:
+    causes = [found.cause for answer in ALL[name].wrong if (found := ALL[name].judge(answer))]
+    assert 2 <= len(causes) <= 5
+    assert len(set(causes)) == len(causes)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_gives_nothing_or_fails_is_a_finding(name: str) -> None:
+    def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    assert isinstance(ALL[name].judge(nothing), Finding)
+    finding = ALL[name].judge(fails)
+    assert finding
+    assert "ZeroDivisionError" in str(finding)
+    assert "raise ZeroDivisionError" in finding.cause
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_exercise_is_whole(name: str) -> None:
+    exercise = ALL[name]
+    assert exercise.task
+    assert 2 <= len(exercise.hints) <= 4
+    assert len({lesson.number for lesson in course.lessons()} & {name[:2]}) == 1
+    for which in (exercise.blank, exercise.solution, *exercise.wrong):
+        assert which.__name__.startswith(exercise.answer)
+    assert exercise.source(exercise.blank).startswith((f"def {exercise.answer}", f"class {exercise.answer}"))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_lesson_holds_the_blank_as_the_exercise_ships_it(name: str) -> None:
+    exercise = ALL[name]
+    text = course.load(name[:2]).source.read_text(encoding="utf-8")
+    assert exercise.source(exercise.blank).strip() in text
+    assert f'check("{name}", {exercise.answer})' in text
+
+
+def test_every_lesson_has_an_exercise() -> None:
+    assert {name[:2] for name in ALL} == {lesson.number for lesson in course.lessons()}
+
+
+def test_an_unknown_exercise_is_told_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"did you mean '07\.adam'\?"):
+        load("07.adm")
+
+
+def test_a_result_in_place_of_a_function_is_a_finding() -> None:
+    exercise: Exercise = ALL["07.adam"]
+    finding = exercise.judge(3)
+    assert finding
+    assert "give the name alone" in finding.cause
