@@ -33,8 +33,10 @@ app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
 
 
 @app.callback()
-def _before_any_command() -> None:
-    if not Path("params.yaml").exists():
+def _before_any_command(context: typer.Context) -> None:
+    # Lessons know where they lie, and the doctor says what is wrong with a place.
+    anywhere = context.invoked_subcommand in ("lesson", "doctor")
+    if not anywhere and not Path("params.yaml").exists():
         raise UserError(f"params.yaml: not found in {Path.cwd()}", "run the command in the repository's root")
     if (messages := os.environ.get(MESSAGES)) and Path(messages, STOPPED).exists():
         raise typer.Exit(130)

@@ -30,10 +30,20 @@ def test_baselines_are_scored_on_the_folds_validation_rows() -> None:
 
 
 def test_an_unknown_key_is_told_as_in_params_yaml() -> None:
-    with pytest.raises(UserError, match=r"params\.yaml: competitions\.titanic\.model\.droput: unknown key"):
+    with pytest.raises(UserError, match=r"changes .*: competitions\.titanic\.model\.droput: unknown key"):
         apply.train("titanic", {"model.droput": 0.1})
 
 
 def test_an_unknown_lane_is_told_the_nearest() -> None:
     with pytest.raises(UserError, match="titanic"):
         apply.train("titanik", {"training.epochs": 1})
+
+
+def test_a_key_below_a_value_is_told() -> None:
+    with pytest.raises(UserError, match=r"found a value at 'width'; expected a section"):
+        apply.train("titanic", {"model.width.x": 1})
+
+
+def test_a_fold_that_is_not_there_is_told() -> None:
+    with pytest.raises(UserError, match="fold 99: not found"):
+        apply.train("titanic", {"training.epochs": 1}, fold=99)

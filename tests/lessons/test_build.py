@@ -6,7 +6,8 @@ import nbformat
 import pytest
 
 from groundwork.errors import UserError
-from groundwork.lessons.build import build
+from groundwork.lessons import course
+from groundwork.lessons.build import METADATA, build, main
 from groundwork.lessons.course import Lesson
 
 SOURCE = """# %% [markdown]
@@ -53,6 +54,11 @@ def test_figures_are_there_even_with_another_backend_exported(lesson: Lesson, mo
     assert counted["outputs"][0]["data"]["text/plain"] == ["2"]
 
 
+def test_what_the_kernel_tells_of_itself_is_left_out(lesson: Lesson) -> None:
+    build(lesson)
+    assert json.loads(lesson.notebook.read_text())["metadata"] == METADATA
+
+
 def test_a_cell_that_fails_leaves_the_former_notebook(lesson: Lesson) -> None:
     lesson.notebook.write_text("former")
     lesson.source.write_text(SOURCE.replace("1 + 1", "1 / 0"))
@@ -66,3 +72,38 @@ def test_a_warning_is_not_shown_to_readers(lesson: Lesson) -> None:
     with pytest.raises(UserError, match="a cell wrote on stderr"):
         build(lesson)
     assert not lesson.notebook.exists()
+
+
+def test_a_kernel_that_dies_is_told_of(lesson: Lesson) -> None:
+    lesson.source.write_text(SOURCE.replace("1 + 1", "import os\nos._exit(1)"))
+    with pytest.raises(UserError, match="was not run to its end"):
+        build(lesson)
+    assert not lesson.notebook.exists()
+
+
+def test_several_are_built_at_once_and_one_that_fails_stops_no_other(
+    lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(course, "NOTEBOOKS", tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (tmp_path / "02_broken.py").write_text(SOURCE.replace("1 + 1", "1 / 0"))
+    (tmp_path / "03_other.py").write_text(SOURCE)
+    with pytest.raises(SystemExit) as left:
+        main([])
+    assert left.value.code == 2
+    told = capsys.readouterr()
+    assert "01_lesson: " in told.out
+    assert "03_other: " in told.out
+    assert "2 of 3 lessons built" in told.out
+    assert told.err.startswith("error: 02_broken.py: a cell failed")
+    assert lesson.notebook.exists()
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_lesson_that_is_not_there_is_an_error_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["99"])
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith("error: lesson '99': not found")

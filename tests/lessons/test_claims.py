@@ -26,3 +26,14 @@ def test_a_condition_is_claimed_by_itself(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == "✓ less is less\n"
     with pytest.raises(AssertionError, match="more is less"):
         claim("more is less", False)
+
+
+@pytest.mark.parametrize("value", [5, 0.5, float("nan"), np.float64(1)])
+def test_a_number_without_what_the_text_says_is_no_claim(value: float) -> None:
+    with pytest.raises(TypeError, match="expected a condition"):
+        claim("the loss is small", value)
+
+
+def test_far_off_is_far_off_whatever_the_size() -> None:
+    with pytest.raises(AssertionError):
+        claim("a million rows", 1_000_001, 1_000_000, 0.5)

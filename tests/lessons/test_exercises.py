@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -47,7 +48,11 @@ def test_what_gives_nothing_or_fails_is_a_finding(name: str) -> None:
     def fails(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("division by zero")
 
+    def leaves(*_: Any, **__: Any) -> None:
+        sys.exit(0)
+
     assert isinstance(ALL[name].judge(nothing), Finding)
+    assert isinstance(ALL[name].judge(leaves), Finding)
     finding = ALL[name].judge(fails)
     assert finding
     assert "ZeroDivisionError" in str(finding)
@@ -80,6 +85,18 @@ def test_every_lesson_has_an_exercise() -> None:
 def test_an_unknown_exercise_is_told_the_nearest() -> None:
     with pytest.raises(UserError, match=r"did you mean '07\.adam'\?"):
         load("07.adm")
+
+
+def test_of_a_class_too_the_line_at_work_is_told() -> None:
+    class Adam:
+        def __init__(self, params: Any, **_: Any) -> None: ...
+
+        def step(self) -> None:
+            raise KeyError("mean")
+
+    finding = ALL["07.adam"].judge(Adam)
+    assert finding
+    assert finding.cause.endswith("""it was raised at `raise KeyError("mean")`""")
 
 
 def test_a_result_in_place_of_a_function_is_a_finding() -> None:

@@ -1,5 +1,8 @@
+import importlib.util
 import inspect
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +43,32 @@ def test_a_notebook_shows_a_table_and_a_terminal_shows_text() -> None:
     assert "<code>minus</code> one &lt;for luck&gt;" in page
     assert page.count("<tr>") == 4
     assert "    # Why this comes first, in two lines.\n    double = value * 2" in repr(shown)
+
+
+async def wait() -> None:
+    """Wait for
+    nothing."""
+
+
+def test_what_waits_is_shown_like_any_function() -> None:
+    ((_, steps),) = walkthrough(wait).parts
+    assert [(step.note, step.code) for step in steps] == [("Wait for nothing.", "async def wait() -> None:")]
+
+
+def test_a_function_on_one_line_stays_whole(tmp_path: Path) -> None:
+    (tmp_path / "short.py").write_text('def f(): "Do nothing."\n')
+    module = load_source(tmp_path / "short.py")
+    ((_, steps),) = walkthrough(module.f).parts
+    assert [step.code for step in steps] == ['def f(): "Do nothing."']
+
+
+def load_source(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_of_a_decorated_function_its_own_code_is_shown() -> None:

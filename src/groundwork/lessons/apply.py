@@ -22,6 +22,7 @@ from groundwork.competitions import Competition
 from groundwork.data.fetch import fetch
 from groundwork.data.prepare import prepare
 from groundwork.data.prepared import Prepared, load
+from groundwork.errors import UserError
 from groundwork.experiments.baselines import predict_fold
 from groundwork.lessons.course import ROOT
 from groundwork.objectives.cross_validation import cross_validate
@@ -50,6 +51,8 @@ class Run:
 
 def settings(lane: str, changes: Mapping[str, Any] | None = None) -> Lane:
     """Read a lane's section of params.yaml, with `changes` by dotted key, such as ``{"training.epochs": 3}``.
+
+    What a lane asks, and of which rows, is no such change: its competition, its folds and its source stay.
 
     Raises
     ------
@@ -84,6 +87,8 @@ def train(lane: str, changes: Mapping[str, Any] | None = None, *, fold: int = 0,
     read = _params(lane, {"hardware.accelerator": "cpu", **(changes or {})})
     section = read.lane(lane)
     competition, prepared = _tables(lane, section.folds)
+    if fold not in prepared.folds:
+        raise UserError(f"fold {fold}: not found", f"name one of: {', '.join(map(str, prepared.folds))}")
     trained = train_fold(competition, section, prepared, fold, seed, read.hardware)
     assert trained.validation is not None  # only what is trained on everything has none
     score = cross_validate(trained.validation, competition.metric)["oof"]
@@ -110,8 +115,13 @@ def _params(lane: str, changes: Mapping[str, Any] | None) -> Params:
         *parents, last = key.split(".")
         for parent in parents:
             section = section.setdefault(parent, {})
+            if not isinstance(section, dict):
+                raise UserError(f"changes: {key!r}: found a value at {parent!r}; expected a section", "name another key")
         section[last] = value
-    return params.check(content)
+    try:
+        return params.check(content)
+    except UserError as error:
+        raise UserError(f"changes {dict(changes)}: {error.problem}", "mend the changes; params.yaml stays as it is") from None
 
 
 @cache

@@ -17,7 +17,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 from traitlets.config import Config
 
@@ -75,10 +75,14 @@ def build(lesson: course.Lesson) -> float:
                 record_timing=False,
                 resources={"metadata": {"path": str(course.ROOT)}},
             ).execute(env={**os.environ, **ENVIRONMENT})
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except (CellExecutionError, CellTimeoutError, RuntimeError) as error:
+        # A kernel that dies, or does not start, is a RuntimeError.
+        what = "a cell failed" if isinstance(error, CellExecutionError) else "was not run to its end"
         message = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-        problem = f"{lesson.source.name}: a cell failed:\n{message}"
+        problem = f"{lesson.source.name}: {what}:\n{message}"
         raise UserError(problem, f"run it by itself: `groundwork lesson run {lesson.number}`") from None
+    # The kernel has told its version of Python: the next one's would change every notebook.
+    notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = list(_outputs(lesson, cell.outputs))
@@ -109,22 +113,33 @@ def _outputs(lesson: course.Lesson, outputs: list[NotebookNode]) -> Iterator[Not
             yield output
 
 
-def main() -> None:
-    """Build the lessons that are named, or all."""
+def main(arguments: list[str] | None = None) -> None:
+    """Build the lessons that are named, or all; exit with 2 if one fails, with 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lessons", nargs="*", help="numbers or names; none means all")
-    chosen = [course.load(name) for name in parser.parse_args().lessons] or course.lessons()
+    names = parser.parse_args(arguments).lessons
+    try:
+        chosen = [course.load(name) for name in names] or course.lessons()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     failed, started = 0, time.monotonic()
-    # Each kernel is a process with one thread: the threads here only wait for them.
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        waiting = {pool.submit(build, lesson): lesson for lesson in chosen}
+    # Each kernel is a process with one thread; the threads here only wait for them.
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
+    waiting = {pool.submit(build, lesson): lesson for lesson in chosen}
+    try:
         for future in as_completed(waiting):
-            try:
-                size = waiting[future].notebook.stat().st_size if (seconds := future.result()) else 0
-                print(f"{waiting[future].name}: {seconds:.0f} s, {size / 1024:.0f} KB", flush=True)
-            except UserError as error:
+            lesson = waiting[future]
+            if problem := future.exception():
                 failed += 1
-                print(f"error: {error}", file=sys.stderr, flush=True)
+                print(f"error: {problem}", file=sys.stderr, flush=True)
+            else:
+                size = lesson.notebook.stat().st_size / 1024
+                print(f"{lesson.name}: {future.result():.0f} s, {size:.0f} KB", flush=True)
+    except KeyboardInterrupt:
+        print("\nstopped; what was built stays, and so does what was there before", file=sys.stderr, flush=True)
+        # At once: a kernel ends by itself when the process that began it is gone; the threads would wait for its cells.
+        os._exit(130)
     print(f"{len(chosen) - failed} of {len(chosen)} lessons built in {time.monotonic() - started:.0f} s")
     sys.exit(2 if failed else 0)
 

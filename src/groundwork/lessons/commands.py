@@ -1,16 +1,19 @@
 """``groundwork lesson``: the lessons from a terminal."""
 
-import runpy
+import os
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from groundwork.errors import UserError
 
-if TYPE_CHECKING:
-    from groundwork.lessons.exercise import Exercise
+SECONDS = 60  # after which an answer is taken for one that never ends
 
 app = typer.Typer(help="Seventeen lessons, from a neuron to a submission; without a command: which there are.")
 
@@ -29,15 +32,17 @@ def lessons(context: typer.Context) -> None:
     from groundwork.lessons import course
     from groundwork.lessons.exercise import exercises
 
-    known, solved = course.lessons(), course.solved()
+    known, solved, names = course.lessons(), course.solved(), list(exercises())
     table = Table("", "Lesson", "Exercises", box=None, header_style="bold", pad_edge=False)
     for lesson in known:
-        names = [name for name in exercises() if name.startswith(lesson.number)]
-        marks = [f"[green]✓[/green] {name}" if name in solved else f"[dim]·[/dim] {name}" for name in names]
+        own = [name for name in names if name.startswith(lesson.number)]
+        marks = [f"[green]✓[/green] {name}" if name in solved else f"[dim]·[/dim] {name}" for name in own]
         table.add_row(lesson.number, lesson.title, "   ".join(marks))
     Console(highlight=False).print(table)
-    count = sum(name in solved for name in exercises())
-    typer.echo(f"\n{count} of {len(exercises())} exercises solved. Begin: `groundwork lesson start 0`")
+    done = [name for name in names if name in solved]
+    # The first lesson of which something is left to do.
+    following = next((name for name in names if name not in solved), names[-1])[:2]
+    typer.echo(f"\n{len(done)} of {len(names)} exercises solved. Next: `groundwork lesson start {int(following)}`")
 
 
 @app.command()
@@ -45,8 +50,10 @@ def start(lesson: Name) -> None:
     """Copy a lesson's notebook to notebooks/work, where you may write in it, and say how to open it."""
     from groundwork.lessons import course
 
-    copy = course.start(course.load(lesson)).relative_to(course.ROOT)
-    typer.echo(f"{copy}: yours to write in.\nOpen it in an editor that shows notebooks, or with: jupyter lab {copy}")
+    copy, is_new = course.start(course.load(lesson))
+    shown = shlex.quote(os.path.relpath(copy))
+    typer.echo(f"{shown}: {'yours to write in' if is_new else 'was there already, and stays as you left it'}.")
+    typer.echo(f"Open it in an editor that shows notebooks, or with: jupyter lab {shown}")
 
 
 @app.command()
@@ -67,7 +74,9 @@ def show(exercise: ExerciseName) -> None:
 
     found = load(exercise)
     typer.echo(f"# {found.name}: {found.task}\n# Write it into a file, then: groundwork lesson check {found.name} FILE")
-    typer.echo(f"from groundwork.lessons import NotAttempted\n\n\n{found.source(found.blank)}", nl=False)
+    typer.echo(
+        f"import numpy as np\n\nfrom groundwork.lessons import NotAttempted\n\n\n{found.source(found.blank)}", nl=False
+    )
 
 
 @app.command()
@@ -76,23 +85,32 @@ def check(
     file: Annotated[Path, typer.Argument(help="Python that defines what the exercise asks for.")],
 ) -> None:
     """Check an answer that stands in a file: exit code 0 if it is right, 2 if not."""
+    from groundwork.lessons.answers import answer
     from groundwork.lessons.desk import verdict
     from groundwork.lessons.exercise import load
 
-    right, told = verdict(exercise, _answer(load(exercise), file))
+    found = load(exercise)
+    with _at_most(SECONDS):
+        right, told = verdict(exercise, answer(found, file))
     typer.echo(told)
     if not right:
-        typer.echo(f"Hints: groundwork lesson hint {exercise}")
+        typer.echo(f"A hint: groundwork lesson hint {exercise}")
         raise typer.Exit(2)
 
 
 @app.command()
-def hint(exercise: ExerciseName) -> None:
-    """Show the hints for an exercise, from the vaguest to the plainest."""
+def hint(
+    exercise: ExerciseName,
+    number: Annotated[int, typer.Argument(min=1, help="Which: each is plainer than the one before.")] = 1,
+) -> None:
+    """Show a hint for an exercise."""
     from groundwork.lessons.exercise import load
 
-    for number, text in enumerate(load(exercise).hints, start=1):
-        typer.echo(f"{number}. {text}")
+    hints = load(exercise).hints
+    number = min(number, len(hints))
+    typer.echo(f"{number} of {len(hints)}: {hints[number - 1]}")
+    more = f"hint {exercise} {number + 1}" if number < len(hints) else f"solution {exercise}"
+    typer.echo(f"Plainer: groundwork lesson {more}")
 
 
 @app.command()
@@ -103,18 +121,20 @@ def solution(exercise: ExerciseName) -> None:
     desk.solution(exercise)
 
 
-def _answer(exercise: "Exercise", file: Path) -> Any:
-    """Run `file` and take from it what the exercise asks for."""
-    again = f"groundwork lesson check {exercise.name} {file}"
-    if not file.is_file():
-        begin = f"begin one: `groundwork lesson show {exercise.name} > {file}`"
-        raise UserError(f"{file}: not found; expected a file of Python", begin)
+@contextmanager
+def _at_most(seconds: int) -> Iterator[None]:
+    """Raise TimeoutError in the middle of what runs longer; where there are no alarms, let it run."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"still at work after {seconds} s: is there a loop that does not end?")
+
+    former = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
     try:
-        names = runpy.run_path(str(file))
-    # Whatever a learner's file raises is about that file.
-    except Exception as error:
-        raise UserError(f"{file}: does not run: {type(error).__name__}: {error}", f"mend it, then: `{again}`") from None
-    if exercise.answer not in names:
-        problem = f"{file}: defines no `{exercise.answer}`, which is what {exercise.name} asks for"
-        raise UserError(problem, f"see `groundwork lesson show {exercise.name}`")
-    return names[exercise.answer]
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)

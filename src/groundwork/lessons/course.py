@@ -75,7 +75,7 @@ def load(name: str) -> Lesson:
         If there is none, or if there are several.
     """
     known = {lesson.name: lesson for lesson in lessons()}
-    word = name.removesuffix(".py").removesuffix(".ipynb")
+    word = Path(name).stem
     found = [one for one in known.values() if word.zfill(2) == one.number] or [
         one for one in known.values() if word and word in one.name
     ]
@@ -90,10 +90,11 @@ def run(lesson: Lesson) -> int:
     return subprocess.call([sys.executable, str(lesson.source)], cwd=ROOT)
 
 
-def start(lesson: Lesson) -> Path:
-    """Copy a lesson's notebook to where a learner may write in it; what lies there already stays as it is."""
+def start(lesson: Lesson) -> tuple[Path, bool]:
+    """Copy a lesson's notebook to where a learner may write in it, unless there is one; say whether it is new."""
     copy = WORK / lesson.notebook.name
-    if not copy.exists():
+    is_new = not copy.exists()
+    if is_new:
         if not lesson.notebook.exists():
             raise UserError(f"{lesson.notebook}: not found", f"make it: `make lessons ARGS={lesson.name}`")
         notebook = json.loads(lesson.notebook.read_text(encoding="utf-8"))
@@ -102,18 +103,24 @@ def start(lesson: Lesson) -> Path:
                 # The copy lies a folder deeper than what it links to.
                 cell["source"] = [LINK.sub("](../", line) for line in cell["source"]]
         write_text(copy, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
-    return copy
+    return copy, is_new
 
 
 def solved() -> dict[str, Any]:
-    """Give the day on which each exercise was solved, by name."""
-    with suppress(FileNotFoundError, ValueError):
+    """Give the day on which each exercise was solved, by name; nothing where that cannot be read."""
+    with suppress(OSError, ValueError):
         read = json.loads(SOLVED.read_text(encoding="utf-8"))
         return read if isinstance(read, dict) else {}
     return {}
 
 
 def solve(exercise: str) -> None:
-    """Note that `exercise` is solved, where there is a repository to note it in."""
+    """Note that `exercise` is solved, where there is a repository to note it in.
+
+    Raises
+    ------
+    UserError
+        If the note cannot be written.
+    """
     if NOTEBOOKS.is_dir() and exercise not in (known := solved()):
         write_json(SOLVED, {**known, exercise: date.today().isoformat()})

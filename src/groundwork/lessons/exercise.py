@@ -7,12 +7,22 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sysconfig
 import textwrap
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from groundwork.errors import UserError, meant
+
+# Ours, the installed packages', Python's own.
+NOT_A_LEARNERS = (
+    str(Path(__file__).parents[1]),
+    *{sysconfig.get_path(name) for name in ("purelib", "stdlib")},
+    "<frozen",
+)
 
 
 class NotAttempted(Exception):
@@ -90,10 +100,10 @@ class Exercise:
             return self.examine(answer)
         except NotAttempted:
             raise
-        # Whatever a learner's code raises is about that code, and no failure of ours.
-        except Exception as error:
-            where = _last_line_in(error, answer)
-            cause = f"the message says what does not fit{where}"
+        # Whatever a learner's code raises is about that code, and no failure of ours; so is leaving the program.
+        except (Exception, SystemExit) as error:
+            line = line_at_work(error)
+            cause = "the message says what does not fit" + (f"; it was raised at `{line}`" if line else "")
             return Finding("the first that fails", f"{type(error).__name__}: {error}", "no error", cause)
 
     def source(self, which: Callable[..., Any]) -> str:
@@ -125,19 +135,11 @@ def load(name: str) -> Exercise:
     return known[name]
 
 
-def _last_line_in(error: Exception, answer: Callable[..., Any]) -> str:
-    """Say which line of the answer was at work when `error` was raised."""
-    try:
-        lines, start = inspect.getsourcelines(answer)
-        file = inspect.getsourcefile(answer)
-    except (OSError, TypeError):  # written in a console, or not in Python
-        return ""
-    trace, at = error.__traceback__, None
-    while trace:
-        if trace.tb_frame.f_code.co_filename == file and start <= trace.tb_lineno < start + len(lines):
-            at = trace.tb_lineno
-        trace = trace.tb_next
-    return f"; it was raised at `{lines[at - start].strip()}`" if at else ""
+def line_at_work(error: BaseException) -> str:
+    """Give the last line of a learner's own code that was at work when `error` was raised; empty if there is none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(NOT_A_LEARNERS)]
+    return (own[-1].line or "") if own else ""
 
 
 def _indented(value: Any) -> str:

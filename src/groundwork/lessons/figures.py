@@ -8,6 +8,7 @@ from typing import Any
 _saved = itertools.count(1)
 
 DPI = 80
+FILES_ALONE = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")  # backends that show nothing
 STYLE: Any = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -51,7 +52,7 @@ def show() -> None:
     """Show what was drawn: in a notebook below the cell, at a screen in a window, and elsewhere as files."""
     import matplotlib.pyplot as plt
 
-    if plt.get_backend().lower() != "agg":
+    if plt.get_backend().lower() not in FILES_ALONE:
         plt.show()
         return
     # No screen and no notebook: a script in a terminal.

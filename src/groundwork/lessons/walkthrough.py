@@ -106,12 +106,14 @@ def _docstrings(source: str, lines: list[Line]) -> dict[int, str]:
     """Take docstrings out of `lines` (None stands where they did); give their first paragraphs by line of the head."""
     notes = {}
     for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         text = ast.get_docstring(node)
         if not text:
             continue
         string = node.body[0]
+        if not isinstance(node, ast.Module) and string.lineno == node.lineno:
+            continue  # all of it on one line: nothing can stand beside it
         for number in range(string.lineno, (string.end_lineno or string.lineno) + 1):
             lines[number - 1] = None
         if isinstance(node, ast.Module):
