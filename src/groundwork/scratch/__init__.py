@@ -3,6 +3,9 @@
 Read in this order: `tensor` (back-propagation), `functional` (what networks compute), `nn` (what has
 weights), `optim` (how they learn), `data` and `train` (the loop), `linalg` (what all of it stands on), `verify` (how
 anyone can check), `bridge` (the way into the pipeline).
+
+Beside these lie single ideas that lessons are about: `mlp`, `tweak` (learning without a gradient), `retrieval` (BM25,
+NDCG), `factorization` (who will like what), `hardware` (what arithmetic costs).
 """
 
 from groundwork.scratch.combine import cat, stack, where
