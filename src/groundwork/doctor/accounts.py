@@ -1,0 +1,124 @@
+"""Who you are: to git, to Kaggle and to W&B."""
+
+import json
+import netrc
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from groundwork.doctor.place import Line, Place, not_private, refused
+
+NEW_TOKEN = "make one on https://www.kaggle.com/settings, then save it as ~/.kaggle/access_token"
+KAGGLE_KEY_LENGTH = 32
+WANDB_KEY_LENGTH = 40  # what its client accepts at the least
+
+
+def git(place: Place) -> Line:
+    """Look for git, for a repository, and for the name that commits bear."""
+    if not place.command("git"):
+        return Line("git", "wrong", "not installed", "git", "https://git-scm.com/downloads")
+    asked = place.git("rev-parse", "--show-toplevel")
+    if asked.returncode:
+        return refused("git", asked, place)
+    identity = {key: place.git("config", f"user.{key}").stdout.strip() for key in ("name", "email")}
+    if missing := [f"user.{key}" for key, value in identity.items() if not value]:
+        step = " && ".join(f'git config --global {key} "..."' for key in missing)
+        return Line("git", "wrong", f"no {' and no '.join(missing)}", "a name for your commits", step)
+    return Line("git", "ok", "{name} <{email}>".format(**identity))
+
+
+def kaggle(place: Place) -> Line:
+    """Look for a token where Kaggle's client does, in its order, and at who else may read it."""
+    own, variables = place.home / ".kaggle", place.environment
+    config = Path(variables.get("XDG_CONFIG_HOME") or place.home / ".config")
+    folder = variables.get("KAGGLE_CONFIG_DIR") or (own if os.path.exists(own) else config / "kaggle")
+    legacy, oauth = Path(folder) / "kaggle.json", own / "credentials.json"
+    tokens = [own / "access_token", own / "access_token.txt"]
+    for file in (*tokens, legacy, oauth):
+        if problem := not_private("Kaggle", file, place):
+            return problem
+    if token := variables.get("KAGGLE_API_TOKEN"):
+        if token.strip():
+            return Line("Kaggle", "ok", "a token in KAGGLE_API_TOKEN")
+        return Line("Kaggle", "wrong", "KAGGLE_API_TOKEN is blank", "a token", "unset KAGGLE_API_TOKEN")
+    there = [file for file in tokens if file.is_file()]
+    for file in there:
+        if file.read_text(encoding="utf-8", errors="replace").strip():
+            return Line("Kaggle", "ok", f"a token in {place.shown(file)}, for you alone")
+    named = {name: value for name in ("username", "key") if (value := variables.get(f"KAGGLE_{name.upper()}"))}
+    if len(named) == 2:
+        return _pair(named, "KAGGLE_USERNAME and KAGGLE_KEY", "KAGGLE_USERNAME and KAGGLE_KEY")
+    if legacy.is_file():
+        shown = place.shown(legacy)
+        if (held := _json(legacy)) is None:
+            return Line("Kaggle", "wrong", f"{shown} is broken", "JSON with username and key", NEW_TOKEN)
+        return _pair({**held, **named}, shown, f"{shown}, for you alone")
+    if oauth.is_file():
+        shown = place.shown(oauth)
+        if _is_text((_json(oauth) or {}).get("refresh_token")):
+            return Line("Kaggle", "ok", f"a token in {shown}, for you alone")
+        return Line("Kaggle", "wrong", f"{shown} is broken", "JSON with refresh_token", "kaggle auth login")
+    if named:
+        found = " and ".join(f"KAGGLE_{name.upper()}" for name in named)
+        expected = "KAGGLE_USERNAME and KAGGLE_KEY"
+        return Line("Kaggle", "wrong", f"{found} alone", expected, f"set both, or `unset {found}`")
+    if there:  # Kaggle's client passes it over without a word
+        return Line("Kaggle", "wrong", f"{place.shown(there[0])} is empty", "a token", NEW_TOKEN)
+    expected = "one, once you want Kaggle's own data or to submit"
+    return Line("Kaggle", "advice", "no token", expected, NEW_TOKEN)
+
+
+def _json(file: Path) -> dict[str, Any] | None:
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return held if isinstance(held, dict) else None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _pair(held: dict[str, Any], source: str, whose: str) -> Line:
+    if missing := [name for name in ("username", "key") if not _is_text(held.get(name))]:
+        found = f"no {' and no '.join(missing)} in {source}"
+        return Line("Kaggle", "wrong", found, "a username and a key", NEW_TOKEN)
+    if (length := len(held["key"].strip())) < KAGGLE_KEY_LENGTH:
+        found = f"a key of {length} characters in {source}"
+        return Line("Kaggle", "wrong", found, f"{KAGGLE_KEY_LENGTH}", NEW_TOKEN)
+    return Line("Kaggle", "ok", f"a key in {whose}")
+
+
+def wandb(place: Place) -> Line:
+    """Look for a W&B key where its client does: in the environment, then in netrc."""
+    key, where = place.environment.get("WANDB_API_KEY", ""), "WANDB_API_KEY"
+    try:
+        server = urlsplit(place.environment.get("WANDB_BASE_URL") or "https://api.wandb.ai")
+    except ValueError:
+        server = urlsplit("")
+    if server.scheme not in ("http", "https") or not server.netloc:
+        # Not shown: an address may hold a password.
+        expected = "an address such as https://api.wandb.ai"
+        return Line("W&B", "wrong", "WANDB_BASE_URL is no address", expected, "unset WANDB_BASE_URL")
+    if not key:
+        named = place.environment.get("NETRC")
+        for file in [Path(named)] if named else [place.home / ".netrc", place.home / "_netrc"]:
+            where = place.shown(file)
+            if problem := not_private("W&B", file, place):
+                return problem
+            if file.is_file():
+                try:
+                    key = (netrc.netrc(str(file)).authenticators(server.netloc) or ("", "", ""))[2]
+                except (netrc.NetrcParseError, UnicodeDecodeError):
+                    expected = "what `man netrc` describes"
+                    return Line("W&B", "wrong", f"{where} is broken", expected, "wandb login --relogin")
+                break
+    if not key:
+        found, step = "not signed in: runs stay on this machine", "wandb login, then `groundwork sync`"
+        return Line("W&B", "advice", found, "a key, once you want its dashboard", step)
+    if (length := len(key.strip())) < WANDB_KEY_LENGTH:
+        found, expected = f"a key of {length} characters in {where}", f"{WANDB_KEY_LENGTH} or more"
+        return Line("W&B", "wrong", found, expected, "wandb login --relogin")
+    return Line("W&B", "ok", f"a key in {where}")
