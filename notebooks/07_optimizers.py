@@ -11,9 +11,12 @@
 #
 # Picture a valley, long and narrow. You stand on its side in fog and feel only the slope below your feet. The steepest
 # way down leads across the valley, hardly along it. Somebody who always takes the steepest way bounces from wall to
-# wall. Somebody with momentum rolls: what pulls left and right cancels out, and what pulls along adds up.
+# wall. Somebody with momentum rolls: what pulls left and right cancels out, and what pulls along adds up. The height of
+# the ground is the loss, a place in the valley is a pair of weights, and each dot below is a place after a step.
 
 # %%
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -27,8 +30,8 @@ STEEPNESS = np.array([1.0, 30.0])  # along the valley, and across it
 START = np.array([-9.0, 1.5])
 
 
-def walk(make_optimizer, steps=60):
-    """Go down the valley: [steps + 1, 2]."""
+def walk(make_optimizer, steps=30):
+    """Go down the valley; give the places, [steps + 1, 2]."""
     place = nn.Parameter(START.copy())
     optimizer = make_optimizer([place])
     path = [START]
@@ -41,38 +44,54 @@ def walk(make_optimizer, steps=60):
 
 
 paths = {
-    "SGD": walk(lambda params: optim.SGD(params, lr=0.06)),
-    "SGD with momentum": walk(lambda params: optim.SGD(params, lr=0.02, momentum=0.85)),
-    "Adam": walk(lambda params: optim.Adam(params, lr=0.6)),
+    "gradient descent": walk(lambda params: optim.SGD(params, lr=0.06)),
+    "momentum": walk(lambda params: optim.SGD(params, lr=0.02, momentum=0.8)),
+    "Adam": walk(lambda params: optim.Adam(params, lr=0.4)),
 }
 across, along = np.mgrid[-2:2:100j, -10:2:200j]
-figure, axes = subplots(3, 1, height=5.2, sharex=True)
+height = (STEEPNESS[0] * along**2 + STEEPNESS[1] * across**2) / 2
+figure, axes = subplots(3, 1, height=4.8, sharex=True)
 for axis, (name, path) in zip(axes, paths.items(), strict=True):
-    axis.contour(
-        along, across, STEEPNESS[0] * along**2 / 2 + STEEPNESS[1] * across**2 / 2, 12, colors="0.8"
-    )
+    axis.contour(along, across, height, 5, colors="0.8")
     axis.plot(*path.T, "o-", markersize=3)
     axis.plot(0, 0, "k*")
     axis.set(title=name, ylabel="across")
 axes[-1].set_xlabel("along the valley; the star is the lowest point")
 show()
+left = {name: np.linalg.norm(path[-1]) for name, path in paths.items()}
+claim(
+    "after 30 steps, gradient descent is further away than momentum",
+    left["gradient descent"] > 2 * left["momentum"],
+)
+claim("and than Adam", left["gradient descent"] > 2 * left["Adam"])
 
 # %% [markdown]
+# All three take 30 steps. Gradient descent bounces first and then creeps. The other two have reached the lowest point
+# and run a little past it.
+#
 # **Gradient descent** steps against the gradient $g$ of the loss, by a learning rate $\eta$ (eta):
 #
 # $$w \leftarrow w - \eta\, g$$
 #
 # The gradient of the whole training set is exact and slow. **Stochastic** gradient descent (SGD) takes the gradient of
-# a mini-batch instead: a noisy answer, but hundreds of them for the price of one.
+# a **mini-batch** instead, of a few dozen rows: a noisy answer, but many of them for the price of one.
 #
-# The steepest direction sets the limit. On a slope of curvature $c$ a step multiplies the distance to the bottom by
-# $1 - \eta c$. As soon as $\eta c > 2$, each step ends further away than it began.
+# The steepest direction sets the limit. Let $c$ be the **curvature**, so that the slope at distance $x$ from the bottom
+# is $c\,x$; across the valley $c$ is 30. Then a step leads from $x$ to $(1 - \eta c)\, x$. As soon as $\eta c > 2$, it
+# ends further away than it began.
 
 # %%
-claim("at the limit a step across leads to the other side, as far away", 1 - 2 / 30 * 30, -1)
+for rate in (2 / 30, 0.07):
+    first, second = abs(walk(lambda p, rate=rate: optim.SGD(p, lr=rate), steps=1)[:, 1])
+    claim(
+        f"rate {rate:.4f}: a step multiplies the distance across by",
+        second / first,
+        30 * rate - 1,
+        1e-6,
+    )
 claim(
     "above the limit the walk leaves the valley",
-    abs(walk(lambda p: optim.SGD(p, lr=0.07))[-1, 1]) > 100,
+    abs(walk(lambda p: optim.SGD(p, lr=0.07))[-1, 1]) > 20,
 )
 
 # %% [markdown]
@@ -88,27 +107,26 @@ claim(
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g \qquad s \leftarrow \beta_2 s + (1 - \beta_2)\, g^2 \qquad
 # w \leftarrow w - \eta\, \frac{m / (1 - \beta_1^t)}{\sqrt{s / (1 - \beta_2^t)} + \varepsilon}$$
 #
-# The divisions by $1 - \beta^t$ correct a bias: both means start at 0 and are too small at first, after $t$ steps by
-# exactly that factor. Without them the first step would be $0.1 / \sqrt{0.001}$, over three times too long.
+# Usually $\beta_1 = 0.9$ and $\beta_2 = 0.999$. The divisions by $1 - \beta^t$ correct a bias: both means start at 0
+# and are too small at first, after $t$ steps by that factor. Without them the first step would be longer by
+# $0.1 / \sqrt{0.001}$, over three times too long. And $\varepsilon$, a hundred-millionth, keeps from dividing by 0.
 
 # %%
 for size in (1e-3, 1.0, 1e3):
     weight = nn.Parameter(np.array([0.0]))
     weight.grad = np.array([size])
     optim.Adam([weight], lr=0.01).step()
-    claim(
-        f"with a gradient of {size:g}, Adam's first step is its learning rate",
-        -weight.data[0],
-        0.01,
-        1e-6,
-    )
+    claim(f"gradient {size:g}: Adam's first step is its rate", -weight.data[0], 0.01, 1e-6)
 claim("without the correction it would be longer by this factor", 0.1 / np.sqrt(0.001), 3.16, 0.01)
+claim("momentum: 1 + 0.9 + 0.81 and so on", sum(0.9**power for power in range(300)), 10, 1e-6)
 
 # %% [markdown]
 # ## Build
 #
 # An optimizer is a loop over parameters and one rule. Here are the two rules as the library ships them; the loop around
-# them is in `Optimizer.step`. Notice what each of them has to remember: nothing, a sum, or two means and a count.
+# them is in `Optimizer.step`. Notice what each of them has to remember in its `state`: nothing, a sum, or two means and
+# a count. `group` holds the settings. Some of them we leave at 0 here: `dampening` and `nesterov` are variants of
+# momentum, and `weight_decay` pulls weights towards 0, as lesson 14 shows.
 
 # %%
 walkthrough(optim.SGD.update, optim.Adam.update)
@@ -117,7 +135,7 @@ walkthrough(optim.SGD.update, optim.Adam.update)
 # ## Prove
 #
 # A training that goes down proves little: wrong optimizers go down, too. So the library's Adam and PyTorch's get the
-# same hundred gradients, in float64. If they end at the same place, to the last digits, the rule is right.
+# same hundred gradients, in float64. If they end at the same place, to the last digits, it is the same rule.
 
 # %%
 gradients = np.random.default_rng(0).normal(size=(100, 5))
@@ -127,10 +145,8 @@ for gradient in gradients:
     ours.grad, theirs.grad = gradient, torch.from_numpy(gradient)
     our_adam.step()
     their_adam.step()
-claim(
-    "after 100 steps, ours and PyTorch's agree",
-    abs(ours.data - theirs.detach().numpy()).max() < 1e-12,
-)
+apart = abs(ours.data - theirs.detach().numpy()).max()
+claim("after 100 steps, ours and PyTorch's agree", apart < 1e-12)
 
 # %% [markdown]
 # ## See
@@ -142,65 +158,63 @@ claim(
 chance = np.random.default_rng(1)
 angle = chance.uniform(0, np.pi, 400)
 moon = np.arange(400) % 2
-points = np.stack(
-    [np.cos(angle) * (1 - 2 * moon) + moon, np.sin(angle) * (1 - 2 * moon) + moon / 2], 1
-)
+side = 1 - 2 * moon
+points = np.stack([np.cos(angle) * side + moon, np.sin(angle) * side + moon / 2], 1)
 points += chance.normal(0, 0.15, points.shape)
+data = TensorDataset(points.astype(np.float32), moon)
 
 
 def final_loss(make_optimizer):
-    """Train for ten epochs; give the last one's mean training loss, or None where it overflowed."""
+    """Train for ten epochs; give the last one's mean training loss, or NaN where it overflowed."""
     manual_seed(0)
-    network = nn.Sequential(
-        nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 2)
-    )
-    batches = DataLoader(
-        TensorDataset(points.astype(np.float32), moon), batch_size=32, shuffle=True
-    )
+    hidden = nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU()
+    network = nn.Sequential(*hidden, nn.Linear(16, 2))
+    batches = DataLoader(data, batch_size=32, shuffle=True)
+    optimizer = make_optimizer(network.parameters())
     try:
-        return fit(
-            network, F.cross_entropy, batches, None, make_optimizer(network.parameters()), 10
-        )[-1]["train_loss"]
+        history = fit(network, F.cross_entropy, batches, None, optimizer, epochs=10)
     except ArithmeticError:
-        return None
+        return np.nan
+    return history[-1]["train_loss"]
 
 
 rates = np.logspace(-4, 1, 11)
+rules = {
+    "SGD": lambda params, lr: optim.SGD(params, lr=lr),
+    "momentum": lambda params, lr: optim.SGD(params, lr=lr, momentum=0.9),
+    "Adam": lambda params, lr: optim.Adam(params, lr=lr),
+}
 curves = {
-    "SGD": [final_loss(lambda p, lr=lr: optim.SGD(p, lr=lr)) for lr in rates],
-    "SGD with momentum 0.9": [
-        final_loss(lambda p, lr=lr: optim.SGD(p, lr=lr, momentum=0.9)) for lr in rates
-    ],
-    "Adam": [final_loss(lambda p, lr=lr: optim.Adam(p, lr=lr)) for lr in rates],
+    name: np.array([final_loss(partial(rule, lr=rate)) for rate in rates])
+    for name, rule in rules.items()
 }
 figure, axis = subplots()
-for name, losses in curves.items():
-    axis.semilogx(
-        rates, [np.nan if loss is None else min(loss, 2) for loss in losses], "o-", label=name
-    )
-axis.axhline(np.log(2), color="0.5", linestyle=":", label="a coin's loss, ln 2")
-axis.set(xlabel="learning rate", ylabel="training loss after 10 epochs")
+for (name, losses), line in zip(curves.items(), ("s--", "^:", "o-"), strict=True):
+    axis.semilogx(rates, losses, line, label=name)
+axis.axhline(np.log(2), color="0.5", linewidth=1, label="tossing a coin: ln 2")
+axis.set(xlabel="learning rate", ylabel="training loss after 10 epochs", ylim=(0, 2))
 axis.legend()
 show()
 
 # %% [markdown]
-# Each curve is a bowl: too small a rate has hardly moved, too large a rate jumps about. The bottoms lie at different
-# rates, for each rule measures its step in another unit. A rate that was good for SGD says nothing about Adam. Momentum
-# of 0.9 moves the bowl to the left by about the factor of ten that its sum promises.
+# Each curve is a bowl: at too small a rate the network has hardly moved, at too large a rate it jumps about. And each
+# rule measures its step in another unit. At 0.003, Adam is well on its way, momentum has begun, and SGD has hardly
+# moved. At 1, SGD is at its best, and the other two are far worse. So a rate that was good for one rule says nothing
+# about another. Momentum's bowl has the same left side as SGD's, moved by the factor of ten that its sum promises.
 
 # %%
-best = {
-    name: rates[np.nanargmin([np.nan if loss is None else loss for loss in losses])]
-    for name, losses in curves.items()
-}
-claim("momentum's best rate is below plain SGD's", best["SGD with momentum 0.9"] < best["SGD"])
-claim("and Adam's is lower still", best["Adam"] < best["SGD with momentum 0.9"])
+sgd, momentum, adam = curves.values()
+claim("at 0.003, Adam is ahead of momentum", adam[3] < 0.8 * momentum[3])
+claim("and momentum of SGD", momentum[3] < 0.9 * sgd[3])
+claim("at 1, SGD leaves less than half of the others' loss", sgd[8] < min(adam[8], momentum[8]) / 2)
+claim("a tenth of the rate does with momentum", abs(momentum[:5] - sgd[2:7]).max() < 0.1)
 
 # %% [markdown]
 # ## Try
 #
-# Write Adam. `params` are parameters with `.data` and `.grad`, both arrays; `step` changes `.data` in place. Run the
-# cell; the check shows the first step that goes elsewhere than it should. `hint("07.adam")` helps.
+# Write Adam. `params` are parameters of any shapes, with `.data` and `.grad`, both arrays; `step` changes `.data` in
+# place. Squares and roots are taken number by number. Run the cell; the check shows the first step that goes elsewhere
+# than it should. `hint("07.adam")` helps.
 
 
 # %%
@@ -223,29 +237,35 @@ check("07.adam", Adam)
 # Three rates for Titanic's network, on the sample that comes with Groundwork, for one fold of five:
 
 # %%
+left = {}
 for rate in (0.00002, 0.002, 0.2):
     run = apply.train("titanic", {"training.learning_rate": rate, "training.epochs": 10})
     losses = run.history["train_loss"]
-    print(
-        f"learning rate {rate:<7g} loss {losses.iloc[0]:.3f} -> {losses.iloc[-1]:.3f}  {run.metric} {run.score:.3f}"
-    )
+    first, left[rate] = losses.iloc[0], losses.iloc[-1]
+    print(f"rate {rate:<7g} loss {first:.3f} -> {left[rate]:.3f}  {run.metric} {run.score:.3f}")
+claim(
+    "the rate in the middle leaves the lowest loss",
+    left[0.002] < min(left[0.00002], left[0.2]) - 0.05,
+)
 
 # %% [markdown]
-# The same sweep with everything that belongs to an experiment, tracked run by run and compared on the leaderboard, is
-# two commands in a terminal:
+# The smallest rate has hardly moved the loss, and the largest has thrown it up in the first epoch: the same bowl, on
+# other data. In a terminal, over all five folds and tracked run by run, the sweep is two commands, and a third lists
+# what they gave:
 #
 # ```
 # dvc exp run --queue -S 'competitions.titanic.training.learning_rate=0.00002,0.002,0.2'
 # dvc exp run --run-all
+# dvc exp show
 # ```
 #
 # ## Where to read on
 #
 # - [Dive into Deep Learning, chapter 12](https://d2l.ai/chapter_optimization/index.html): every optimizer of this
-#   lesson with its mathematics, and why convexity matters less than you would think.
+#   lesson with its mathematics, and what convexity has to do with it.
 # - [DeepLearning.AI's specialization](https://www.deeplearning.ai/courses/deep-learning-specialization/), course 2,
 #   week 2: running means, bias correction and Adam on a blackboard.
 # - [fast.ai](https://course.fast.ai/): how to find a learning rate with a single short run.
-# - Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980): eight pages; algorithm 1 is what you wrote above.
+# - Kingma and Ba, [Adam](https://arxiv.org/abs/1412.6980): algorithm 1, on the second page, is what you wrote above.
 #
 # Next: what you feed the network. [Lesson 8](08_data.ipynb) is about data.

@@ -1,3 +1,4 @@
+import html
 import importlib.util
 import inspect
 import re
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from groundwork.lessons import walkthrough
-from groundwork.scratch import nn, tensor, train
+from groundwork.scratch import nn, optim, tensor, train
 
 
 def example(value: int) -> int:
@@ -43,6 +44,14 @@ def test_a_notebook_shows_a_table_and_a_terminal_shows_text() -> None:
     assert "<code>minus</code> one &lt;for luck&gt;" in page
     assert page.count("<tr>") == 4
     assert "    # Why this comes first, in two lines.\n    double = value * 2" in repr(shown)
+
+
+def test_a_page_shows_long_lines_whole() -> None:
+    page = walkthrough(optim.SGD.update)._repr_html_()
+    code = [html.unescape(block) for block in re.findall(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL)]
+    assert max(len(line) for block in code for line in block.splitlines()) <= 84
+    shown = " ".join(" ".join(code).split())
+    assert 'momentum * state["sum"] if group["nesterov"] else state["sum"]' in shown
 
 
 async def wait() -> None:

@@ -116,12 +116,16 @@ def _params(lane: str, changes: Mapping[str, Any] | None) -> Params:
         for parent in parents:
             section = section.setdefault(parent, {})
             if not isinstance(section, dict):
-                raise UserError(f"changes: {key!r}: found a value at {parent!r}; expected a section", "name another key")
+                raise UserError(
+                    f"changes: {key!r}: found a value at {parent!r}; expected a section", "name another key"
+                )
         section[last] = value
     try:
         return params.check(content)
     except UserError as error:
-        raise UserError(f"changes {dict(changes)}: {error.problem}", "mend the changes; params.yaml stays as it is") from None
+        raise UserError(
+            f"changes {dict(changes)}: {error.problem}", "mend the changes; params.yaml stays as it is"
+        ) from None
 
 
 @cache

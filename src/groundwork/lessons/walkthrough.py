@@ -16,6 +16,7 @@ Line = str | None  # None where what stood there has become a note
 
 CELL = "text-align:left;vertical-align:top;white-space:normal"
 PRE = "margin:0;background:none;font-family:monospace;font-size:12px;white-space:pre;overflow-x:auto"
+COLUMNS = 84
 PAGE = """<table style="width:100%;table-layout:fixed;border-collapse:collapse">
 <colgroup><col style="width:26%"><col></colgroup>
 <tr><th colspan="2" style="text-align:left">{title}</th></tr>
@@ -146,8 +147,17 @@ def _take_comments(source: str, lines: list[Line], notes: dict[int, str]) -> Non
 
 def _rows(steps: tuple[Step, ...]) -> str:
     return "\n".join(
-        ROW.format(cell=CELL, pre=PRE, note=_marked(step.note), code=html.escape(step.code)) for step in steps
+        ROW.format(cell=CELL, pre=PRE, note=_marked(step.note), code=html.escape(_fitted(step.code))) for step in steps
     )
+
+
+def _fitted(code: str) -> str:
+    """Break lines that are wider than a page shows."""
+    lines = []
+    for line in code.splitlines():
+        deeper = " " * (len(line) - len(line.lstrip()) + 8)
+        lines += textwrap.wrap(line, COLUMNS, subsequent_indent=deeper, break_on_hyphens=False) or [""]
+    return "\n".join(lines)
 
 
 def _marked(note: str) -> str:

@@ -1,5 +1,6 @@
-"""Adam, judged by where it takes three parameters in four steps."""
+"""Adam, judged by where it takes two parameters in four steps."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -82,35 +83,72 @@ class AdamSharedState(AdamSolution):
             parameter.data -= self.lr * corrected / (root + self.eps)
 
 
-# A gradient as small as eps shows where eps stands; several steps show whether the correction fades.
-GRADIENTS = np.array([[1.0, -0.01, 1e-6], [0.5, -0.02, 2e-6], [-0.25, -0.03, 1e-6], [1.0, 0.01, 3e-6]])
-SETTINGS: dict[str, Any] = {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-6}
+# Gradients of two parameters. One as small as eps shows where eps stands; several steps show whether the correction
+# fades; the second parameter shows what is counted or kept once for all; betas are not what everybody knows by heart.
+GRADIENTS = np.array(
+    [
+        [[1.0, -0.01, 1e-6], [0.3, 2.0, -5.0]],
+        [[0.5, -0.02, 2e-6], [0.1, -1.0, -4.0]],
+        [[-0.25, -0.03, 1e-6], [0.2, 2.0, 3.0]],
+        [[1.0, 0.01, 3e-6], [-0.6, 1.0, -2.0]],
+    ]
+)
+SETTINGS: dict[str, Any] = {"lr": 0.1, "betas": (0.8, 0.99), "eps": 1e-6}
+KNOWN: dict[Callable[..., Any], str] = {
+    AdamUncorrected: "the bias correction is missing: both means start at 0; after t steps divide them by 1 - beta**t",
+    AdamWithoutPower: "the bias correction has no power: after t steps it divides by 1 - beta**t, not by 1 - beta",
+    AdamEpsInside: "eps stands inside the root; Adam adds it to sqrt(square), outside",
+    AdamSharedState: "all entries moved alike: every entry of a parameter keeps a mean and a square of its own",
+    lambda params, **settings: AdamSolution(params, **settings | {"betas": (0.9, 0.999)}): "betas are written into the "
+    "code: use those that were given",
+    lambda params, **settings: AdamSolution(
+        params, **settings | {"lr": -0.1}
+    ): "the sign is wrong: a step goes against the gradient",
+}
 
 
 def examine(answer: Any) -> Finding | None:
-    """Compare where each step leaves the parameter with where the library's Adam leaves it."""
-    yours, ours = Parameter(np.zeros(3)), Parameter(np.zeros(3))
-    learner, reference = answer([yours], **SETTINGS), optim.Adam([ours], **SETTINGS)
-    for step, gradient in enumerate(GRADIENTS, start=1):
-        yours.grad, ours.grad = gradient.copy(), gradient
-        learner.step()
-        reference.step()
-        if not np.allclose(yours.data, ours.data, rtol=1e-9, atol=1e-12):
-            case = f"step {step} of a parameter that starts at [0, 0, 0]; gradients {GRADIENTS[:step].tolist()}"
-            return Finding(case, yours.data, ours.data, _cause(step, yours.data, ours.data))
+    """Compare where each step leaves two parameters with where the library's Adam leaves them."""
+    yours, ours = [Parameter(np.zeros(3)), Parameter(np.zeros(3))], [Parameter(np.zeros(3)), Parameter(np.zeros(3))]
+    learner, reference = answer(yours, **SETTINGS), optim.Adam(ours, **SETTINGS)
+    for step, gradients in enumerate(GRADIENTS, start=1):
+        _step(learner, yours, gradients)
+        _step(reference, ours, gradients)
+        for place, (one, other) in enumerate(zip(yours, ours, strict=True)):
+            if one.data.shape != other.data.shape or not np.allclose(one.data, other.data, rtol=1e-9, atol=1e-12):
+                which = "a parameter" if place == 0 else "the second of two parameters"
+                case = f"step {step} of {which} that starts at [0, 0, 0]; gradients {GRADIENTS[:step, place].tolist()}"
+                settings = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
+                return Finding(f"{case}; {settings}", one.data, other.data, _cause(step, place, one.data))
     return None
 
 
-def _cause(step: int, yours: Array, expected: Array) -> str:
+def _step(optimizer: Any, parameters: list[Parameter], gradients: Array) -> None:
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient.copy()
+    optimizer.step()
+
+
+def _cause(step: int, place: int, yours: Array) -> str:
     if not yours.any():
         return "the parameter did not move: `parameter.data -= ...` changes the array itself"
-    if step > 1:
-        return "the bias correction has no power: after t steps it divides by 1 - beta**t, not by 1 - beta"
-    if np.isclose(yours[0], expected[0], rtol=1e-3) and np.isclose(yours[1], expected[1], rtol=0.1):
-        return "eps stands inside the root; Adam adds it to sqrt(square), outside"
-    if np.ptp(np.abs(yours)) < 1e-9:
-        return "all entries moved alike: every entry of a parameter keeps a mean and a square of its own"
-    return "the bias correction is missing: both means start at 0, so after t steps divide them by 1 - beta**t"
+    if yours.shape != (3,):
+        return "the parameter has another shape afterwards: means and squares have the shape of the gradient"
+    if np.isnan(yours).any():
+        return "0 is divided by 0: count the step first, for 1 - beta**0 is 0"
+    for make, cause in KNOWN.items():
+        parameters = [Parameter(np.zeros(3)), Parameter(np.zeros(3))]
+        optimizer = make(parameters, **SETTINGS)
+        for gradients in GRADIENTS[:step]:
+            _step(optimizer, parameters, gradients)
+        if np.allclose(parameters[place].data, yours, rtol=1e-6, atol=1e-12):
+            return cause
+    if place == 1:
+        return (
+            "the first parameter is right, the second is not: count steps once a step, not once a parameter, and keep "
+            "a mean and a square for each parameter"
+        )
+    return "not Adam's step: print mean and square, before and after the correction, and compare with the formulas"
 
 
 EXERCISE = Exercise(
@@ -127,6 +165,7 @@ EXERCISE = Exercise(
     },
     hints=(
         "Remember three things: how many steps there were, a running mean of gradients, and one of their squares.",
+        "mean = beta1 * mean + (1 - beta1) * grad, and the same for squares with beta2, for each parameter.",
         "Both means start at 0, and so are too small at first: after t steps, divide them by 1 - beta**t.",
         "With both means corrected, the step is lr * mean / (sqrt(square) + eps).",
     ),

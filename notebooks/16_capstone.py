@@ -1,0 +1,295 @@
+# %% [markdown]
+# # 16. Capstone: from nothing to a submission, twice
+#
+# You have built every part of a network, and proved each. Now all of them go the whole way together: from the archive
+# to a submission that passes the gate, once with PyTorch's network and once with ours. Afterwards you can put a block
+# of your own into the pipeline, prove it, train it, and compare it with everything before.
+#
+# **Topics:** submission
+#
+# ## Idea
+#
+# The pipeline is a row of parts, and a network is one of them. Tensors go in, logits come out, gradients come back. No
+# other part asks who computed them. So the network can be exchanged like a bulb in a lamp: the rows, the folds, the
+# first weights, the loss, the optimizer, the metric and the gate all stay.
+
+# %%
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from groundwork.algorithms.compose import make_encoder
+from groundwork.algorithms.fit import fit
+from groundwork.algorithms.question import Question
+from groundwork.data.batches import Batches, Rows
+from groundwork.errors import UserError
+from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
+from groundwork.models.fnn import FNN
+from groundwork.objectives.metrics import METRICS
+from groundwork.scratch import bridge, manual_seed, models, nn
+from groundwork.scratch.verify import compare, gradcheck
+from groundwork.settings import Hardware
+from groundwork.submissions import gate
+from groundwork.submissions.predict import predict
+
+PARTS = {  # where it stands, what it is, and the lessons about it
+    "archive": (0, 1, "fetch\n0"),
+    "tables": (1, 1, "prepare\n8"),
+    "tensors": (2, 1, "encoder\n8"),
+    "PyTorch": (3.1, 1.5, ""),
+    "ours": (3.1, 0.5, "by the bridge\n2 to 6, 9 to 14"),
+    "logits": (4.2, 1, "loss\n5"),
+    "answers": (5.2, 1, "metric, gate\n5, 16"),
+}
+figure, axis = subplots(height=2.7)
+for name, (x, y, lessons) in PARTS.items():
+    look = {"boxstyle": "round,pad=0.3", "facecolor": "0.93", "edgecolor": "0.3"}
+    if y != 1:
+        look |= {"facecolor": "white", "linewidth": 1.8}
+    axis.text(x, y, name, ha="center", va="center", weight="bold", bbox=look)
+    axis.text(x, y - 0.17, lessons, ha="center", va="top", fontsize=8.5)
+for start, end in ["archive tables".split(), "tables tensors".split(), "logits answers".split()]:
+    tip = {"arrowstyle": "->", "shrinkA": 26, "shrinkB": 26}
+    axis.annotate("", PARTS[end][:2], PARTS[start][:2], arrowprops=tip)
+for one in ("PyTorch", "ours"):
+    tip = {"arrowstyle": "->", "shrinkA": 28, "shrinkB": 26}
+    axis.annotate("", PARTS[one][:2], PARTS["tensors"][:2], arrowprops=tip)
+    axis.annotate("", PARTS["logits"][:2], PARTS[one][:2], arrowprops=tip | {"arrowstyle": "<->"})
+axis.text(3.8, 1.5, "logits forth,\ngradients back: 6, 7", fontsize=8.5, va="center")
+axis.set(xlim=(-0.45, 5.6), ylim=(0, 2))
+axis.axis("off")
+show()
+
+# %% [markdown]
+# The numbers are lessons; the optimizer that uses the gradients is that of lesson 7. What keeps the two networks
+# comparable is that chance is kept out: both start from the same weights, because ours takes PyTorch's first ones, and
+# both see the same rows in the same order. Without dropout nothing random is left. Then one may ask for more than
+# similar scores: for the same loss, epoch by epoch.
+#
+# ## Build
+#
+# Between the two stands the **bridge**. It makes a PyTorch module of a module of ours, so that PyTorch's optimizers,
+# Lightning and checkpoints treat it like any other. Before each run it *lends* the numbers: PyTorch owns the weights,
+# and ours look at the same memory, so that nothing is copied. And to PyTorch's graph the whole network is one node,
+# whose backward walks our graph, the one of lesson 6, and hands over the gradients that it finds.
+
+# %%
+walkthrough(bridge._Mirror.lend, bridge._Run)
+
+# %% [markdown]
+# ## Prove
+#
+# First the bridge: PyTorch's own gradient check, which knows nothing of us, looks at a network behind it. Then the
+# pipeline's network for tables, FNN, ours against PyTorch's on the same weights: outputs, gradients, and a hundred
+# steps of training. It takes numbers, codes of categories, and the edges of the bins that the numbers fall into; its
+# `members` are networks in one that share most weights, and their answers are averaged.
+
+# %%
+chance = np.random.default_rng(0)
+edges = np.sort(chance.normal(size=(3, 5)), axis=1).astype(np.float32)
+sizes = {"categories": [4, 3], "outputs": 2, "members": 2, "width": 8, "dropout": 0.0}
+manual_seed(0)
+torch.manual_seed(0)
+numbers, codes = chance.normal(size=(6, 3)), chance.integers(0, 3, (6, 2))
+small = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+rows = torch.tensor(numbers, requires_grad=True)
+found = torch.autograd.gradcheck(bridge.as_torch_module(small), (rows,))
+claim("PyTorch finds our gradients right, through the bridge", found)
+compare(
+    models.FNN(edges, **sizes), FNN(torch.from_numpy(edges), **sizes), numbers, codes, steps=100
+)
+
+# %% [markdown]
+# ## See
+#
+# Now the whole way, twice. `backend` is a word in `params.yaml`; everything else stays. The lane is Titanic, on the
+# sample that comes with Groundwork, one fold of five.
+
+# %%
+runs = {
+    backend: apply.train("titanic", {"model.backend": backend, "model.dropout": 0.0})
+    for backend in ("torch", "scratch")
+}
+theirs, ours = (runs[backend].history for backend in ("torch", "scratch"))
+figure, (left, right) = subplots(1, 2, height=3)
+for loss, shade, dashes in (("train_loss", "0.75", "k--"), ("val_loss", "0.5", "k:")):
+    left.plot(theirs["epoch"], theirs[loss], linewidth=4, color=shade, label=f"PyTorch: {loss}")
+    left.plot(ours["epoch"], ours[loss], dashes, label=f"ours: {loss}")
+left.set(xlabel="epoch", ylabel="loss", title="one curve drawn over the other")
+left.legend(fontsize=8)
+gap = (ours[["train_loss", "val_loss"]] - theirs[["train_loss", "val_loss"]]).abs().max(axis=1)
+right.semilogy(ours["epoch"], gap.clip(lower=1e-9), "o-", markersize=4)
+right.set(xlabel="epoch", ylabel="difference", title="what rounding leaves", ylim=(3e-10, 1))
+show()
+claim("the first epoch's losses agree to five places", gap.iloc[0] < 1e-5)
+claim("and to the last epoch none differ by a hundredth", gap.max() < 0.01)
+
+# %% [markdown]
+# float32 keeps seven digits. Each library sums in an order of its own, so the last digit may differ, and every step of
+# training carries such a difference on and lets it grow. That is all there is to see: what your own operations compute
+# is what PyTorch computes. With dropout the masks would differ, and so would the curves, by chance.
+
+# %%
+scores = dict(apply.baselines("titanic"))
+scores |= {f"network, {backend}": run.score for backend, run in runs.items()}
+for name, score in scores.items():
+    print(f"{name:22} accuracy {score:.3f}")
+nets = [run.score for run in runs.values()]
+claim("both networks beat the constant by far", min(nets) > scores["constant"] + 0.08)
+claim("they agree within four rows of 179", np.ptp(nets) < 4.5 / 179)
+claim("a row is half a percent", 1 / 179, 0.005, 0.001)
+
+# %% [markdown]
+# A row here is half a percent. Logistic regression is hard to beat on this sample: who survives was drawn by a rule
+# that is nearly its own, a sum over class, sex, age and the party on a ticket, and seven hundred rows hold little else.
+# What networks earn on Kaggle's real files stands in [docs/scores.md](../docs/scores.md).
+#
+# ## Try
+#
+# A block that you will not find among the library's layers. Two layers read the same rows; one of them opens a **gate**
+# for the other, number by number ($\odot$ multiplies so); a third leads back to the input's width, and the input is
+# added:
+#
+# $$y = x + W_d\,\big(\mathrm{swish}(W_g x + b_g) \odot (W_u x + b_u)\big) + b_d
+# \qquad \mathrm{swish}(z) = z\,\sigma(z)$$
+#
+# $\sigma$ is the sigmoid: `F.sigmoid`, after `from groundwork.scratch import functional as F`. Rows come as
+# `[..., width]`: any number of dimensions before the last, any batch size. The check looks at names and shapes of the
+# parameters, the output, every gradient, and a short training.
+
+
+# %%
+class GatedBlock(nn.Module):
+    def __init__(self, width, hidden):
+        self.gate = nn.Linear(width, hidden)
+        # Two more layers: `up`, as wide as gate, and `down`, which leads back to width.
+
+    def forward(self, input):
+        raise NotAttempted  # input + down(swish(gate(input)) * up(input))
+
+
+check("16.own_block", GatedBlock)
+
+# %% [markdown]
+# ## Apply
+#
+# Prove it, train it. The solution stands in until yours is there; to use yours, delete the import. PyTorch has no such
+# block either, so its twin is put together from PyTorch's parts.
+
+# %%
+from groundwork.lessons.exercises.e16_own_block import GatedBlockSolution as GatedBlock
+
+
+class Twin(torch.nn.Module):
+    def __init__(self, width, hidden):
+        super().__init__()
+        self.gate, self.up = (torch.nn.Linear(width, hidden) for _ in range(2))
+        self.down = torch.nn.Linear(hidden, width)
+
+    def forward(self, input):
+        return input + self.down(torch.nn.functional.silu(self.gate(input)) * self.up(input))
+
+
+print(gradcheck(GatedBlock(3, 5), (numbers,)))
+print(compare(GatedBlock(3, 5), Twin(3, 5), numbers, steps=100))
+
+# %% [markdown]
+# Training takes objects, not names in a file: encoder, objective, batches, network. Here they are put together by hand,
+# as the train stage does it, and the network's second hidden layer gives way to the block. A mini-batch has
+# `[rows, members, width]` there: the block was asked to take any number of dimensions.
+
+# %%
+CPU = Hardware(accelerator="cpu", devices="auto", precision="auto", strategy="auto", num_nodes=1)
+section = apply.settings("titanic")
+competition, prepared = apply.tables("titanic")
+train, valid = prepared.training(0), prepared.validation(0)
+question = Question.of(competition, section.objective, train, prepared)  # loss and targets
+encoder = make_encoder(competition, section, prepared)
+encoded = encoder.fit_transform(train, question.signals(train))  # of training rows alone
+sizes = encoder.edges.numpy(), encoder.categories, question.objective.outputs
+manual_seed(0)
+network = models.FNN(*sizes, width=64, dropout=0.0)
+first_layer, activation, *_ = network.hidden  # what came second makes room
+network.hidden = nn.Sequential(first_layer, activation, GatedBlock(64, 64))
+result = fit(
+    bridge.as_torch_module(network),
+    question.objective,
+    METRICS[competition.metric],
+    Batches.seeded(Rows(encoded, question.tensor(train)), section.training.batch_size, seed=0),
+    Rows(encoder.transform(valid), question.tensor(valid)),
+    section.training,
+    CPU,
+)
+own = result.history[-1][f"val_{competition.metric}"]
+print(f"{'network, own block':22} accuracy {own:.3f}")
+claim("this network, too, beats the constant by far", own > scores["constant"] + 0.08)
+
+# %% [markdown]
+# On 179 rows such scores do not tell the networks apart: on another fold they may come in another order. Before you
+# keep a block, train all folds, and look at how far they spread.
+#
+# What is left is to hand in. The predict stage reads checkpoints, answers the test rows and shows the answers to the
+# **gate**: right columns, every id once, legal values, and shares of answers like those on rows whose truth is known.
+# What does not pass is not written.
+
+
+# %%
+def hand_in(run, folder):
+    """Do as the predict stage does: write submission.csv, if it passes the gate; return its table."""
+    run.trained.save(folder / "checkpoints" / "fold_0.pt")
+    run.trained.validation.to_parquet(folder / "oof.parquet")
+    return pd.read_csv(predict("titanic", competition, prepared, folder, CPU))
+
+
+with tempfile.TemporaryDirectory() as room:
+    first, second = (hand_in(run, Path(room, name)) for name, run in runs.items())
+sample, held = pd.read_csv(prepared.sample_submission), runs["torch"].trained.validation
+oof = pd.DataFrame({"Survived": (held["p1"] > held["p0"]).astype(int)})  # out-of-fold answers
+claim("two submissions, an answer for each passenger asked about", len(first) == len(second) == 418)
+claim("they say the same of nearly all", (first["Survived"] == second["Survived"]).mean() > 0.97)
+mistakes = {
+    "a row is lost": first.iloc[1:],
+    "probabilities": first.assign(Survived=first["Survived"] * 0.8 + 0.1),
+    "one answer for all": first.assign(Survived=0),
+}
+for mistake, table in mistakes.items():
+    try:
+        gate.check(table, sample, "classification", prepared.train["Survived"], oof)
+        refused = False
+    except UserError as error:
+        refused = True
+        print(error.problem)
+    claim(f"{mistake}: refused", refused)
+
+# %% [markdown]
+# In a terminal the first command goes the whole way, and every run is remembered:
+#
+# ```
+# dvc exp run -S 'competitions.titanic.model.backend=scratch'
+# groundwork leaderboard titanic                   # both backends, and the baselines
+# groundwork submit titanic -m "ours" --dry-run    # with source: kaggle; uploads nothing
+# wandb login && groundwork sync                   # the curves, side by side in W&B's dashboard
+# ```
+#
+# `titanic`, `house-prices` and `digit-recognizer` have a `backend`: their networks have a twin. Any other number of any
+# lane changes in the same way, `toxic-comments`, `product-search` and `fashion-recommendations` included, so that all
+# five kinds can be compared. Each lane is a group in the dashboard, and `groundwork report` writes
+# `results/report/index.html`, which has them all on one page.
+#
+# You can now read any network as data, model, objective and algorithm; write its blocks, and prove them; find the leak
+# in a score that is too good; and hand in something that you can explain to the last operation. Where to go from here?
+# Take a competition that runs today and give it a file in `competitions/`; the README shows how. Give your block the
+# three places that `algorithms/compose.py` names, and sweep its width. Or open a paper, and build what it says.
+#
+# ## Where to read on
+#
+# - [fast.ai](https://course.fast.ai/): part 2 goes the same way from nothing, and ends at image generation.
+# - [Dive into Deep Learning](https://d2l.ai/): the chapters after these lessons, on vision and language models.
+# - [PyTorch's quick start](https://pytorch.org/tutorials/beginner/basics/quickstart_tutorial.html): read it once more;
+#   you know now what each line does.
+# - Shazeer, [GLU Variants Improve Transformer](https://arxiv.org/abs/2002.05202): a short paper on the block you wrote.
+#
+# That was the last lesson. The [first one](00_workspace.ipynb) reads differently from here.

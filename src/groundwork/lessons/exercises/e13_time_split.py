@@ -1,0 +1,136 @@
+"""A split by time, judged by which rows of a small log it trains on and validates on."""
+
+from typing import Any
+
+import numpy as np
+
+from groundwork.lessons.exercise import Exercise, Finding, NotAttempted
+from groundwork.scratch.arrays import Array
+
+
+def time_split_blank(customer, day, days):
+    # Two boolean arrays [rows]: what is trained on, and the last `days` days.
+    raise NotAttempted
+
+
+def time_split_solution(customer, day, days):
+    valid = day > day.max() - days
+    return ~valid, valid
+
+
+def time_split_random(customer, day, days):
+    valid = np.random.default_rng(0).random(len(day)) < days / (day.max() - day.min() + 1)
+    return ~valid, valid
+
+
+def time_split_per_customer(customer, day, days):
+    valid = np.zeros(len(day), bool)
+    for one in np.unique(customer):
+        rows = np.flatnonzero(customer == one)
+        last = max(1, round(len(rows) * days / (day.max() - day.min() + 1)))
+        valid[rows[np.argsort(day[rows], kind="stable")[-last:]]] = True
+    return ~valid, valid
+
+
+def time_split_shares_a_day(customer, day, days):
+    start = day.max() - days + 1
+    return day <= start, day >= start
+
+
+def time_split_one_day_more(customer, day, days):
+    valid = day >= day.max() - days
+    return ~valid, valid
+
+
+# Three customers over three weeks, in the order of the log; nobody shops on day 13, and customer 2 comes late.
+CUSTOMER = np.array([0, 1, 0, 1, 1, 0, 2, 1, 0, 2, 1, 2, 0, 2])
+DAY = np.array([1, 2, 4, 6, 8, 10, 12, 14, 15, 15, 16, 18, 20, 21])
+# The same rows as a file may hold them: not by day.
+SHUFFLED = np.array([9, 3, 12, 0, 6, 13, 1, 8, 4, 11, 2, 7, 10, 5])
+DAYS = 7
+
+
+def examine(answer: Any) -> Finding | None:
+    """Look at which rows are on both sides, which on none, and whether any training row lies after validation began."""
+    for customer, day in ((CUSTOMER, DAY), (CUSTOMER[SHUFFLED], DAY[SHUFFLED])):
+        if finding := _look(answer, customer, day):
+            return finding
+    return None
+
+
+def _look(answer: Any, customer: Array, day: Array) -> Finding | None:
+    case = f"customer={customer.tolist()}, day={day.tolist()}, days={DAYS}"
+    wanted = day > day.max() - DAYS
+    expected = f"training on days {_days(day, ~wanted)}, validation on days {_days(day, wanted)}"
+    found = answer(customer.copy(), day.copy(), DAYS)
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        return Finding(case, found, expected, "two things are asked for: `return train, valid`")
+    train, valid = (_mask(side, len(day)) for side in found)
+    if train is None or valid is None:
+        return Finding(case, found, expected, f"each side is a boolean array with {len(day)} entries, one for each row")
+    yours = f"training on days {_days(day, train)}, validation on days {_days(day, valid)}"
+    if not ((train == ~wanted).all() and (valid == wanted).all()):
+        return Finding(case, yours, expected, _cause(customer, day, train, valid))
+    return None
+
+
+def _mask(side: Any, rows: int) -> Array | None:
+    """Make a mask of what may be one already, or the places of rows."""
+    side = np.asarray(side)
+    if side.shape == (rows,) and side.dtype == bool:
+        return side
+    if side.ndim != 1 or side.dtype.kind not in "iu" or (side.size and not 0 <= side.min() <= side.max() < rows):
+        return None
+    return np.isin(np.arange(rows), side)
+
+
+def _days(day: Array, side: Array) -> list[int]:
+    return np.sort(day[side]).tolist()
+
+
+def _cause(customer: Array, day: Array, train: Array, valid: Array) -> str:
+    if not (train.any() and valid.any()):
+        return "one side is empty"
+    if (train & valid).any():
+        return f"the boundary day {day[train & valid][0]} is in both: what is validated on has been trained on"
+    if not (train | valid).all():
+        return f"the purchases of day {day[~(train | valid)][0]} are on neither side"
+    if day[train].min() >= day[valid].max():
+        return "the sides are exchanged: the model learns from the past and is validated on what comes after"
+    if day[train].max() >= day[valid].min():
+        apart = all(
+            day[train & (customer == one)].max(initial=-1) <= day[valid & (customer == one)].min(initial=99)
+            for one in set(customer.tolist())
+        )
+        if apart:
+            return (
+                "within each customer validation is the later part, but the other customers' purchases of those days "
+                "are trained on: one date for all divides past from future"
+            )
+        return (
+            "training rows lie after validation rows: a random split leaks the future, such as what comes into fashion"
+        )
+    length = int(day.max() - day[valid].min() + 1)
+    return f"validation begins on day {day[valid].min()}, which makes {length} days, not {DAYS}: count the last day too"
+
+
+EXERCISE = Exercise(
+    name="13.time_split",
+    task="Split a log of purchases, `customer` and `day` (integer arrays [rows], in any order): return two boolean "
+    "arrays [rows], `train` and `valid`, where valid are the purchases of the last `days` days of the log.",
+    answer="time_split",
+    blank=time_split_blank,
+    solution=time_split_solution,
+    wrong={
+        time_split_random: "leaks the future",
+        time_split_per_customer: "one date for all",
+        time_split_shares_a_day: "in both",
+        time_split_one_day_more: "8 days, not 7",
+    },
+    hints=(
+        "What would the model know on the evening before the first day that it is validated on? That, and no more.",
+        "One date divides the log, for all customers alike.",
+        "The last 7 days of a log that ends on day 21 are 15 to 21: those greater than 21 - 7.",
+    ),
+    examine=examine,
+)
