@@ -84,7 +84,7 @@ def test_a_wrong_answer_is_shown_and_not_remembered(capsys: pytest.CaptureFixtur
     check("07.adam", next(iter(load("07.adam").wrong)))
     shown = capsys.readouterr().out
     assert shown.startswith("07.adam: not yet.\n  input: ")
-    assert shown.endswith('hint("07.adam") gives a hint.\n')
+    assert shown.endswith('For a hint: from groundwork.lessons import hint; hint("07.adam")\n')
     assert course.solved() == {}
 
 

@@ -28,7 +28,7 @@ def check(name: str, answer: Any) -> None:
         If there is no such exercise.
     """
     right, told = verdict(name, answer)
-    print(told if right else f'{told}\nhint("{name}") gives a hint.')
+    print(told if right else f'{told}\nFor a hint: from groundwork.lessons import hint; hint("{name}")')
 
 
 def verdict(name: str, answer: Any) -> tuple[bool, str]:
