@@ -233,3 +233,9 @@ def test_nothing_that_lies_in_a_home_is_our_bug(place: Place) -> None:
             lines: list[Line] = list(examine(place, ACCOUNTS))
             assert not any("could not be looked at" in line.found for line in lines), (name, lines)
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def test_a_variable_fills_in_what_kaggle_json_lacks(place: Place) -> None:
+    put(place.home / ".kaggle" / "kaggle.json", f'{{"key": "{HEX32}"}}')
+    assert doctor.kaggle(place).state == "wrong"
+    assert doctor.kaggle(with_variables(place, KAGGLE_USERNAME="ada")).state == "ok"

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
@@ -14,6 +14,7 @@ WORDS = ["hinge", "brass", "door", "3", "in", "hose"]
 texts = st.lists(st.sampled_from(WORDS), max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(texts, min_size=1, max_size=8), texts, st.floats(0, 3), st.floats(0, 1))
 def test_bm25_scores_as_the_pipelines(documents: list[list[str]], query: list[str], k1: float, b: float) -> None:
     theirs = lexical.BM25(k1, b, analyzer=list).fit(documents)
@@ -63,6 +64,7 @@ def test_a_word_saturates() -> None:
 grades = st.lists(st.integers(0, 4), min_size=2, max_size=10)
 
 
+@settings(deadline=None)
 @given(grades, st.randoms(use_true_random=False), st.integers(1, 12))
 def test_ndcg_is_scikit_learns_and_the_pipelines(relevance: list[int], chance: Any, k: int) -> None:
     scores = [float(place) for place in range(len(relevance))]
