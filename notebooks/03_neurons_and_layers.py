@@ -16,6 +16,7 @@
 # %%
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
 from groundwork.scratch import Tensor, manual_seed, nn, optim
@@ -53,9 +54,8 @@ show()
 #
 # $$y = \sigma(w \cdot x + b) \qquad w \cdot x = w_1 x_1 + w_2 x_2 + \dots \qquad \sigma(z) = \frac{1}{1 + e^{-z}}$$
 #
-# The sum $z$ before $\sigma$ (sigma, the **sigmoid**) is called the **logit**. A logit of 0 is undecided, $y = 0.5$;
-# large ones come out near 1, large negative ones near 0. A function behind the sum is called an **activation**. The
-# sigmoid is one; lesson 4 has others.
+# The sum $z$ before $\sigma$ (sigma, the **sigmoid**) is the **logit**. A logit of 0 is undecided, $y = 0.5$; large
+# ones come out near 1, large negative ones near 0. A function behind the sum is an **activation**; lesson 4 has others.
 #
 # So a neuron says yes where $w \cdot x + b > 0$. With two inputs, the border of yes is a straight line. The weights say
 # which way it faces; the bias shifts it. In code, a `Tensor` is an array that can learn, its `data` the plain numbers.
@@ -89,6 +89,8 @@ walkthrough(nn.Linear, nn.Sequential, nn.Module.named_modules, nn.Module.paramet
 
 
 # %%
+manual_seed(0)
+torch.manual_seed(0)
 kit = torch.nn
 ours = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 2), nn.Sigmoid())
 theirs = kit.Sequential(kit.Linear(3, 4), kit.Sigmoid(), kit.Linear(4, 2), kit.Sigmoid())
@@ -242,8 +244,6 @@ check("03.gates", gate)
 # input rises by 1, the logit rises by its weight $w$, and the odds are multiplied by $e^w$.
 
 # %%
-from sklearn.linear_model import LogisticRegression
-
 NAMES = ("a woman, not a man", "one class down", "ten years older", "one more relative")
 
 

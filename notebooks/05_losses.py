@@ -278,7 +278,7 @@ claim("but less than a third of absolute errors", worst.sum() < wrong.sum() / 3)
 # ```
 # dvc exp run --queue -S 'competitions.house-prices.objective.beta=0.05,0.1,1.0'
 # dvc exp run --run-all
-# groundwork leaderboard house-prices
+# dvc exp show
 # ```
 #
 # Two consequences for a competition. Compare experiments by the metric, never by losses of different kinds. And where a

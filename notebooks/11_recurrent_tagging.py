@@ -53,9 +53,9 @@ show()
 #
 # ### Why it forgets
 #
-# How much does the first word still matter at the end? Calculus has a number for that: the gradient of the last state
-# with respect to the first input. It is a product with one factor for each step between them. If each is about a half,
-# forty of them leave next to nothing, and nothing is learnt there. This is called the **vanishing gradient**.
+# How much does the first word matter at the end? Calculus has a number for it: the gradient of the last state by the
+# first input, a product with a factor for each step between. If each is about a half, forty leave next to nothing, and
+# nothing is learnt there: the **vanishing gradient**. (Large factors make it *explode*: `clip_norm`, below, limits it.)
 #
 # The **LSTM** (long short-term memory) keeps a second list beside the state, the **cell** $c$, and does not make it
 # anew at each word. Three **gates** between 0 and 1, each a sigmoid of word and state, decide what happens to it:
@@ -234,7 +234,7 @@ claim("and like no threat", rise["threat"] < 0.1)
 # A probability is not yet a decision. Somebody must say from which **threshold** on a comment is marked. One half is
 # arbitrary: it suits neither a rare tag, which hardly ever gets there, nor our tagger, which was shown more rude
 # comments than there are. **F1** weighs missed rows and wrongly marked ones in one number: twice the rows that are
-# rightly marked, divided by the rows that are marked plus the rows that should be.
+# rightly marked, divided by those marked plus those that should be. (Few rows are *severe_toxic*: a curve with steps.)
 
 # %%
 with no_grad():
@@ -264,8 +264,8 @@ check("11.thresholds", thresholds)
 # %% [markdown]
 # ## Apply
 #
-# The ladder: a constant, linear models, our tagger, and the pipeline's network in PyTorch (three epochs here), all by
-# the competition's metric on the same validation rows of the sample.
+# The ladder: a constant, linear models on counted words (TF-IDF: a rare word counts more), our tagger, the pipeline's
+# network in PyTorch (three epochs here); the competition's metric, on the same validation rows of the sample.
 
 # %%
 run = apply.train("toxic-comments", {"training.epochs": 3})
@@ -277,16 +277,16 @@ for name, score in ladder.items():
 claim("our tagger has learnt to rank", ladder["LSTM from scratch, above"] > 0.75)
 
 # %% [markdown]
-# On the sample the linear model on words and pieces of words is hard to beat. A thousand comments are few. Half of the
-# rude words are disguised, as in *h0gwash*: unknown words to our tagger, while pieces of them survive. What an LSTM has
-# over a bag of words, the order, cannot make up for it. The pipeline's network reads pieces of words, too, from both
-# ends, with a linear model beside it. On Kaggle's real comments it comes out a little ahead: `docs/scores.md`.
+# On the sample the linear model on words and pieces of words is hard to beat: there are few comments, and many rude
+# words are disguised, as in *h0gwash*. To our tagger that is unknown, while pieces of it survive, and word order cannot
+# make up for it. The pipeline's LSTM reads pieces of words, from both ends, with a linear model beside it. On Kaggle's
+# real comments it comes out a little ahead: `docs/scores.md`.
 #
 # In a terminal, the same on all folds, then with a wider LSTM, and both beside each other:
 #
 # ```
-# dvc repro train@toxic-comments
-# dvc exp run -S 'competitions.toxic-comments.model.width=64'
+# groundwork repro toxic-comments
+# dvc exp run -S 'competitions.toxic-comments.model.width=64' evaluate@toxic-comments
 # groundwork leaderboard toxic-comments
 # ```
 #

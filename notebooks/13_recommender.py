@@ -10,7 +10,7 @@
 # ## Idea
 #
 # Draw the log as a table: a row for each customer, a column for each article, a dot where somebody bought something. It
-# looks like dust, with dark columns where an article sells to everybody. Now put customers of one taste side by side,
+# looks like dust, with dark columns where an article sells well. Now put customers of one taste side by side,
 # and articles of one taste, too: the dust was blocks.
 #
 # Here a small shop is made up, so that the tastes are known: three of them. A real shop knows no tastes, and the task
@@ -62,7 +62,9 @@ show()
 # All scores make a table as large as the picture, and it is the product of two thin tables. So the method is called
 # **matrix factorization**.
 #
-# **From target to head, loss and metric.** In classification the target is a class. Here it is a set: what a customer
+# ### From target to head, loss and metric
+#
+# In classification the target is a class. Here it is a set: what a customer
 # will buy next week. The head gives a score for every article, and the answer is a **ranked list**, the twelve best.
 #
 # For the loss, mind what the log does not say. An empty place does not mean "dislikes"; mostly it means "has not seen".
@@ -189,7 +191,7 @@ claim("a rotation changes no score", np.allclose(turned, customers @ vectors.T, 
 #
 # Write MAP@k. `recommended` holds a list of article numbers for each customer, best first; `bought` holds a list for
 # each customer, in any order; an article may stand in a list twice. Return one number. Customers who bought nothing are
-# left out. `hint("13.map_at_k")` helps.
+# left out.
 
 
 # %%
@@ -218,7 +220,7 @@ check("13.time_split", time_split)
 # ## Apply
 #
 # *H&M Personalized Fashion Recommendations* asks for twelve articles that each customer will buy next week. On the
-# sample that comes with Groundwork, 350 articles come into fashion and go again. The ladder, by MAP@12 on the log's
+# sample that comes with Groundwork, articles come into fashion and go again. The ladder, by MAP@12 on the log's
 # last week:
 #
 # - the constant: best-sellers of the week before, for everybody;
@@ -262,25 +264,23 @@ for name, score in ladder.items():
 # few and plain tastes that is worth little; among 100,000 articles, most of them new or rare, labels and order count.
 
 # %%
-plain, timely = (ladder[name] for name in list(ladder)[3:5])
+constant, again, neighbours, plain, timely, _ = ladder.values()
 gone = (sales[mf.recommend(scores, 12)] == 0).mean()
 claim("of what the first names, more than a fifth did not sell at all last week", gone > 0.2)
-claim(
-    "best-sellers < the first < repurchase",
-    ladder["popularity of the last week"] < plain < ladder["repurchase"],
-)
+claim("best-sellers < the first < repurchase", constant < plain < again)
 claim("last week's sales help by more than a quarter", timely > 1.25 * plain)
-claim("and so it passes both simple rules", timely > max(ladder["repurchase"], ladder["item-kNN"]))
+claim("and so it passes both simple rules", timely > max(again, neighbours))
 claim("PyTorch's is about as good", run.score / timely, 1, 0.2)
 
 # %% [markdown]
-# In a terminal, the real thing: set `source: kaggle` for the lane in `params.yaml`, then
+# In a terminal (for the real thing, and to submit, first set `source: kaggle` for the lane in `params.yaml`):
 #
 # ```
 # groundwork repro fashion-recommendations
-# groundwork recommend fashion-recommendations 0105    # the beginning of a customer's id
-# dvc exp run -S 'competitions.fashion-recommendations.encoding.spans=12'
-# groundwork leaderboard fashion-recommendations
+# groundwork recommend fashion-recommendations 0105    # an id of the sample begins so
+# dvc exp run -S 'competitions.fashion-recommendations.encoding.spans=12' \
+#     evaluate@fashion-recommendations
+# groundwork repro fashion-recommendations    # the submission, then the leaderboard
 # groundwork submit fashion-recommendations -m "spans 12" --dry-run
 # ```
 #

@@ -65,7 +65,7 @@ left.plot(points.data, values.data, "ko", markersize=4, label="measured")
 left.plot(grid.data, np.sin(3 * grid.data), ":", color="0.6", label="the curve itself")
 left.plot(grid.data, curves[best], "--", label=f"after {steps[best]} steps")
 left.plot(grid.data, curves[-1], "-", label=f"after {steps[-1]} steps")
-left.set(xlabel="place", ylabel="value", title="what the network says", ylim=(-1.8, 2.4))
+left.set(xlabel="place", ylabel="value", title="what the network says", ylim=(-2.4, 2.8))
 left.legend(fontsize=8)
 right.plot(steps, training, "-", label="training")
 right.plot(steps, validation, "--", label="validation")
@@ -77,9 +77,9 @@ show()
 
 # %% [markdown]
 # The training loss falls and falls. The loss on rows that the network has not learned from, the **validation loss**, is
-# lowest early on (the star), stays there for a while and then rises. What is learned by then is the tremble of the
-# instrument: that is **overfitting**. Training loss alone would never have shown it. It even falls below the dotted
-# line, the mean square of the instrument's errors, which nobody can foretell.
+# lowest early on (the star) and then rises. What is learned from there on is the tremble of the instrument: that is
+# **overfitting**. Training loss alone would never have shown it. It even falls below the dotted line, the mean square
+# of the instrument's errors, which nobody can foretell.
 #
 # To **regularize** is to hold a network back from this. Three ways:
 #
@@ -172,7 +172,7 @@ axes[1, 1].legend(fontsize=8)
 show()
 ends = decayed[2][-1], dropping[2][-1], plain[2].min()
 claim("each remedy ends lower by a third, or more", max(ends) < plain[2][-1] * 2 / 3)
-claim("with two, training loss stays up", min(decayed[1][-1], dropping[1][-1]) > NOISE**2 / 2)
+claim("decay, dropout: training loss stays up", min(decayed[1][-1], dropping[1][-1]) > NOISE**2 / 2)
 claim("decay keeps weights small", decayed[3][-1] < min(plain[3][-1], dropping[3][-1]) / 1.5)
 
 # %% [markdown]
@@ -248,18 +248,18 @@ def accuracy(labels, p=0.0, weight_decay=0.0, patience=None):
 
 sweep = {"no remedy": {}, "weight decay 3": {"weight_decay": 3.0}}
 sweep |= {"dropout 0.5": {"p": 0.5}, "early stopping": {"patience": 5}}
-print(f"accuracy on {len(judging)} true labels   a quarter by lot")
+print(f"accuracy on {len(judging)}   true labels   a quarter by lot")
 table = {}
 for name, settings in sweep.items():
     table[name] = [accuracy(labels, **settings) for labels in (true, typed)]
-    print(f"{name:15} {table[name][0]:.3f}         {table[name][1]:.3f}")
+    print(f"{name:17} {table[name][0]:.3f}         {table[name][1]:.3f}")
 clean, noisy = zip(*table.values(), strict=True)
 claim("true labels: no remedy is far from none", max(clean) - min(clean) < 0.04)
 claim("by lot, each remedy beats none by points", min(noisy[1:]) > noisy[0] + 0.02)
 
 # %% [markdown]
 # With true labels there is little noise to learn, and no remedy gains anything to speak of. With a quarter of the
-# labels by lot each of them is worth some points of a hundred. That is the rule: regularization pays where the data are
+# labels by lot each of them is worth some percentage points. That is the rule: regularization pays where the data are
 # few and noisy for the size of the network. How much of it is right must be tried out.
 #
 # In the pipeline the three are `model.dropout`, `training.weight_decay` and `training.early_stopping` of a lane in

@@ -1,24 +1,24 @@
 # %% [markdown]
 # # 15. Hardware: arithmetic, memory, precision
 #
-# The same network trains in an hour on one machine and in a minute on another. This lesson says why: how much
+# The same network may train for hours on one machine and for minutes on another. This lesson says why: how much
 # arithmetic a network asks for, how many numbers must be moved for it, and how exact they have to be. Afterwards you
-# can count both, and you will have written the trick by which every fast matrix product lives.
+# can count operations and moves, and you will have written the trick by which every fast matrix product lives.
 #
 # **Topics:** hardware acceleration
 #
 # ## Idea
 #
-# Nearly all the work of a network is matrix products. Picture a cook with very fast hands and one slow errand boy. If
+# Nearly all the work of a network is matrix products. Picture a cook with very fast hands and one slow helper. If
 # every cut needs a new carrot from the cellar, the cook waits. If each carrot that comes up is used a hundred times,
 # the hands are busy. A processor is such a cook, and memory is the cellar.
 #
 # A product of two n by n matrices uses each number n times: $2n^3$ operations on $3n^2$ numbers, the result among them.
 # That is the left picture. The right one draws the cook: what a machine gets done in the time in which one number
-# arrives, against how often each number is used.
+# arrives, against how often each number is used. Its layers have 512 inputs and 512 outputs, and as many rows of data
+# as the legend says.
 
 # %%
-import itertools
 import time
 
 import numpy as np
@@ -41,7 +41,7 @@ figure, (left, right) = subplots(1, 2, height=3.4)
 sizes = 2.0 ** np.arange(1, 13)
 left.loglog(sizes, 2 * sizes**3, "-", label="operations, 2n³")
 left.loglog(sizes, 3 * sizes**2, "--", label="numbers, 3n²")
-left.set(xlabel="n", title="a product of n by n matrices")
+left.set(xlabel="n", ylabel="how many", title="a product of n by n matrices")
 left.legend(fontsize=8)
 uses = np.logspace(-1.5, 3.5, 100)
 right.loglog(uses, np.minimum(uses, PEAK), "-")
@@ -51,7 +51,8 @@ for (name, x), marker in zip(layers.items(), "osD^", strict=True):
     right.plot(x, min(x, PEAK), "k" + marker, markersize=6, label=name)
 right.axhline(PEAK, color="0.5", linestyle=":")
 right.text(0.04, PEAK * 1.15, "as fast as it can multiply", fontsize=8)
-right.set(xlabel="operations for each number moved", ylabel="operations done", title="the roofline")
+right.set(xlabel="operations for each number moved", title="what a machine gets done")
+right.set_ylabel("operations in that time")
 right.set_ylim(0.02, 300)
 right.legend(fontsize=8, loc="lower right")
 show()
@@ -60,10 +61,15 @@ show()
 # The bent line is called the **roofline**. On the slope a machine waits for memory; on the flat part it multiplies as
 # fast as it can. The operations for each number moved are the **arithmetic intensity**. Adding two vectors will always
 # be on the slope. A layer is on the slope for one row, for then each weight is fetched for a single product. With a
-# mini-batch of 256 rows each weight serves 256 times. That, beside the gradient's noise, is what batches are for.
+# mini-batch of 256 rows each weight serves 256 times. That is one reason for batches; a steadier gradient is the other.
+#
+# Both lines can be lifted. A **CPU**, the usual processor, has a few cores that do anything. A **GPU** (graphics
+# processing unit) has thousands of small arithmetic units that all do the same step on different numbers: a higher
+# flat part. Its memory delivers many times as many numbers in a second: a higher slope.
 #
 # Operations on numbers with a fraction are **FLOPs** (floating-point operations); a product and a sum are two. They can
-# be counted from shapes alone: a linear layer does two for each weight and row.
+# be counted from shapes alone: a linear layer does two for each weight and row. A convolution does two for each weight,
+# row and place in the picture, so that few weights make much work. For a small network that reads 32 digits:
 
 # %%
 claim("one row: two operations for each number moved", layers["layer, 1 row"], 2, 0.02)
@@ -75,7 +81,7 @@ network = nn.Sequential(convolution, nn.ReLU(), pool, nn.Flatten(), nn.Linear(8 
 counts = flops(network, digits)
 for name, count in counts.items():
     print(f"layer {name}: {count:>10,} operations")
-used = 2 * 28 * 28 * 8 * 25 * 32  # places, kernels of 25 weights, rows
+used = 2 * (28 * 28) * (8 * 25) * 32  # places, 8 kernels of 25 weights, rows
 claim("a convolution uses each weight at every place", counts["0"], used)
 sizes = network[4].weight.data.size, convolution.weight.data.size
 claim("the linear layer has over 50 times as many weights", sizes[0] > 50 * sizes[1])
@@ -84,13 +90,15 @@ claim("the convolution does most of the work", counts["0"] > 9 * counts["4"])
 # %% [markdown]
 # ## Build
 #
-# How does one fetch serve many products? Two answers. A CPU and a **GPU** cut the matrices into blocks that fit into a
-# small fast memory beside the arithmetic, and use each block as often as it has rows. The library has such a memory: it
-# counts what is loaded, and refuses what does not fit. The product in blocks is yours to write, below.
+# How does one fetch serve many products? Two answers. On a CPU and a GPU, matrices are cut into blocks that fit into a
+# small fast memory beside the arithmetic, and each block is used as often as it has rows. The library has such a
+# memory: `FastMemory` counts what is loaded, and refuses what does not fit (`_take` raises MemoryError then). The
+# product in blocks is yours to write, below.
 #
-# A **TPU** goes further: its **systolic array** is a grid of cells, each with one weight. Numbers walk through it from
-# left to right, sums from top to bottom, and no sum goes back to memory before it is complete. Notice the delay in
-# `entering`: row r starts r cycles late, so that each number meets its sum.
+# A **TPU** (tensor processing unit) goes further: its **systolic array** is a grid of cells, each with one weight.
+# Numbers walk through it from left to right, sums from top to bottom, one cell in each **cycle**, the beat of the chip.
+# No sum goes back to memory before it is complete. Notice the delay in `entering`: row r of the grid starts r cycles
+# late, so that each number meets its sum.
 
 # %%
 walkthrough(FastMemory.load, FastMemory.zeros, FastMemory.free, SystolicArray.multiply)
@@ -98,27 +106,33 @@ walkthrough(FastMemory.load, FastMemory.zeros, FastMemory.free, SystolicArray.mu
 # %% [markdown]
 # ## Prove
 #
-# All rungs of the library's ladder of products, the blocks and the grid give the product; and the operations are those
-# that PyTorch counts. The rungs differ in how many steps Python itself takes: n³, n², n², n, and one. A step of Python
-# costs as much as hundreds of multiplications, so the first rung is slower than `@` by a factor that no machine hides.
+# The library has five ways to write a matrix product (`linalg.matmul_loops` and so on). They, the blocks and the grid
+# give what `@` gives. The five differ in how many steps Python itself takes: n³, n², n², n, and one. A step of Python
+# costs as much as hundreds of multiplications, so that the loops are slower than `@` by a factor that no machine hides.
+# Last, the operations are as many as PyTorch counts.
 
 # %%
 chance = np.random.default_rng(0)
 a, b = chance.normal(size=(2, 64, 64))
-names = "loops", "dots", "columns", "outer", "einsum"
-ladder = [getattr(linalg, f"matmul_{name}") for name in names]
-memory, grid = FastMemory(3 * 8 * 8), SystolicArray(b)
-products = [matmul(a, b) for matmul in ladder] + [matmul_blocked(a, b, memory, 8), grid.multiply(a)]
+ladder = [linalg.matmul_loops, linalg.matmul_dots, linalg.matmul_columns]
+ladder += [linalg.matmul_outer, linalg.matmul_einsum]
+products = [matmul(a, b) for matmul in ladder]
+products += [matmul_blocked(a, b, FastMemory(3 * 8 * 8), 8), SystolicArray(b).multiply(a)]
 claim("all seven give the product", max(abs(one - a @ b).max() for one in products) < 1e-12)
 
 
 def seconds(matmul, tries):
     """The shortest of several tries."""
-    marks = [(time.perf_counter(), matmul(a, b), time.perf_counter()) for _ in range(tries)]
-    return min(end - start for start, _, end in marks)
+    found = []
+    for _ in range(tries):
+        start = time.perf_counter()
+        matmul(a, b)
+        found.append(time.perf_counter() - start)
+    return min(found)
 
 
-claim("loops take over 50 times as long as @", seconds(ladder[0], 1) > 50 * seconds(np.matmul, 20))
+slow, fast = seconds(linalg.matmul_loops, 1), seconds(np.matmul, 20)
+claim("loops take over 50 times as long as @", slow > 50 * fast)
 conv, linear = torch.nn.Conv2d(1, 8, 5, padding=2), torch.nn.Linear(1568, 10)
 twin = torch.nn.Sequential(conv, torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten(), linear)
 with FlopCounterMode(display=False) as counter:
@@ -129,59 +143,66 @@ claim("PyTorch counts as many operations", sum(counts.values()), counter.get_tot
 # ## See
 #
 # The grid at work: six rows of numbers stream through 6 by 6 cells. Dark cells multiply. A wave enters at the upper
-# left, fills the grid and leaves at the lower right. Filling and draining cost cycles, so a long stream pays and a
-# short one does not: again a reason for batches.
+# left, crosses the grid and leaves at the lower right. While it enters and leaves, most cells have nothing to do: over
+# all 16 cycles, cells were at work 3/8 of the time. A long stream keeps them busy: again a reason for batches.
 
 # %%
 grid = SystolicArray(chance.normal(size=(6, 6)))
 grid.multiply(chance.normal(size=(6, 6)))
 figure, axes = subplots(1, 5, height=1.7)
 for axis, cycle in zip(axes, (0, 3, 7, 11, 15), strict=True):
-    axis.imshow(grid.busy[cycle], cmap="gray_r", vmin=0, vmax=1.4)
-    axis.set(title=f"cycle {cycle}", xticks=[], yticks=[])
-    axis.grid(False)
+    axis.pcolormesh(grid.busy[cycle], cmap="gray_r", vmin=0, vmax=1.4, edgecolors="0.7")
+    axis.set(title=f"cycle {cycle}", xticks=[], yticks=[], aspect="equal")
+    axis.invert_yaxis()
 show()
 claim("6 + 6 + 6 - 2 cycles", grid.cycles, 16)
-claim("a third and a bit of all cells had work", grid.utilization, 6 / 16)
+claim("share of the time that cells were at work", grid.utilization, 3 / 8)
 grid.multiply(chance.normal(size=(1000, 6)))
 claim("a stream of 1000 rows keeps 99 of 100 busy", grid.utilization, 0.99, 0.001)
 
 # %% [markdown]
 # The second lever is **precision**. A number of 16 bits takes half the room of one of 32 wherever it goes, and a
-# multiplier for it is several times smaller, so that more of them fit on a chip. What is lost is digits. The eight bits
-# that **bfloat16** has for them are little more than two decimal digits; **float16** has eleven bits, but its largest
+# multiplier for it is several times smaller, so that more of them fit on a chip. What is lost is digits. Some bits of a
+# number are its digits, the others its exponent, which says how large it is. **bfloat16** keeps eight bits of digits,
+# little more than two decimal digits, and the exponent of float32. **float16** has eleven bits of digits; its largest
 # number is 65504. Watch a running sum of ones: once 1 is no more than half a unit of the sum's last digit, the sum is
 # rounded back to what it was.
 
 # %%
 types = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-sums = {
-    name: list(itertools.accumulate([torch.ones((), dtype=dtype)] * 3000, torch.add))
-    for name, dtype in types.items()
-}
 figure, axis = subplots(height=2.8)
-for (name, running), style in zip(sums.items(), ("-", "--", ":"), strict=True):
-    axis.plot([one.item() for one in running], style, label=name)
+sums = {}
+for (name, dtype), style in zip(types.items(), ("-", "--", ":"), strict=True):
+    one, running = torch.ones((), dtype=dtype), [torch.zeros((), dtype=dtype)]
+    for _ in range(3000):
+        running.append(running[-1] + one)
+    axis.plot([total.item() for total in running], style, label=name)
+    digits = int(1 - np.log2(torch.finfo(dtype).eps))
+    sums[name] = running[-1].item()
+    print(f"{name:8}  {digits:2} bits of digits, sum of 3000 ones {sums[name]:.0f}")
 axis.set(xlabel="ones added", ylabel="sum")
 axis.legend()
 show()
-claim("bfloat16 stalls at", sums["bfloat16"][-1].item(), 256)
-claim("float16 at", sums["float16"][-1].item(), 2048)
+claim("bfloat16 stalls at", sums["bfloat16"], 256)
+claim("float16 at", sums["float16"], 2048)
+claim("float16's largest number", torch.finfo(torch.float16).max, 65504)
 claim("float32 would stall only at 2 ** 24", np.float32(2**24) + np.float32(1), 2**24)
 claim("70000 is too large for float16", torch.tensor(7e4, dtype=torch.float16).isinf().item())
 claim("but not for bfloat16", torch.tensor(7e4, dtype=torch.bfloat16).item(), 7e4, 200)
 weight = torch.ones((), dtype=torch.bfloat16)
-claim("a step of 0.001 changes no bfloat16 weight of 1", (weight - 0.001).item(), 1)
+claim("a step of 0.001 leaves a bfloat16 weight of 1 at", (weight - 0.001).item(), 1)
 
 # %% [markdown]
 # So networks are trained in **mixed precision**: products in 16 bits, but sums of products, weights and the optimizer's
-# state in 32. The noise of the products is small beside that of a mini-batch. What adds up over thousands of steps
-# keeps its digits.
+# state in 32. The products' errors of rounding are small beside the noise of a mini-batch's gradient. What adds up over
+# thousands of steps keeps its digits.
 #
 # ## Try
 #
-# Write the product in blocks. `memory` is a `FastMemory` that holds `3 * block ** 2` words and raises MemoryError for
-# one more; sizes are any, not multiples of `block`. Return c, `[rows, columns]`. `hint("15.blocked_matmul")` helps.
+# Write the product c of `a` `[rows, inner]` and `b` `[inner, columns]` in blocks of `block` by `block` numbers, and
+# return it. `memory` is a `FastMemory` that holds `3 * block ** 2` words (numbers) at once. All that is multiplied has
+# to be loaded first; each block of c stays in until it is complete, and is stored once. The sizes need not be multiples
+# of `block`. `hint("15.blocked_matmul")` helps.
 
 
 # %%
@@ -196,8 +217,8 @@ def blocked_matmul(a, b, memory, block):
 check("15.blocked_matmul", blocked_matmul)
 
 # %% [markdown]
-# What it is worth: words moved for a product of 64 by 64 matrices, by the size of the blocks. Twice the block, half the
-# words; and the memory that it needs grows with the square.
+# What it is worth: words loaded for a product of 64 by 64 matrices, by the size of the blocks. Twice the block, half
+# the words; and the fast memory that it needs grows with the square.
 
 # %%
 blocks, moved = (1, 2, 4, 8, 16, 32, 64), []
@@ -217,40 +238,41 @@ claim("blocks of 8 need an eighth of the words", moved[3] / moved[0], 1 / 8)
 # ## Apply
 #
 # `hardware` in `params.yaml` goes to Lightning's Trainer. `accelerator: auto` takes a GPU where there is one, and
-# `precision: auto` takes `bf16-mixed` where the GPU has it. Here everything runs on the CPU. Titanic's network on the
-# sample that comes with Groundwork, one fold, in three precisions:
+# `precision: auto` takes `bf16-mixed` (mixed precision with bfloat16) where the GPU has it. Here everything runs on the
+# CPU. Titanic's network on the sample that comes with Groundwork, one fold, in three precisions:
 
 # %%
-scores = {}
+scores, losses = [], []
 for precision in ("64-true", "32-true", "bf16-mixed"):
     run = apply.train("titanic", {"hardware.precision": precision, "training.epochs": 12})
-    scores[precision] = run.score
-    print(
-        f"{precision:11} {run.metric} {run.score:.3f}  loss {run.history['train_loss'].iloc[-1]:.3f}"
-    )
-claim("all within three points of one another", max(scores.values()) - min(scores.values()) < 0.03)
+    scores.append(run.score)
+    losses.append(run.history["train_loss"].iloc[-1])
+    print(f"{precision:11} {run.metric} {run.score:.3f}  training loss {losses[-1]:.3f}")
+claim("scores within three points of one another", max(scores) - min(scores) < 0.03)
+claim("the losses do differ, in later digits", len(set(losses)), 3)
 
 # %% [markdown]
-# Half the bits, and no loss that a score would show. A CPU need not be any faster for it, and a network as small as
-# this one would not fill a GPU: a run there would show about the same scores, and a gain in time only for larger ones,
-# such as the lane of digits. What the machine has, and how to ask for it:
+# Products in half the bits, and nothing lost that a score would show. A CPU need not be any faster for it, and a
+# network as small as this one does not fill a GPU: expect a gain in time from larger ones, such as the digits' network.
+# See what the machine has; then, where there is a GPU, train on it with a precision of your choice:
 #
 # ```
 # groundwork doctor
 # dvc exp run -S 'hardware.accelerator=gpu' -S 'hardware.precision=bf16-mixed'
 # ```
 #
-# `hardware.devices` and `hardware.strategy: ddp` are for several GPUs: each takes its share of an epoch's mini-batches.
+# With `auto` the second needs no settings at all: `dvc repro` takes the GPU. For several GPUs there are `devices` and
+# `strategy: ddp` of the same section: each GPU takes its share of an epoch's mini-batches.
 #
 # ## Where to read on
 #
 # - [Dive into Deep Learning, hardware](https://d2l.ai/chapter_computational-performance/hardware.html): memory, caches,
 #   GPUs and their numbers.
-# - [CS50](https://cs50.harvard.edu/x/), the weeks on arrays and memory: what an address is, and why a row of numbers
-#   side by side is read faster than a scattered one.
+# - [CS50](https://cs50.harvard.edu/x/), the weeks on arrays and memory: what an address is, and how numbers lie side
+#   by side.
 # - [PyTorch's quick start](https://pytorch.org/tutorials/beginner/basics/quickstart_tutorial.html): how a network and
 #   its batches move to a GPU.
-# - [fast.ai](https://course.fast.ai/): training on a rented GPU, in mixed precision, from the first lesson on.
+# - [fast.ai](https://course.fast.ai/): training on a rented GPU from the first lesson on.
 # - Jouppi et al., [the TPU](https://arxiv.org/abs/1704.04760): the paper with the systolic array and the roofline.
 #
 # Next: everything together. [Lesson 16](16_capstone.ipynb) goes from nothing to a submission, twice.

@@ -69,7 +69,7 @@ def map_at_k_ignores_order(recommended, bought, k):
 
 # recommended, bought, k. In the first, no two of the mistakes below give the same.
 CASES: tuple[tuple[list[list[int]], list[list[int]], int], ...] = (
-    ([[7, 4, 9, 2]], [[4, 9, 8]], 4),
+    ([[7, 4, 9, 2, 5]], [[4, 9, 8]], 5),
     ([[4, 7, 2, 9]], [[2, 9, 1, 5, 6, 8]], 4),  # more was bought than the list can hold
     ([[7, 4, 9, 2]], [[2]], 3),  # the hit stands below the cut
     ([[4, 4, 7, 4, 2]], [[4, 2]], 5),  # recommended several times
@@ -116,8 +116,14 @@ def _cause(found: Any, recommended: list[list[int]], bought: list[list[int]], k:
             sum(hits),
             min(k, len(set(basket))),
         ),
+        "only the first hit counts, as in the reciprocal rank: every hit adds its precision": (
+            1 / (hits.index(True) + 1) if any(hits) else 0,
+            1,
+        ),
     }
     if len(ranked) > len(set(ranked)):
+        if np.isclose(float(found), mean_average_precision([list(dict.fromkeys(ranked))], bought, k)):
+            return "an item that is recommended twice still takes two places: those below it do not move up"
         return "an item that is recommended twice is counted twice: only its first place is a hit, the second is lost"
     if len(basket) > len(set(basket)):
         return "an item that was bought twice is counted twice among what could be found: count different items"

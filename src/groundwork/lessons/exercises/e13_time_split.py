@@ -42,11 +42,12 @@ def time_split_one_day_more(customer, day, days):
     return ~valid, valid
 
 
-# Three customers over three weeks, in the order of the log; nobody shops on day 13, and customer 2 comes late.
-CUSTOMER = np.array([0, 1, 0, 1, 1, 0, 2, 1, 0, 2, 1, 2, 0, 2])
-DAY = np.array([1, 2, 4, 6, 8, 10, 12, 14, 15, 15, 16, 18, 20, 21])
+# Four customers over three weeks, in the order of the log; nobody shops on day 13, and customers 2 and 3 come
+# late.
+CUSTOMER = np.array([0, 1, 0, 1, 1, 0, 2, 1, 0, 2, 1, 2, 3, 3, 0, 2])
+DAY = np.array([1, 2, 4, 6, 8, 10, 12, 14, 15, 15, 16, 18, 19, 19, 20, 21])
 # The same rows as a file may hold them: not by day.
-SHUFFLED = np.array([9, 3, 12, 0, 6, 13, 1, 8, 4, 11, 2, 7, 10, 5])
+SHUFFLED = np.array([9, 3, 12, 0, 6, 13, 1, 15, 8, 4, 11, 2, 14, 7, 10, 5])
 DAYS = 7
 
 
@@ -67,7 +68,12 @@ def _look(answer: Any, customer: Array, day: Array) -> Finding | None:
         return Finding(case, found, expected, "two things are asked for: `return train, valid`")
     train, valid = (_mask(side, len(day)) for side in found)
     if train is None or valid is None:
-        return Finding(case, found, expected, f"each side is a boolean array with {len(day)} entries, one for each row")
+        return Finding(
+            case,
+            found,
+            expected,
+            f"each side is a boolean array with {len(day)} entries, True or False, one for each row",
+        )
     yours = f"training on days {_days(day, train)}, validation on days {_days(day, valid)}"
     if not ((train == ~wanted).all() and (valid == wanted).all()):
         return Finding(case, yours, expected, _cause(customer, day, train, valid))
@@ -79,6 +85,8 @@ def _mask(side: Any, rows: int) -> Array | None:
     side = np.asarray(side)
     if side.shape == (rows,) and side.dtype == bool:
         return side
+    if side.shape == (rows,):  # zeros and ones, or days: no places
+        return None
     if side.ndim != 1 or side.dtype.kind not in "iu" or (side.size and not 0 <= side.min() <= side.max() < rows):
         return None
     return np.isin(np.arange(rows), side)
@@ -97,7 +105,11 @@ def _cause(customer: Array, day: Array, train: Array, valid: Array) -> str:
         return f"the purchases of day {day[~(train | valid)][0]} are on neither side"
     if day[train].min() >= day[valid].max():
         return "the sides are exchanged: the model learns from the past and is validated on what comes after"
-    if day[train].max() >= day[valid].min():
+    if not set(customer[train]) & set(customer[valid]):
+        return "whole customers were set aside: one date divides the log, for all customers alike"
+    if day[train].max() == day[valid].min():
+        return f"the purchases of day {day[train].max()} are divided between the sides: count days, not rows"
+    if day[train].max() > day[valid].min():
         apart = all(
             day[train & (customer == one)].max(initial=-1) <= day[valid & (customer == one)].min(initial=99)
             for one in set(customer.tolist())
@@ -111,7 +123,10 @@ def _cause(customer: Array, day: Array, train: Array, valid: Array) -> str:
             "training rows lie after validation rows: a random split leaks the future, such as what comes into fashion"
         )
     length = int(day.max() - day[valid].min() + 1)
-    return f"validation begins on day {day[valid].min()}, which makes {length} days, not {DAYS}: count the last day too"
+    counted = f"validation begins on day {day[valid].min()}, which makes {length} days, not {DAYS}"
+    if length == DAYS + 1:
+        return f"{counted}: count the last day too, and days on which nobody bought"
+    return f"{counted}: count days of the calendar, not rows, and not only days on which somebody bought"
 
 
 EXERCISE = Exercise(
