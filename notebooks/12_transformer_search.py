@@ -274,8 +274,8 @@ claim("without it, a constant is about as good, or better", error > 0.8 * grades
 
 # %% [markdown]
 # On new pairs, the encoder with a random start is hardly better than a constant, if at all. The other two learn from
-# pairs that a *flower pot* may be called a planter; a linear model cannot. The sample's titles are made of few words,
-# though: on Kaggle's pairs the towers lead by less (`docs/scores.md`). A search scores *all* products: BM25 + cosine.
+# pairs that a *flower pot* may be called a planter; a linear model cannot. On Kaggle's pairs, of many more words, the
+# towers lead by less (`docs/scores.md`). A search scores *all* products, by BM25 plus the two vectors' cosine.
 
 # %%
 catalogue = Catalogue(run.trained, run.trained.encoder.documents(prepared.train)[1])
