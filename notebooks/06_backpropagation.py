@@ -199,7 +199,7 @@ claim("in float32 it is never below a millionth", min(curves["both sides, float3
 #
 # **1.** `unit` divides each row of x `[rows, columns]` by its length, so that all rows have length 1. Its value is
 # there; write its VJP. `dy` holds the gradient of the value, an array of the same shape. Return a tuple of one array,
-# the gradient of x. The length is made of x, too. `hint("06.vjp")` helps.
+# the gradient of x. The length is made of x, too.
 
 
 # %%

@@ -123,13 +123,13 @@ claim("momentum: 1 + 0.9 + 0.81 and so on", sum(0.9**power for power in range(30
 # %% [markdown]
 # ## Build
 #
-# An optimizer is a loop over parameters and one rule. Here are the two rules as the library ships them; the loop around
-# them is in `Optimizer.step`. Notice what each of them has to remember in its `state`: nothing, a sum, or two means and
-# a count. `group` holds the settings. Some of them we leave at 0 here: `dampening` and `nesterov` are variants of
-# momentum, and `weight_decay` pulls weights towards 0, as lesson 14 shows.
+# An optimizer is a loop over parameters and one rule. Here are the loop and the rule of gradient descent with momentum.
+# Notice what it has to remember in its `state`: nothing, or a sum. `group` holds the settings. Some of them we leave at
+# 0 here: `dampening` and `nesterov` are variants of momentum, and `weight_decay` pulls weights towards 0, as lesson 14
+# shows. Adam's rule is not on show: below you write it yourself, and `walkthrough(optim.Adam.update)` compares.
 
 # %%
-walkthrough(optim.SGD.update, optim.Adam.update)
+walkthrough(optim.Optimizer.step, optim.SGD.update)
 
 # %% [markdown]
 # ## Prove
@@ -214,7 +214,7 @@ claim("a tenth of the rate does with momentum", abs(momentum[:5] - sgd[2:7]).max
 #
 # Write Adam. `params` are parameters of any shapes, with `.data` and `.grad`, both arrays; `step` changes `.data` in
 # place. Squares and roots are taken number by number. Run the cell; the check shows the first step that goes elsewhere
-# than it should. `hint("07.adam")` helps.
+# than it should. `hint`, from `groundwork.lessons`, helps.
 
 
 # %%

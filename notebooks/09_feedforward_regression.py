@@ -66,7 +66,7 @@ show()
 # more minutes cost no more. And the second bathroom is worth a good deal, the third little.
 #
 # A **linear model** has a weight $w_i$ for each feature, and a bias $b$. Its slopes never change: the sixtieth minute
-# must cost as much as the twentieth.
+# must cost as much as the twentieth. (Here $y$ is the logarithm of the price: in dollars such a line bends a little.)
 #
 # $$\hat y = b + w_1 x_1 + w_2 x_2 + w_3 x_3 + w_4 x_4$$
 #
@@ -199,7 +199,7 @@ show()
 # A **residual** is what is left over: the logarithm of the true price less that of the predicted one. If a model has
 # learnt all there is, its residuals are a band without a shape. A shape says what it has missed: about 35 minutes away
 # the crosses lie low, for there the linear model asks over 5% too much. The crosses far below the band are very small
-# or very large houses: at both ends of the first picture above, its line lies over the rule.
+# or very large houses: at both ends of the figure's first panel, its line lies over the rule.
 
 # %%
 figure, axes = subplots(1, 2, height=3.2)

@@ -184,7 +184,7 @@ claim("decay keeps weights small", decayed[3][-1] < min(plain[3][-1], dropping[3
 #
 # Write dropout, for an array `x` of shape `[rows, units]`. `p` is the probability that an entry is dropped, `training`
 # says whether the network learns now, and `rng` is a NumPy generator, from which all draws are to come. Return an array
-# of the shape of `x`, and leave `x` as it is. `hint("14.dropout")` helps.
+# of the shape of `x`, and leave `x` as it is.
 
 
 # %%

@@ -202,7 +202,7 @@ claim("a step of 0.001 leaves a bfloat16 weight of 1 at", (weight - 0.001).item(
 # Write the product c of `a` `[rows, inner]` and `b` `[inner, columns]` in blocks of `block` by `block` numbers, and
 # return it. `memory` is a `FastMemory` that holds `3 * block ** 2` words (numbers) at once. All that is multiplied has
 # to be loaded first; each block of c stays in until it is complete, and is stored once. The sizes need not be multiples
-# of `block`. `hint("15.blocked_matmul")` helps.
+# of `block`.
 
 
 # %%

@@ -82,3 +82,11 @@ def test_it_starts_light() -> None:
     heavy = "{'torch', 'pandas', 'kaggle', 'wandb', 'numpy'}"
     code = f"import sys, groundwork.doctor; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_from_a_folder_inside_the_clone_or_outside_its_root_is_looked_at(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (repository / "src", tmp_path):
+        monkeypatch.chdir(folder)
+        assert Place.here().repository == repository

@@ -29,6 +29,11 @@ def test_a_lesson_is_found_by_number_and_by_name(name: str) -> None:
     assert course.load(name).name == "07_optimizers"
 
 
+def test_half_a_number_is_no_lesson() -> None:
+    with pytest.raises(UserError, match="not found"):
+        course.load("3.5")
+
+
 def test_an_unknown_lesson_is_told_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean '07_optimizers'"):
         course.load("07_optimisers")
@@ -61,6 +66,7 @@ def test_a_broken_note_of_what_is_solved_is_written_anew(work: Path) -> None:
     (work / "solved.json").write_text("{")
     check("07.adam", SOLUTION)
     assert list(course.solved()) == ["07.adam"]
+    assert (work / "solved.broken").read_text() == "{"
 
 
 def test_where_nothing_can_be_noted_a_right_answer_is_right_still(
@@ -101,7 +107,7 @@ def test_hints_get_plainer_and_end_in_the_solution(capsys: pytest.CaptureFixture
 def test_the_solution_is_shown_under_the_answers_name(capsys: pytest.CaptureFixture[str]) -> None:
     solution("07.adam")
     namespace: dict[str, object] = {}
-    exec(f"import numpy as np\n{capsys.readouterr().out}", namespace)
+    exec(capsys.readouterr().out, namespace)
     assert load("07.adam").judge(namespace["Adam"]) is None
 
 
@@ -169,7 +175,7 @@ def test_a_right_answer_may_import_what_lies_beside_it(tmp_path: Path, work: Pat
     (tmp_path / "helper.py").write_text("import numpy as np\n" + load("07.adam").source(SOLUTION))
     (tmp_path / "adam.py").write_text("from helper import Adam\n")
     done = CliRunner().invoke(app, ["check", "07.adam", str(tmp_path / "adam.py")])
-    assert (done.exit_code, done.stdout) == (0, "07.adam: solved.\n")
+    assert (done.exit_code, done.stdout) == (0, "07.adam: solved.\nWhat is left: groundwork lesson\n")
     assert work.exists()
 
 
@@ -223,4 +229,4 @@ def test_hints_and_solution_are_shown_in_a_terminal_too() -> None:
     last = command("hint", "07.adam", str(len(hints))).stdout
     assert hints[-1] in last
     assert "groundwork lesson solution 07.adam" in last
-    assert command("solution", "07.adam").stdout.startswith("class Adam")
+    assert command("solution", "07.adam").stdout.startswith("import numpy as np\n\n\nclass Adam")

@@ -1,11 +1,13 @@
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from groundwork.errors import UserError
 from groundwork.lessons import course
+from groundwork.lessons.answers import answer
 from groundwork.lessons.exercise import Exercise, Finding, NotAttempted, exercises, load
 
 ALL = exercises()
@@ -82,6 +84,22 @@ def test_every_lesson_has_an_exercise() -> None:
     assert {name[:2] for name in ALL} == {lesson.number for lesson in course.lessons()}
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_shown_of_an_exercise_is_a_file_that_runs(name: str, tmp_path: Path) -> None:
+    exercise, file = ALL[name], tmp_path / "answer.py"
+    file.write_text(exercise.program(exercise.solution))
+    assert exercise.judge(answer(exercise, file)) is None
+    file.write_text(exercise.program(exercise.blank))
+    with pytest.raises(NotAttempted):
+        exercise.judge(answer(exercise, file))
+
+
+def test_a_lessons_number_stands_for_its_only_exercise() -> None:
+    assert load("7") is load("07.adam")
+    with pytest.raises(UserError, match="exercise '6': not found"):
+        load("6")
+
+
 def test_an_unknown_exercise_is_told_the_nearest() -> None:
     with pytest.raises(UserError, match=r"did you mean '07\.adam'\?"):
         load("07.adm")
@@ -103,4 +121,4 @@ def test_a_result_in_place_of_a_function_is_a_finding() -> None:
     exercise: Exercise = ALL["07.adam"]
     finding = exercise.judge(3)
     assert finding
-    assert "give the name alone" in finding.cause
+    assert "do not call it" in finding.cause

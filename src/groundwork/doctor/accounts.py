@@ -24,7 +24,7 @@ def git(place: Place) -> Line:
     identity = {key: place.git("config", f"user.{key}").stdout.strip() for key in ("name", "email")}
     if missing := [f"user.{key}" for key, value in identity.items() if not value]:
         step = " && ".join(f'git config --global {key} "..."' for key in missing)
-        return Line("git", "wrong", f"no {' and no '.join(missing)}", "a name for your commits", step)
+        return Line("git", "wrong", f"no {' and no '.join(missing)}", "a name and an address for your commits", step)
     return Line("git", "ok", "{name} <{email}>".format(**identity))
 
 

@@ -28,7 +28,10 @@ class Place:
     @classmethod
     def here(cls) -> "Place":
         """Give the place of the person who runs this."""
-        return cls(Path.home(), Path.cwd(), os.environ)
+        # From a folder inside the clone, or beside it: the one that this was installed from.
+        above = (Path.cwd(), *Path.cwd().parents, Path(__file__).parents[3])
+        root = next((folder for folder in above if (folder / "dvc.yaml").is_file()), Path.cwd())
+        return cls(Path.home(), root, os.environ)
 
     def command(self, name: str) -> str | None:
         """Find a command as the shell does."""

@@ -52,7 +52,8 @@ def start(lesson: Name) -> None:
 
     copy, is_new = course.start(course.load(lesson))
     shown = shlex.quote(os.path.relpath(copy))
-    typer.echo(f"{shown}: {'yours to write in' if is_new else 'was there already, and stays as you left it'}.")
+    found = "yours to write in" if is_new else "was there already, and stays as you left it (delete it for a new one)"
+    typer.echo(f"{shown}: {found}.")
     typer.echo(f"Open it in an editor that shows notebooks, or with: jupyter lab {shown}")
 
 
@@ -64,6 +65,10 @@ def run(lesson: Name) -> None:
     found = course.load(lesson)
     if not find_spec("matplotlib"):
         raise UserError(f"{found.name}: needs matplotlib, which is not installed", "make setup")
+    typer.echo(
+        f"{found.name}, as it ships: what it proves and draws. To read it and to write in it, `groundwork lesson start "
+        f"{int(found.number)}`.\n"
+    )
     raise typer.Exit(course.run(found))
 
 
@@ -74,9 +79,7 @@ def show(exercise: ExerciseName) -> None:
 
     found = load(exercise)
     typer.echo(f"# {found.name}: {found.task}\n# Write it into a file, then: groundwork lesson check {found.name} FILE")
-    typer.echo(
-        f"import numpy as np\n\nfrom groundwork.lessons import NotAttempted\n\n\n{found.source(found.blank)}", nl=False
-    )
+    typer.echo(found.program(found.blank), nl=False)
 
 
 @app.command()
@@ -93,7 +96,9 @@ def check(
     with _at_most(SECONDS):
         right, told = verdict(exercise, answer(found, file))
     typer.echo(told)
-    if not right:
+    if right:
+        typer.echo("What is left: groundwork lesson")
+    else:
         typer.echo(f"A hint: groundwork lesson hint {exercise}")
         raise typer.Exit(2)
 

@@ -75,7 +75,7 @@ def load(name: str) -> Lesson:
         If there is none, or if there are several.
     """
     known = {lesson.name: lesson for lesson in lessons()}
-    word = Path(name).stem
+    word = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
     found = [one for one in known.values() if word.zfill(2) == one.number] or [
         one for one in known.values() if word and word in one.name
     ]
@@ -86,8 +86,8 @@ def load(name: str) -> Lesson:
 
 
 def run(lesson: Lesson) -> int:
-    """Run a lesson as a plain script, from the repository's root; return its exit code."""
-    return subprocess.call([sys.executable, str(lesson.source)], cwd=ROOT)
+    """Run a lesson as a plain script; return its exit code."""
+    return subprocess.call([sys.executable, str(lesson.source)])
 
 
 def start(lesson: Lesson) -> tuple[Path, bool]:
@@ -123,4 +123,7 @@ def solve(exercise: str) -> None:
         If the note cannot be written.
     """
     if NOTEBOOKS.is_dir() and exercise not in (known := solved()):
+        if SOLVED.is_file() and not known:
+            # What cannot be read is not written over.
+            SOLVED.replace(SOLVED.with_suffix(".broken"))
         write_json(SOLVED, {**known, exercise: date.today().isoformat()})

@@ -58,4 +58,4 @@ def hint(name: str) -> None:
 def solution(name: str) -> None:
     """Print an answer that passes, for the exercise `name`."""
     exercise = load(name)
-    print(exercise.source(exercise.solution), end="")
+    print(exercise.program(exercise.solution), end="")

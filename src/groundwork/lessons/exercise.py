@@ -3,6 +3,7 @@
 A judgement is about behaviour: what an answer does with inputs, never how it is written.
 """
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -95,7 +96,12 @@ class Exercise:
         """
         if not callable(answer):
             wanted = f"the function or class {self.answer}"
-            return Finding("the answer itself", type(answer).__name__, wanted, "it was called: give the name alone")
+            return Finding(
+                "the answer itself",
+                type(answer).__name__,
+                wanted,
+                "it is no function and no class: give its name, and do not call it",
+            )
         try:
             return self.examine(answer)
         except NotAttempted:
@@ -105,6 +111,17 @@ class Exercise:
             line = line_at_work(error)
             cause = "the message says what does not fit" + (f"; it was raised at `{line}`" if line else "")
             return Finding("the first that fails", f"{type(error).__name__}: {error}", "no error", cause)
+
+    def program(self, which: Callable[..., Any]) -> str:
+        """Show `source` with the imports that it needs: a file that runs."""
+        code = self.source(which)
+        tree = ast.parse(inspect.getsource(importlib.import_module(which.__module__)))
+        needed = []
+        for node in tree.body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                node.names = [one for one in node.names if re.search(rf"\b{one.asname or one.name}\b", code)]
+                needed += [ast.unparse(node)] if node.names else []
+        return "\n".join([*needed, "", "", code])
 
     def source(self, which: Callable[..., Any]) -> str:
         """Show the code of the blank, the solution or a wrong answer, under the name that a learner gives it."""
@@ -130,6 +147,8 @@ def load(name: str) -> Exercise:
         If there is none; it names the nearest.
     """
     known = exercises()
+    if len(own := [one for one in known if one.startswith(f"{name.zfill(2)}.")]) == 1:
+        return known[own[0]]  # a lesson's number, where there is one exercise
     if name not in known:
         raise UserError(f"exercise {name!r}: not found{meant(name, known)}", f"name one of: {', '.join(known)}")
     return known[name]

@@ -17,6 +17,7 @@ Line = str | None  # None where what stood there has become a note
 CELL = "text-align:left;vertical-align:top;white-space:normal"
 PRE = "margin:0;background:none;font-family:monospace;font-size:12px;white-space:pre;overflow-x:auto"
 COLUMNS = 84
+PACKAGES = Path(__file__).parents[2]  # where the package lies
 PAGE = """<table style="width:100%;table-layout:fixed;border-collapse:collapse">
 <colgroup><col style="width:26%"><col></colgroup>
 <tr><th colspan="2" style="text-align:left">{title}</th></tr>
@@ -77,8 +78,7 @@ def walkthrough(*things: Any) -> Walkthrough:
 def _title(thing: Any) -> str:
     path = Path(inspect.getsourcefile(thing) or "")
     # From the package on: where the repository lies is nobody's business.
-    inside = path.parts[path.parts.index("groundwork") :] if "groundwork" in path.parts else path.parts[-1:]
-    file = "/".join(inside)
+    file = path.relative_to(PACKAGES).as_posix() if path.is_relative_to(PACKAGES) else path.name
     return file if inspect.ismodule(thing) else f"{thing.__qualname__}  ·  {file}"
 
 

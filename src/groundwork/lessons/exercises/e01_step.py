@@ -82,11 +82,10 @@ def examine(answer: Any) -> Finding | None:
             return Finding(case, found, expected, "the knobs come first, an array of the shape of `knobs`")
         if np.size(score) != 1 or np.asarray(score).dtype.kind not in "iuf":
             return Finding(case, found, expected, "the score is one number: `loss(kept, held_out)`")
+        if not np.array_equal(given, start):
+            cause = "`knobs` itself was changed in place, and there is no way back: `knobs + push` makes a new array"
+            return Finding(case, f"knobs is {given} afterwards", f"knobs is {start} still", cause)
         if not np.allclose(knobs, kept):
-            if not better and not np.array_equal(given, start):
-                wrong_knobs = (
-                    "`knobs` itself was changed in place, and there is no way back: `knobs + push` makes a new array"
-                )
             return Finding(case, (knobs, score), expected, wrong_knobs)
         if not np.allclose(score, expected[1]):
             return Finding(case, (knobs, score), expected, _score(float(np.squeeze(score)), batch, held_out, kept))
