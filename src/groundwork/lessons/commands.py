@@ -94,12 +94,12 @@ def check(
 
     found = load(exercise)
     with _at_most(SECONDS):
-        right, told = verdict(exercise, answer(found, file))
+        right, told = verdict(found, answer(found, file))
     typer.echo(told)
     if right:
         typer.echo("What is left: groundwork lesson")
     else:
-        typer.echo(f"A hint: groundwork lesson hint {exercise}")
+        typer.echo(f"A hint: groundwork lesson hint {found.name}")
         raise typer.Exit(2)
 
 

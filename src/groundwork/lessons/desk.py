@@ -7,7 +7,7 @@ from typing import Any
 
 from groundwork.errors import UserError
 from groundwork.lessons.course import solve
-from groundwork.lessons.exercise import NotAttempted, load
+from groundwork.lessons.exercise import Exercise, NotAttempted, load
 
 _hints_taken: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
 
@@ -27,13 +27,14 @@ def check(name: str, answer: Any) -> None:
     UserError
         If there is no such exercise.
     """
-    right, told = verdict(name, answer)
-    print(told if right else f'{told}\nFor a hint: from groundwork.lessons import hint; hint("{name}")')
-
-
-def verdict(name: str, answer: Any) -> tuple[bool, str]:
-    """Judge an answer; say whether it is right, and what to tell about it. What is right is noted as solved."""
     exercise = load(name)
+    right, told = verdict(exercise, answer)
+    print(told if right else f'{told}\nFor a hint: from groundwork.lessons import hint; hint("{exercise.name}")')
+
+
+def verdict(exercise: Exercise, answer: Any) -> tuple[bool, str]:
+    """Judge an answer; say whether it is right, and what to tell about it. What is right is noted as solved."""
+    name = exercise.name
     try:
         finding = exercise.judge(answer)
     except NotAttempted:
