@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from groundwork.errors import UserError
@@ -32,6 +34,14 @@ def test_baselines_are_scored_on_the_folds_validation_rows() -> None:
 def test_an_unknown_key_is_told_as_in_params_yaml() -> None:
     with pytest.raises(UserError, match=r"changes .*: competitions\.titanic\.model\.droput: unknown key"):
         apply.train("titanic", {"model.droput": 0.1})
+
+
+def test_a_mistake_in_params_yaml_is_told_as_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (apply.ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("dropout: 0.2", "dropout: 2.0", 1))
+    monkeypatch.setattr(apply, "ROOT", tmp_path)
+    with pytest.raises(UserError, match=r"^\S*params\.yaml: competitions\.house-prices\.model\.dropout: found 2\.0"):
+        apply.train("titanic", {"training.epochs": 1})
 
 
 def test_an_unknown_lane_is_told_the_nearest() -> None:

@@ -153,6 +153,15 @@ def test_the_exit_code_of_a_lesson_is_its_scripts(tmp_path: Path, monkeypatch: p
     assert CliRunner().invoke(app, ["run", "42"]).exit_code == 3
 
 
+def test_what_a_user_can_mend_is_no_traceback_in_a_lesson_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "# # 42. Answers\nfrom groundwork.errors import UserError\nraise UserError('params.yaml: wrong', 'mend it')"
+    (tmp_path / "42_answers.py").write_text(text)
+    monkeypatch.setattr(course, "NOTEBOOKS", tmp_path)
+    assert isinstance(CliRunner().invoke(app, ["run", "42"]).exception, UserError)
+
+
 def test_a_lesson_is_started_in_a_terminal_too() -> None:
     first, second = (CliRunner().invoke(app, ["start", "7"]).stdout for _ in range(2))
     assert "07_optimizers.ipynb: yours to write in." in first

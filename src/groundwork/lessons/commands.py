@@ -69,7 +69,7 @@ def run(lesson: Name) -> None:
         f"{found.name}, as it ships: what it proves and draws. To read it and to write in it, `groundwork lesson start "
         f"{int(found.number)}`.\n"
     )
-    raise typer.Exit(course.run(found))
+    course.run(found)
 
 
 @app.command()

@@ -2,8 +2,7 @@
 
 import json
 import re
-import subprocess
-import sys
+import runpy
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -85,9 +84,9 @@ def load(name: str) -> Lesson:
     raise UserError(f"lesson {name!r}: {problem}", f"name one of: {', '.join(known)}")
 
 
-def run(lesson: Lesson) -> int:
-    """Run a lesson as a plain script; return its exit code."""
-    return subprocess.call([sys.executable, str(lesson.source)])
+def run(lesson: Lesson) -> None:
+    """Run a lesson as a plain script, in this process: what a user can mend stays one message."""
+    runpy.run_path(str(lesson.source), run_name="__main__")
 
 
 def start(lesson: Lesson) -> tuple[Path, bool]:
