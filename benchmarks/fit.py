@@ -18,15 +18,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch
 from torch import nn
 
-from groundwork.algorithms.fit import fit
-from groundwork.algorithms.optimizers import adamw, schedule
-from groundwork.algorithms.progress import TrainingProgress
-from groundwork.data.batches import Batches, Rows
-from groundwork.experiments.tracking import Tracker
 from groundwork.models.cnn import CNN
-from groundwork.objectives.losses import Classification
+from groundwork.objectives.base import Classification
 from groundwork.objectives.metrics import METRICS
 from groundwork.settings import EarlyStopping, Tracking, Training
+from groundwork.tracking.tracker import Tracker
+from groundwork.training.batches import Batches, Rows
+from groundwork.training.fit import fit
+from groundwork.training.optimizers import adamw, schedule
+from groundwork.training.progress import TrainingProgress
 
 METRIC = METRICS["accuracy"]
 OBJECTIVE = Classification(10)

@@ -59,7 +59,7 @@ show()
 # | data | sounds and meanings | `groundwork.data` | `encoding` | `scratch.data` |
 # | model | the machine with knobs | `groundwork.models` | `model` | `scratch.nn` |
 # | objective | the loss | `groundwork.objectives` | `objective` | `scratch.functional` |
-# | algorithm | what turns the knobs | `groundwork.algorithms` | `training` | `scratch.tweak`, `scratch.train` |
+# | algorithm | what turns the knobs | `groundwork.training` | `training` | `scratch.tweak`, `scratch.train` |
 #
 # The field's word for a knob is **parameter**; most of them are called *weights*. To train is to go round in a circle:
 

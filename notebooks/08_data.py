@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from sklearn import model_selection, preprocessing
 
-from groundwork.algorithms.compose import make_encoder
 from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
 from groundwork.scratch import Tensor, manual_seed, nn, optim
 from groundwork.scratch import functional as F
 from groundwork.scratch.data import DataLoader, StandardScaler, k_fold, one_hot
+from groundwork.training.build import make_encoder
 
 everywhere = np.linspace(-3, 3, 300)
 
@@ -258,7 +258,7 @@ claim("in product-search, no query is in two folds", sides.max() == 1)
 prepared.train[["Pclass", "Age", "FamilySize", "Sex", "Ticket", "Survived"]].head(3)
 
 # %% [markdown]
-# **Train** fits the transforms of `groundwork.data.encoders`, anew in each fold, on its training rows. Whether that is
+# **Train** fits the transforms of `groundwork.encoders`, anew in each fold, on its training rows. Whether that is
 # so can be tried by poison: spoil the validation rows of fold 0, and see who notices.
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
-from groundwork.objectives.losses import Regression
+from groundwork.objectives.base import Regression
 from groundwork.objectives.metrics import METRICS
 from groundwork.scratch import functional as F
 from groundwork.scratch import manual_seed, nn, optim

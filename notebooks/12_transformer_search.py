@@ -20,8 +20,9 @@ import pandas as pd
 import torch
 from sklearn.metrics import ndcg_score
 
-from groundwork.data.encoders import lexical
-from groundwork.data.encoders.words import stem, words
+from groundwork.ask.search import Catalogue
+from groundwork.encoders.language import bm25
+from groundwork.encoders.language.words import stem, words
 from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
 from groundwork.objectives.metrics import METRICS
 from groundwork.scratch import Tensor, manual_seed, nn, no_grad, optim
@@ -30,7 +31,6 @@ from groundwork.scratch.data import DataLoader, TensorDataset
 from groundwork.scratch.retrieval import BM25, dcg, ndcg
 from groundwork.scratch.train import fit
 from groundwork.scratch.verify import compare, gradcheck
-from groundwork.serving.search import Catalogue
 
 query, title = "brass gate pivot".split(), "Ironkeep 3 inch Solid Brass Door Hinge".split()
 chance = np.random.default_rng(0)
@@ -156,7 +156,7 @@ heads = [one.MultiheadAttention(8, 2, batch_first=True) for one in (nn, torch.nn
 print(compare(*heads, q, k, v, key_padding_mask=padding))
 layers = [one.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True) for one in (nn, torch.nn)]
 print(compare(*layers, q, src_key_padding_mask=padding, steps=20))
-pipeline = lexical.BM25(analyzer=list).fit(short + long)
+pipeline = bm25.BM25(analyzer=list).fit(short + long)
 wanted = (pipeline.asked([["hinge"]]) @ pipeline.weights(short + long).T).toarray()[0]
 claim("BM25 agrees", np.allclose(BM25(short + long).scores(["hinge"]), wanted, rtol=1e-5))
 grades, scores = chance.integers(0, 4, 20), chance.normal(size=20)

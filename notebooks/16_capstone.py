@@ -21,19 +21,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from groundwork.algorithms.compose import make_encoder
-from groundwork.algorithms.fit import fit
-from groundwork.algorithms.question import Question
-from groundwork.data.batches import Batches, Rows
 from groundwork.errors import UserError
+from groundwork.kaggle import gate
 from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
 from groundwork.models.fnn import FNN
 from groundwork.objectives.metrics import METRICS
 from groundwork.scratch import bridge, manual_seed, models, nn
 from groundwork.scratch.verify import compare, gradcheck
 from groundwork.settings import Hardware
-from groundwork.submissions import gate
-from groundwork.submissions.predict import predict
+from groundwork.stages.predict import predict
+from groundwork.training.batches import Batches, Rows
+from groundwork.training.build import make_encoder
+from groundwork.training.fit import fit
+from groundwork.training.question import Question
 
 PARTS = {  # where it stands, what it is, and the lessons about it
     "archive": (0, 1, "fetch\n0"),
@@ -282,7 +282,7 @@ for mistake, table in mistakes.items():
 # You can now read any network as data, model, objective and algorithm; write its blocks, and prove them; find the leak
 # in a score that is too good; and hand in something that you can explain to the last operation. Where to go from here?
 # Take a competition that runs today and give it a file in `competitions/`; the README shows how. Give your block the
-# three places that `algorithms/compose.py` names, and sweep its width. Or open a paper, and build what it says.
+# three places that `training/build.py` names, and sweep its width. Or open a paper, and build what it says.
 #
 # ## Where to read on
 #

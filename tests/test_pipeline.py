@@ -164,8 +164,8 @@ def test_another_dropout_trains_that_lane_alone(reproduced: Path) -> None:
 @pytest.mark.parametrize(
     ("edited", "stages"),
     [
-        ("experiments/report.py", {"report"}),
-        ("experiments/evaluation.py", {"evaluate", "predict", "report"}),
+        ("stages/report.py", {"report"}),
+        ("stages/evaluate.py", {"evaluate", "predict", "report"}),
         ("models/fnn.py", {"train", "evaluate", "predict", "report"}),
         (
             f"competitions/{LANE}.py",
@@ -244,7 +244,7 @@ def test_stages_read_the_keys_that_they_declare_and_no_others(
     everything = {stage: declared(stage, repository).get("params", []) for stage in STAGES}
     monkeypatch.chdir(tmp_path)
     # A submission from two epochs would not pass the gate; that is not what is asked here.
-    monkeypatch.setattr("groundwork.submissions.gate.check_files", lambda *_: [])
+    monkeypatch.setattr("groundwork.kaggle.gate.check_files", lambda *_: [])
 
     for stage in ("fetch", "prepare", "baselines", "train", "evaluate", "predict"):
         with monkeypatch.context() as patched:

@@ -68,8 +68,8 @@ def _load(name: str) -> "tuple[Params, LaneSettings, Competition]":
 def validate() -> None:
     """Check params.yaml: keys, types, ranges, and that each lane suits its competition."""
     from groundwork import params
-    from groundwork.experiments.validate import validate
     from groundwork.files import write_text
+    from groundwork.stages.validate import validate
 
     read = params.load()
     validate(read)
@@ -81,7 +81,7 @@ def validate() -> None:
 @app.command(rich_help_panel="Pipeline")
 def fetch(lane: Lane) -> None:
     """Get the competition's archive: Kaggle's, or its sample."""
-    from groundwork.data.fetch import fetch
+    from groundwork.stages.fetch import fetch
 
     _, settings, competition = _load(lane)
     fetch(competition, settings.source, archive(lane), lane)
@@ -90,7 +90,7 @@ def fetch(lane: Lane) -> None:
 @app.command(rich_help_panel="Pipeline")
 def prepare(lane: Lane) -> None:
     """Make typed tables, row-wise features and folds; fits nothing."""
-    from groundwork.data.prepare import prepare
+    from groundwork.stages.prepare import prepare
 
     params, settings, competition = _load(lane)
     prepare(competition, archive(lane), prepared(lane), settings.folds, params.seed, settings.source)
@@ -99,8 +99,8 @@ def prepare(lane: Lane) -> None:
 @app.command(rich_help_panel="Pipeline")
 def baselines(lane: Lane) -> None:
     """Score what a network must beat, on its own folds: constant, linear and lexical models, popularity."""
-    from groundwork.data.prepared import load
-    from groundwork.experiments.baselines import baselines
+    from groundwork.data.load import load
+    from groundwork.stages.baselines import baselines
 
     params, settings, competition = _load(lane)
     tables = load(competition, prepared(lane))
@@ -110,8 +110,8 @@ def baselines(lane: Lane) -> None:
 @app.command(rich_help_panel="Pipeline")
 def train(lane: Lane) -> None:
     """Train the folds' networks and log the run."""
-    from groundwork.data.prepared import load
-    from groundwork.experiments.train import train
+    from groundwork.data.load import load
+    from groundwork.stages.train import train
 
     params, settings, competition = _load(lane)
     train(
@@ -129,7 +129,7 @@ def train(lane: Lane) -> None:
 @app.command(rich_help_panel="Pipeline")
 def evaluate(lane: Lane) -> None:
     """Score the out-of-fold predictions by Kaggle's metric."""
-    from groundwork.experiments.evaluation import evaluate
+    from groundwork.stages.evaluate import evaluate
 
     _, _, competition = _load(lane)
     metrics = evaluate(lane, competition, RESULTS)
@@ -143,8 +143,8 @@ def evaluate(lane: Lane) -> None:
 @app.command(rich_help_panel="Pipeline")
 def predict(lane: Lane) -> None:
     """Write the submission, if it passes the gate."""
-    from groundwork.data.prepared import load
-    from groundwork.submissions.predict import predict
+    from groundwork.data.load import load
+    from groundwork.stages.predict import predict
 
     params, _, competition = _load(lane)
     typer.echo(
@@ -155,7 +155,7 @@ def predict(lane: Lane) -> None:
 @app.command(rich_help_panel="Pipeline")
 def report() -> None:
     """Write results/report/index.html: every experiment beside the others."""
-    from groundwork.experiments.report import report
+    from groundwork.stages.report import report
 
     page = RESULTS / "report" / "index.html"
     for problem in report(page):
@@ -188,8 +188,8 @@ def search(
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many products to show.")] = 10,
 ) -> None:
     """Find the products of the catalogue that suit a query, with their scores and why."""
-    from groundwork.data.prepared import load
-    from groundwork.serving.search import search
+    from groundwork.ask.search import search
+    from groundwork.data.load import load
 
     _, _, competition = _load(lane)
     search(lane, competition, load(competition, prepared(lane)), RESULTS / lane, query, top)
@@ -201,8 +201,8 @@ def recommend(
     customer: Annotated[str, typer.Argument(help="The customer's id, or its beginning.")],
 ) -> None:
     """Show what a customer bought, and what the network expects next."""
-    from groundwork.data.prepared import load
-    from groundwork.serving.recommend import recommend
+    from groundwork.ask.recommend import recommend
+    from groundwork.data.load import load
 
     _, _, competition = _load(lane)
     recommend(lane, competition, load(competition, prepared(lane)), RESULTS / lane, customer)
@@ -211,7 +211,7 @@ def recommend(
 @app.command(rich_help_panel="Every day")
 def sync() -> None:
     """Send the runs that W&B has not got yet."""
-    from groundwork.experiments.sync import sync
+    from groundwork.tracking.sync import sync
 
     sync(Path("."))
 
@@ -233,7 +233,7 @@ def submit(
     wait: Annotated[bool, typer.Option(help="Wait for the score.")] = True,
 ) -> None:
     """Check the lane's submission, upload it, wait for its score, note it in the ledger."""
-    from groundwork.submissions.submit import submit
+    from groundwork.kaggle.submit import submit
 
     _, _, competition = _load(lane)
     submit(lane, competition, message, dry_run=dry_run, wait=wait)
@@ -242,7 +242,7 @@ def submit(
 @app.command(rich_help_panel="Kaggle")
 def submissions(lane: Lane) -> None:
     """Refresh the scores of the lane's submissions."""
-    from groundwork.submissions.submit import refresh
+    from groundwork.kaggle.submit import refresh
 
     _, _, competition = _load(lane)
     refresh(lane, competition)

@@ -29,7 +29,7 @@ def repro(read: "Params", lanes: list[str] | None, results: Path) -> None:
         With 130 after Ctrl-C, with 2 when a stage failed; what stood at its outputs is back in place.
     """
     from groundwork.experiments.leaderboard import leaderboard
-    from groundwork.experiments.validate import validate
+    from groundwork.stages.validate import validate
 
     names = list(lanes or read.competitions)
     for name in names:

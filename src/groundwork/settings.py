@@ -45,7 +45,7 @@ class Hardware(Settings):
 
 
 class TableEncoding(Settings):
-    """How a table's columns become tensors; see `groundwork.data.encoders.table.TableEncoder`."""
+    """How a table's columns become tensors; see `groundwork.encoders.table.TableEncoder`."""
 
     inputs: Literal["table"]
     clip: Annotated[float, Field(ge=0, lt=0.5)]
@@ -54,7 +54,7 @@ class TableEncoding(Settings):
 
 
 class ImageEncoding(Settings):
-    """How pictures are augmented while training; see `groundwork.data.augment.affine`."""
+    """How pictures are augmented while training; see `groundwork.training.augment.affine`."""
 
     inputs: Literal["image"]
     degrees: Annotated[float, Field(ge=0, le=180)]
@@ -64,7 +64,7 @@ class ImageEncoding(Settings):
 
 
 class HistoryEncoding(Settings):
-    """How purchases become histories; see `groundwork.data.encoders.history.HistoryEncoder`."""
+    """How purchases become histories; see `groundwork.encoders.history.HistoryEncoder`."""
 
     inputs: Literal["history"]
     length: Count
@@ -72,7 +72,7 @@ class HistoryEncoding(Settings):
 
 
 class TextEncoding(Settings):
-    """How texts become sub-words and terms; see `groundwork.data.encoders.text.TextEncoder`."""
+    """How texts become sub-words and terms; see `groundwork.encoders.text.TextEncoder`."""
 
     inputs: Literal["text"]
     subwords: Annotated[int, Field(ge=256)]
@@ -82,7 +82,7 @@ class TextEncoding(Settings):
 
 
 class PairEncoding(Settings):
-    """How a query and a document become signals and sub-words; see `groundwork.data.encoders.pair.PairEncoder`."""
+    """How a query and a document become signals and sub-words; see `groundwork.encoders.pair.PairEncoder`."""
 
     inputs: Literal["pair"]
     vocabulary: Annotated[int, Field(ge=256)]
@@ -212,7 +212,7 @@ class EarlyStopping(Settings):
 
 
 class Training(Settings):
-    """The optimizer, its schedule, and when to stop; see `groundwork.algorithms.fit`."""
+    """The optimizer, its schedule, and when to stop; see `groundwork.training.fit`."""
 
     folds: Literal["all"] | Count
     epochs: Count

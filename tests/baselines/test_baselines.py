@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.algorithms.tiny import PRICES, SURVIVAL, lane, prepared
+from tests.training.tiny import PRICES, SURVIVAL, lane, prepared
 
 from groundwork.baselines import purchases
 from groundwork.baselines.choice import baselines_of
@@ -244,7 +244,7 @@ def _text() -> Any:
 
 
 def _rows(train: pd.DataFrame) -> Any:
-    from groundwork.data.prepared import PreparedRows
+    from groundwork.data.rows import PreparedRows
 
     nothing: dict[str, Any] = {"final": False, "test": train, "sample_submission": Path(), "data_sha256": ""}
     return PreparedRows(folds=[0], train=train, fold=train, folds_sha256="", **nothing)

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from groundwork.competitions import Purchases, load
-from groundwork.data.fetch import fetch
 from groundwork.objectives.ranking import map_at
+from groundwork.stages.fetch import fetch
 
 FASHION = load("fashion_recommendations")
 assert isinstance(FASHION, Purchases)

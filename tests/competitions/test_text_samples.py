@@ -18,10 +18,10 @@ from sklearn.model_selection import cross_val_predict
 from groundwork.competitions import Labelled, load
 from groundwork.competitions.product_search import ATTRIBUTES, BRAND, DESCRIPTIONS
 from groundwork.competitions.toxic_comments import TAGS
-from groundwork.data.fetch import fetch
-from groundwork.data.prepare import prepare
-from groundwork.data.prepared import PreparedRows
-from groundwork.data.prepared import load as load_prepared
+from groundwork.data.load import load as load_prepared
+from groundwork.data.rows import PreparedRows
+from groundwork.stages.fetch import fetch
+from groundwork.stages.prepare import prepare
 
 ARCHIVES = os.environ.get("GROUNDWORK_ARCHIVES")
 NAMES = ("toxic_comments", "product_search")

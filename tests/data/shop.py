@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from groundwork.competitions import Purchases, load
-from groundwork.data import prepare
-from groundwork.data.prepared import load as load_prepared
+from groundwork.data.load import load as load_prepared
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
+from groundwork.stages import prepare
 
 FASHION = load("fashion_recommendations")
 assert isinstance(FASHION, Purchases)

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from groundwork.data.prepared import FINAL, PreparedRows, folds_hash, part
+from groundwork.data.prepared import FINAL, part
+from groundwork.data.rows import PreparedRows, folds_hash
 
 TABLE = pd.DataFrame({"Id": [1, 2, 3], "fold": np.array([0, 1, 0], dtype=np.int8)})
 

@@ -25,8 +25,8 @@ from tests.data.shop import (
     refused,
 )
 
+from groundwork.data.load import load as load_prepared
 from groundwork.data.prepared import FINAL
-from groundwork.data.prepared import load as load_prepared
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
 
@@ -220,8 +220,8 @@ def test_a_prepared_file_that_is_missing_names_the_command_that_makes_it(tmp_pat
 def test_preparing_and_loading_purchases_import_no_heavy_library(tmp_path):
     script = (
         "import sys; from pathlib import Path; from groundwork.competitions import load;"
-        "from groundwork.data.fetch import fetch; from groundwork.data.prepare import prepare;"
-        "from groundwork.data.prepared import load as load_prepared; fashion = load('fashion_recommendations');"
+        "from groundwork.stages.fetch import fetch; from groundwork.stages.prepare import prepare;"
+        "from groundwork.data.load import load as load_prepared; fashion = load('fashion_recommendations');"
         "fetch(fashion, 'sample', Path('a.zip'), 'a'); prepare(fashion, Path('a.zip'), Path('a'), 2, 0);"
         "load_prepared(fashion, Path('a')).validation(0);"
         "print({'torch', 'pytorch_lightning', 'wandb', 'kaggle', 'sklearn', 'scipy'} & set(sys.modules))"

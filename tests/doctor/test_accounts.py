@@ -91,8 +91,8 @@ def test_only_its_owner_can_close_a_file(place: Place, monkeypatch: pytest.Monke
 
 
 def test_the_client_and_the_doctor_find_the_same_token(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from groundwork.data.kaggle_client import credentials
     from groundwork.errors import UserError
+    from groundwork.kaggle.client import credentials
 
     monkeypatch.setenv("HOME", str(place.home))
     monkeypatch.delenv("KAGGLE_CONFIG_DIR")

@@ -67,7 +67,7 @@ def test_every_weight_learns_and_padding_does_not() -> None:
 
 
 def test_the_towers_learn_at_their_own_rate() -> None:
-    from groundwork.algorithms.optimizers import adamw
+    from groundwork.training.optimizers import adamw
 
     made = network()
     rates = {id(weight): group["lr"] for group in adamw(made, 0.01, 0.1).param_groups for weight in group["params"]}

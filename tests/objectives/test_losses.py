@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from groundwork.objectives.losses import Classification, Recommendation, Regression, Tagging
+from groundwork.objectives.base import Classification, Recommendation, Regression, Tagging
 
 TAGS = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 1, 1]])
 PRICES = Regression(mean=12.0, scale=0.4, low=50_000, high=700_000, beta=0.3, log=True)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from groundwork.algorithms.optimizers import adamw
 from groundwork.models import cnn, fnn
 from groundwork.scratch import Tensor, manual_seed, models
 from groundwork.scratch.bridge import as_torch_module, to_torch
 from groundwork.scratch.nn import Module
 from groundwork.scratch.verify import compare
+from groundwork.training.optimizers import adamw
 
 # Of the second feature all quantiles but the first fall together.
 EDGES = np.array([[-2.0, -0.5, 0.5, 0.5, 3.0], [0.0, 1.0, 1.0, 1.0, 1.0], [-1.0, 0.0, 0.1, 0.2, 4.0]], np.float32)

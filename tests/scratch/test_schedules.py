@@ -8,8 +8,8 @@ import pytest
 import torch
 from tests.scratch.training import STEPS, assert_same_training
 
-from groundwork.algorithms.optimizers import _factor, schedule
 from groundwork.scratch import nn, optim
+from groundwork.training.optimizers import _factor, schedule
 
 
 def optimizers(name: str = "AdamW", **arguments: Any) -> tuple[Any, Any]:

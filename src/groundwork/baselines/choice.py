@@ -8,8 +8,9 @@ from groundwork.baselines.lexical import FieldScores, PairTfIdf
 from groundwork.baselines.linear import Features, Linear, constant, head
 from groundwork.baselines.purchases import ItemKNN, Popularity, Repurchase
 from groundwork.competitions import Competition, Labelled, Purchases
-from groundwork.data.prepared import Prepared, PreparedRows
+from groundwork.data.prepared import Prepared
 from groundwork.data.purchases import PreparedPurchases
+from groundwork.data.rows import PreparedRows
 from groundwork.settings import EncodingSettings, ImageEncoding, TableEncoding
 
 

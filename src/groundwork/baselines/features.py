@@ -29,7 +29,7 @@ class Table:
 
     def __call__(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> tuple[Matrix, Matrix]:
         """Fit on `train` and encode both: ``[rows, numbers + codes]``."""
-        from groundwork.data.encoders.table import TableEncoder
+        from groundwork.encoders.table import TableEncoder
 
         settings = self.encoding
         encoder = TableEncoder(

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from groundwork.baselines import Array
 from groundwork.baselines.linear import Matrix
 from groundwork.competitions import Pair
-from groundwork.data.encoders.lexical import BM25, paired
+from groundwork.encoders.language.bm25 import BM25, paired
 
 # n-grams within words: a query's "bracket" meets a title's "brackets", which whole words would miss.
 GRAMS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (2, 4)}

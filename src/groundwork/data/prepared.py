@@ -1,6 +1,5 @@
 """What the prepare stage leaves on the disk, read back."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from groundwork.competitions import Competition, Labelled
 from groundwork.errors import UserError
-from groundwork.files import sha256_of_all
 
 TRAIN, TEST, FOLDS, SUBMISSION = "train.parquet", "test.parquet", "folds.parquet", "sample_submission.csv"
 # What is trained on everything, to predict what comes after.
@@ -57,67 +54,6 @@ class Prepared(ABC):
     @abstractmethod
     def validation(self, fold: int) -> pd.DataFrame:
         """Return what `fold`'s model is judged by."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreparedRows(Prepared):
-    """Labelled rows and their folds.
-
-    Attributes
-    ----------
-    train, test
-        The row id, the columns of the competition's inputs and, in `train`, the targets. Numbers are float64, labels,
-        group keys and texts `str`, pixels uint8.
-    fold
-        The row id and `fold` (int8): the fold that the row validates.
-    """
-
-    train: pd.DataFrame
-    fold: pd.DataFrame
-
-    def training(self, fold: int) -> pd.DataFrame:
-        """Return the rows outside `fold`."""
-        return self.train[(self.fold["fold"] != fold).to_numpy()]
-
-    def validation(self, fold: int) -> pd.DataFrame:
-        """Return the rows inside `fold`."""
-        return self.train[(self.fold["fold"] == fold).to_numpy()]
-
-
-def load(competition: Competition, folder: Path) -> Prepared:
-    """Read what `prepare` wrote to `folder`.
-
-    Raises
-    ------
-    UserError
-        If a file is missing or broken; names the command that makes it.
-    """
-    if not isinstance(competition, Labelled):
-        from groundwork.data import purchases
-
-        return purchases.load(competition, folder)
-    train, test, folds = (read_table(folder / name) for name in (TRAIN, TEST, FOLDS))
-    return PreparedRows(
-        folds=sorted(int(fold) for fold in folds["fold"].unique()),
-        final=False,
-        train=train,
-        test=test,
-        fold=folds,
-        sample_submission=submission_in(folder),
-        data_sha256=sha256_of_all([folder / TRAIN, folder / TEST]),
-        folds_sha256=folds_hash(folds, train[list(competition.targets)]),
-    )
-
-
-def folds_hash(folds: pd.DataFrame, targets: pd.DataFrame) -> str:
-    """Hash row ids, folds and targets: what out-of-fold predictions are judged by.
-
-    The hash is that of the content; neither the row ids' dtype nor the file's format matters.
-    """
-    ids = folds.drop(columns="fold").iloc[:, 0]
-    columns = [ids, folds["fold"], *(targets[name] for name in targets)]
-    lines = (",".join(map(str, row)) + "\n" for row in zip(*columns, strict=True))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def read_table(path: Path) -> pd.DataFrame:

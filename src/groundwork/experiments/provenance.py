@@ -9,7 +9,7 @@ from typing import Any
 from groundwork.data.prepared import Prepared
 from groundwork.settings import Hardware, Lane
 
-ROOMS = ("algorithms", "competitions", "data", "models", "objectives", "scratch")
+ROOMS = ("competitions", "data", "encoders", "models", "objectives", "scratch", "training")
 PACKAGE = Path(__file__).parents[1]
 
 

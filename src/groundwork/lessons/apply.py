@@ -15,18 +15,19 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from groundwork import competitions, params
-from groundwork.algorithms.checkpoint import TrainedFold
-from groundwork.algorithms.fold import train_fold
 from groundwork.baselines.choice import baselines_of
 from groundwork.competitions import Competition
-from groundwork.data.fetch import fetch
-from groundwork.data.prepare import prepare
-from groundwork.data.prepared import Prepared, load
+from groundwork.data.load import load
+from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
-from groundwork.experiments.baselines import predict_fold
 from groundwork.lessons.course import ROOT
-from groundwork.objectives.cross_validation import cross_validate
+from groundwork.objectives.oof import cross_validate
 from groundwork.settings import Lane, Params
+from groundwork.stages.baselines import predict_fold
+from groundwork.stages.fetch import fetch
+from groundwork.stages.prepare import prepare
+from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.fold import train_fold
 
 
 @dataclass(frozen=True)

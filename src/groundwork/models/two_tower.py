@@ -28,7 +28,7 @@ def _embedding(start: Tensor) -> nn.Embedding:
 
 
 def _learn_at(module: Any, rate: float) -> None:
-    """Give a module's parameters a learning rate of their own, as `groundwork.algorithms.optimizers` reads it."""
+    """Give a module's parameters a learning rate of their own, as `groundwork.training.optimizers` reads it."""
     for part in module.modules():
         part.optimizer_options = {"lr": rate}
 

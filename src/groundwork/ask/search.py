@@ -1,0 +1,251 @@
+"""The products of a catalogue that suit a query, and why."""
+
+import html
+import io
+import sys
+import time
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from groundwork.competitions import Competition, Labelled, Pair
+from groundwork.data.prepared import Prepared, part
+from groundwork.data.rows import PreparedRows
+from groundwork.encoders.language.matching import Text
+from groundwork.encoders.language.subwords import readable
+from groundwork.encoders.language.words import STOP, UNITS, stem, words
+from groundwork.encoders.pair import PairEncoder
+from groundwork.errors import UserError
+from groundwork.models.two_tower import TwoTower
+from groundwork.training.batches import pieces
+from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.inference import predict
+
+# What the towers' cosine weighs against BM25, whose best is 1.
+NEARNESS = 0.5
+# Up to so many products one product with a matrix finds the nearest; above, faiss does.
+EXACT = 1_000_000
+AT_ONCE = 2048
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A product that was found.
+
+    Attributes
+    ----------
+    row
+        Its place in the catalogue.
+    score
+        BM25 as a share of the best, and the weighted cosine of the towers.
+    relevance
+        What the network predicts, in the units of the competition.
+    matched
+        Words of the query that the product holds, as they were typed and as they stand there.
+    """
+
+    row: int
+    score: float
+    relevance: float
+    matched: tuple[str, ...]
+
+
+class Catalogue:
+    """Products, ready to be searched.
+
+    Parameters
+    ----------
+    trained
+        A fold of a two-tower network; its encoder reads the products.
+    products
+        One row for each, with the columns of the encoder's pair.
+    exact
+        The most products among which the nearest are found by a product of matrices.
+    on_progress
+        Called with the number of products read, after each piece.
+    """
+
+    def __init__(
+        self, trained: TrainedFold, products: pd.DataFrame, exact: int = EXACT, on_progress: Any = lambda _: None
+    ) -> None:
+        from scipy import sparse
+
+        network = trained.network
+        assert isinstance(network, TwoTower)
+        assert isinstance(trained.encoder, PairEncoder)
+        self.network, self.encoder, self.objective = network, copy(trained.encoder), trained.question.objective
+        # A query is spelt as what is searched spells it, not as the training rows' part of that does.
+        self.encoder.speller = self.encoder.spelling(products)
+        self.pair: Pair = self.encoder.pair
+        self.products = products.reset_index(drop=True)
+        weights, vectors = [], []
+        for start in range(0, len(products), AT_ONCE):
+            piece = self.products.iloc[start : start + AT_ONCE]
+            weights.append(self.encoder.lexical_weights(piece))
+            vectors.append(self._embedded(self.encoder.texts(piece)))
+            on_progress(start + len(piece))
+        # By words: a query touches the rows of its own words alone.
+        self.weights = sparse.vstack(weights).T.tocsr()
+        self.vectors = np.concatenate(vectors)
+        self.index = _faiss(self.vectors) if len(products) > exact else None
+
+    def find(self, query: str, top: int) -> list[Hit]:
+        """Find the `top` products for a query, best first; none if no product holds any of its words.
+
+        The result is exact: a product among the best either holds a word of the query, or is among the nearest.
+        """
+        lexical = (self.encoder.asked([query]) @ self.weights).tocsr()
+        if not lexical.nnz:
+            return []
+        vector = self.embed_query(query)
+        candidates = np.union1d(lexical.indices, self._nearest(vector, top))
+        score = NEARNESS * (self.vectors[candidates] @ vector)
+        score[np.searchsorted(candidates, lexical.indices)] += lexical.data / lexical.data.max()
+        best = np.argsort(-score, kind="stable")[:top]
+        shown = self.products.iloc[candidates[best]].assign(**{self.pair.query: query})
+        relevance = predict(self.network, self.objective, self.encoder.transform(shown), torch.device("cpu"))
+        return [
+            Hit(int(row), float(total), float(said), self._matched(query, row))
+            for row, total, said in zip(candidates[best], score[best], relevance, strict=True)
+        ]
+
+    def embed_query(self, query: str) -> NDArray[np.float32]:
+        """Return the query tower's vector, ``[width]``."""
+        tokens = self.encoder.subwords([self.encoder.query_text(query)], self.encoder.query_length)
+        with torch.inference_mode():
+            return self.network.embed_query(tokens[:]).numpy()[0]
+
+    def _embedded(self, texts: list[str]) -> NDArray[np.float32]:
+        tokens = {"document": self.encoder.subwords(texts, self.encoder.document_length)}
+        vectors = np.empty((len(texts), self.encoder.width), dtype=np.float32)
+        with torch.inference_mode():
+            for which, piece in pieces(tokens):
+                vectors[which.numpy()] = self.network.embed_document(piece["document"]).numpy()
+        return vectors
+
+    def _nearest(self, vector: NDArray[np.float32], top: int) -> NDArray[np.int64]:
+        """Return the rows of the `top` products nearest to `vector`."""
+        top = min(top, len(self.vectors))
+        if self.index is not None:
+            found: NDArray[np.int64] = self.index.search(vector[None], top)[1][0]
+            return found
+        return torch.from_numpy(self.vectors @ vector).topk(top).indices.numpy()
+
+    def _matched(self, query: str, row: int) -> tuple[str, ...]:
+        """Return the words of `query` that a product holds; what was typed otherwise stands before an arrow."""
+        product = self.products.iloc[row]
+        held = words(" ".join(product[name] for name in self.pair.fields))
+        by_stem = {stem(word): word for word in reversed(held)} | {word: word for word in held}
+        measures, asked = set(Text(held).measures), words(query)
+        found: dict[str, None] = {}
+        for typed, after in zip(asked, (*asked, "")[1:], strict=True):
+            for meant in self.encoder.speller.correct(typed):
+                if (typed, after) in measures and after:
+                    found[f"{typed} {after}"] = None
+                elif (
+                    meant not in STOP
+                    and meant not in UNITS
+                    and (word := by_stem.get(meant) or by_stem.get(stem(meant)))
+                ):
+                    found[word if word == typed else f"{typed} → {word}"] = None
+        return tuple(found)
+
+
+def search(name: str, competition: Competition, prepared: Prepared, results: Path, query: str | None, top: int) -> None:
+    """Print the products that suit `query`, or those for each line of the standard input.
+
+    One fold's network answers: the vectors of different folds cannot be compared, and all of them would take five
+    times as long.
+
+    Parameters
+    ----------
+    name
+        The lane's key in params.yaml, for messages.
+    results
+        The lane's folder of results: a checkpoint is read.
+    top
+        How many products to print.
+
+    Raises
+    ------
+    UserError
+        If the lane searches nothing or has not been trained.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    if not (isinstance(competition, Labelled) and competition.inputs.pair and isinstance(prepared, PreparedRows)):
+        raise UserError(
+            f"{name}: {competition.slug} is of kind {competition.kind}; expected search",
+            "name a lane of that kind, such as product-search",
+        )
+    trained = TrainedFold.load(results / "checkpoints" / f"{part(prepared.folds[0])}.pt")
+    assert isinstance(trained.encoder, PairEncoder)
+    products = trained.encoder.documents(pd.concat([prepared.train, prepared.test]))[1]
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"Reading {len(products):,} products", total=len(products))
+        catalogue = Catalogue(trained, products, on_progress=lambda done: progress.update(task, completed=done))
+    console = Console(highlight=False)
+    for typed in _lines(console) if query is None else [query]:
+        line, start = readable(typed), time.perf_counter()
+        hits = catalogue.find(line, top)
+        seconds = time.perf_counter() - start
+        console.print(f"\n{line}", style="bold", markup=False)
+        if hits:
+            console.print(_table(catalogue, hits))
+            said = f"the best {len(hits)} of {len(products):,} products"
+        else:
+            said = "no product holds any of these words, nor anything spelt like them"
+        console.print(f" {said} · {seconds:.2f} s", style="dim", markup=False)
+
+
+def _lines(console: Any) -> Iterator[str]:
+    """Read queries until the input ends; a person is asked for them."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # bytes that are no text
+    while True:
+        if sys.stdin.isatty():
+            console.print("\nquery (Ctrl-D ends): ", end="")
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.strip()
+
+
+def _table(catalogue: Catalogue, hits: list[Hit]) -> object:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text as Plain
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=True, show_edge=False)
+    for title in ("#", "product", "title", "score", "relevance", "matched"):
+        table.add_column(title, justify="right" if title in ("#", "score", "relevance") else "left", overflow="fold")
+    for place, hit in enumerate(hits, start=1):
+        product = catalogue.products.iloc[hit.row]
+        identifier = Plain(product[catalogue.pair.document])
+        named = Plain(html.unescape(product[catalogue.pair.fields[0]]))
+        matched = Plain(", ".join(hit.matched) or "near in meaning")
+        table.add_row(str(place), identifier, named, f"{hit.score:.2f}", f"{hit.relevance:.2f}", matched)
+    return table
+
+
+def _faiss(vectors: NDArray[np.float32]) -> Any:
+    """Index vectors for exact inner products by https://github.com/facebookresearch/faiss."""
+    try:
+        import faiss
+    except ImportError:
+        raise UserError(
+            f"{len(vectors):,} products are more than a product of matrices answers in time; expected faiss",
+            "install it: `pip install -c requirements.lock faiss-cpu`",
+        ) from None
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return index

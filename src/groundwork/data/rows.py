@@ -1,0 +1,182 @@
+"""Labelled rows: prepared as typed tables with row-wise features and a fold for each row; and read back."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from groundwork.competitions import Labelled
+from groundwork.data import archives, tables
+from groundwork.data import folds as fold
+from groundwork.data.prepared import FOLDS, SUBMISSION, TEST, TRAIN, Prepared, read_table, submission_in, write_table
+from groundwork.errors import UserError
+from groundwork.files import sha256_of_all
+
+STRATA: dict[str, fold.Strata] = {"classification": "classes", "tagging": "tags"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedRows(Prepared):
+    """Labelled rows and their folds.
+
+    Attributes
+    ----------
+    train, test
+        The row id, the columns of the competition's inputs and, in `train`, the targets. Numbers are float64, labels,
+        group keys and texts `str`, pixels uint8.
+    fold
+        The row id and `fold` (int8): the fold that the row validates.
+    """
+
+    train: pd.DataFrame
+    fold: pd.DataFrame
+
+    def training(self, fold: int) -> pd.DataFrame:
+        """Return the rows outside `fold`."""
+        return self.train[(self.fold["fold"] != fold).to_numpy()]
+
+    def validation(self, fold: int) -> pd.DataFrame:
+        """Return the rows inside `fold`."""
+        return self.train[(self.fold["fold"] == fold).to_numpy()]
+
+
+def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: int, seed: int) -> None:
+    """Read and check the tables of `archive`; write them and the folds into the folder `out`.
+
+    Raises
+    ------
+    UserError
+        If the archive, a table in it or the number of folds is not what the competition needs.
+    """
+    key, targets = competition.id, list(competition.targets)
+    train = _table(competition, archive, "train.csv", competition.columns)
+    asked = {name: kind for name, kind in competition.columns.items() if name not in targets}
+    test = _table(competition, archive, "test.csv", asked)
+    for name in targets:
+        _check_target(competition, train[name], archive)
+    submission = _submission(competition, archive, test[key])
+
+    strata = STRATA.get(competition.kind, "quantiles") if competition.stratify else None
+    if strata == "tags" and len(targets) == 1:
+        strata = "classes"
+    groups = train[competition.group_folds_by].to_numpy() if competition.group_folds_by else None
+    numbers = fold.assign(train[targets if len(targets) > 1 else targets[0]].to_numpy(), folds, seed, strata, groups)
+    extra = {
+        member: tables.read(archive, member, columns, partial=True)
+        for member, columns in competition.optional.items()
+        if archives.holds(archive, member)
+    }
+    write_table(_with_features(competition, train, extra), out / TRAIN)
+    write_table(_with_features(competition, test, extra), out / TEST)
+    write_table(pd.DataFrame({key: train[key], "fold": numbers}), out / FOLDS)
+    (out / SUBMISSION).write_bytes(submission)
+
+
+def _table(competition: Labelled, archive: archives.Archive, member: str, columns: Mapping[str, type]) -> pd.DataFrame:
+    key = competition.id
+    frame = tables.read(archive, member, columns, key=key if key in columns else None)
+    if key not in columns:
+        frame = pd.concat([pd.Series(np.arange(1, len(frame) + 1), name=key), frame], axis=1)
+    if competition.inputs.image:
+        pixels = frame.drop(columns=[key, *competition.targets], errors="ignore")
+        values = pixels.to_numpy()
+        if values.min() < 0 or values.max() > 255:
+            row, column = np.argwhere((values < 0) | (values > 255))[0]
+            raise UserError(
+                f"{archive}: {member}: row {row + 1}: column {pixels.columns[column]!r}: found "
+                f"{values[row, column]}, expected a pixel from 0 to 255",
+                archive.mend,
+            )
+    return frame
+
+
+def _check_target(competition: Labelled, target: pd.Series, archive: archives.Archive) -> None:
+    """Refuse a target that a network cannot learn or the metric cannot score."""
+    problem, values = None, np.sort(target.unique())
+    if target.isna().any():
+        problem = f"{int(target.isna().sum())} missing values, expected none"
+    elif len(values) == 1:
+        problem = f"{values[0]} in every row, expected two values or more: there is nothing to learn"
+    elif competition.kind == "tagging" and not np.array_equal(values, [0, 1]):
+        problem = f"{values[0]} to {values[-1]}; expected 0 or 1: whether the row has the tag"
+    elif competition.kind == "classification" and not np.array_equal(values, np.arange(len(values))):
+        problem = f"the classes {', '.join(map(str, values[:10]))}; expected 0, 1, 2 … without a gap"
+    elif competition.log_target and values[0] <= 0:
+        problem = f"{values[0]}; expected numbers above 0: the metric takes their logarithm"
+    if problem:
+        raise UserError(f"{archive}: train.csv: column {target.name!r}: found {problem}", archive.mend)
+
+
+def _submission(competition: Labelled, archive: archives.Archive, ids: pd.Series) -> bytes:
+    """Return the sample submission, if it asks for one answer to each row of test.csv and to no others."""
+    key, member = competition.id, competition.sample_submission
+    asked = tables.read(archive, member, {key: competition.columns.get(key, int)}, key=key, partial=True)[key]
+    for one, other, what in ((asked, ids, "that test.csv lacks"), (ids, asked, "of test.csv is not in it")):
+        alien = one[~one.isin(other)]
+        if len(alien):
+            raise UserError(
+                f"{archive}: {member}: column {key!r}: {len(alien)} ids do not match test.csv, expected the same ids; "
+                f"the first {what}: {alien.iloc[0]}",
+                archive.mend,
+            )
+    content = archives.read_bytes(archive, member)
+    names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
+    several = list(competition.targets) if len(competition.targets) > 1 else []
+    if len(names) != 1 + len(competition.targets) or names[0] != key or (several and names[1:] != several):
+        predicted = f"{', '.join(several)} in this order" if several else "one that is predicted"
+        raise UserError(
+            f"{archive}: {member}: found the columns {', '.join(names)}; expected {key} and {predicted}",
+            archive.mend,
+        )
+    return content
+
+
+def _with_features(competition: Labelled, frame: pd.DataFrame, extra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return row id, input columns and the targets, if `frame` has them."""
+    inputs, key, targets = competition.inputs, competition.id, [name for name in competition.targets if name in frame]
+    asked = frame.drop(columns=[key, *targets])
+    made = competition.features(competition.join(asked, extra))
+    if inputs.image:
+        made = made.astype("uint8")
+    else:
+        missing = [name for name in (*inputs.numeric, *inputs.labels) if name not in made]
+        if missing:
+            raise UserError(
+                f"{competition.slug}: inputs name {missing[0]!r}, which is no column of train.csv and which `features` "
+                "does not make",
+                "mend the competition's file in src/groundwork/competitions/",
+            )
+        kinds = dict.fromkeys(inputs.numeric, "float64") | dict.fromkeys(inputs.labels, "str")
+        made = made[list(kinds)].astype(kinds)
+    grouped = [competition.group_folds_by] if competition.group_folds_by not in (None, *made) else []
+    return pd.concat([frame[[key, *(name for name in grouped if name in frame)]], made, frame[targets]], axis=1)
+
+
+def load(competition: Labelled, folder: Path) -> PreparedRows:
+    """Read what `prepare` wrote to `folder`; raise `UserError` as `groundwork.data.load.load` does."""
+    train, test, folds = (read_table(folder / name) for name in (TRAIN, TEST, FOLDS))
+    return PreparedRows(
+        folds=sorted(int(fold) for fold in folds["fold"].unique()),
+        final=False,
+        train=train,
+        test=test,
+        fold=folds,
+        sample_submission=submission_in(folder),
+        data_sha256=sha256_of_all([folder / TRAIN, folder / TEST]),
+        folds_sha256=folds_hash(folds, train[list(competition.targets)]),
+    )
+
+
+def folds_hash(folds: pd.DataFrame, targets: pd.DataFrame) -> str:
+    """Hash row ids, folds and targets: what out-of-fold predictions are judged by.
+
+    The hash is that of the content; neither the row ids' dtype nor the file's format matters.
+    """
+    ids = folds.drop(columns="fold").iloc[:, 0]
+    columns = [ids, folds["fold"], *(targets[name] for name in targets)]
+    lines = (",".join(map(str, row)) + "\n" for row in zip(*columns, strict=True))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,27 @@
+"""Fitted transforms: what turns prepared columns into a network's tensors, learned from training rows alone."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from groundwork.encoders.ragged import Encoded
+
+Numbers = NDArray[np.float64]
+
+
+class Encoder(ABC):
+    """Fitted on a fold's training rows, applied to any rows."""
+
+    @abstractmethod
+    def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
+        """Fit on training rows and encode them. `target` is what the network learns, ``[rows, signals]``."""
+
+    @abstractmethod
+    def transform(self, frame: pd.DataFrame) -> Encoded:
+        """Encode rows that were not fitted on."""
+
+    def examples(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the training rows that `fit_transform` encodes; the others are only looked back at."""
+        return frame

@@ -1,0 +1,1 @@
+"""Words, sub-words, and how well a text answers another."""

@@ -1,0 +1,69 @@
+"""Latent semantic analysis: vectors of sub-words that stand in the same texts, and so point the same way."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
+
+from groundwork.encoders.language.subwords import Subwords
+from groundwork.encoders.ragged import Ragged
+
+LONGEST = 1024  # sub-words of a text
+
+
+class LatentSemantics:
+    """Vectors of sub-words and of texts, from a catalogue alone.
+
+    A text is the mean of its sub-words, the rarest counting most: Deerwester et al., "Indexing by Latent Semantic
+    Analysis", https://doi.org/10.1002/(SICI)1097-4571(199009)41:6<391::AID-ASI1>3.0.CO;2-9; Arora et al., "A Simple but
+    Tough-to-Beat Baseline for Sentence Embeddings", https://openreview.net/forum?id=SyK00v5xx.
+
+    Parameters
+    ----------
+    subwords
+        Fitted; cuts the texts.
+    width
+        Length of a vector.
+    """
+
+    def __init__(self, subwords: Subwords, width: int) -> None:
+        self.subwords, self.width = subwords, width
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Decompose which sub-words stand in which texts.
+
+        Sets ``vectors``, of unit length or nothing, float32 ``[sub-words + 1, width]``, and ``rarity``, their inverse
+        document frequencies, float32 ``[sub-words + 1]``; row 0 is padding.
+        """
+        marks = self._marks(texts)
+        frequency = np.bincount(marks.indices, minlength=marks.shape[1])
+        self.rarity = np.log1p((len(texts) - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
+        marks.data = self.rarity[marks.indices]
+        length = np.sqrt(np.asarray(marks.multiply(marks).sum(1)).ravel())
+        scaled = sparse.diags_array(1 / np.maximum(length, 1e-6)) @ marks
+        rank = min(self.width, *scaled.shape)
+        _, strengths, directions = randomized_svd(scaled.astype(np.float32), rank, n_iter=3, random_state=0)
+        self.vectors = np.zeros((marks.shape[1], self.width), dtype=np.float32)
+        # What no text holds would keep a direction of rounding errors.
+        self.vectors[:, :rank] = _unit(directions.T * strengths) * (frequency > 0)[:, None]
+        return self
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of texts, of unit length or nothing, float32 ``[texts, width]``."""
+        return _unit(self._marks(texts) @ (self.vectors * self.rarity[:, None]))
+
+    def _marks(self, texts: Sequence[str]) -> sparse.csr_array:
+        cut: Ragged = self.subwords(texts, LONGEST)
+        ends = np.concatenate([cut.starts.numpy(), [len(cut.values)]])
+        size = (len(texts), len(self.subwords) + 1)
+        marks = sparse.csr_array((np.ones(len(cut.values), dtype=np.float32), cut.values.numpy(), ends), shape=size)
+        marks.sum_duplicates()
+        marks.data[:] = 1
+        return marks
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)

@@ -1,0 +1,93 @@
+"""Prose as tensors: each text's sub-words in their order, and its words and character n-grams by TF-IDF."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import FeatureUnion
+
+from groundwork.encoders import Encoder, Numbers
+from groundwork.encoders.language.subwords import Subwords
+from groundwork.encoders.ragged import Encoded, Ragged
+from groundwork.errors import UserError
+
+
+class TextEncoder(Encoder):
+    """Texts as sequences of sub-words, and as bags of terms; a missing text is an empty one.
+
+    Parameters
+    ----------
+    column
+        Which column holds the texts.
+    subwords
+        The most sub-words to learn, see `Subwords`.
+    length
+        The longest sequence; a longer text keeps its head and its tail.
+    words, ngrams
+        How many terms to keep, the most frequent: words without English stop words; n-grams of 2 to 5 characters
+        within words, which know a word that is misspelt on purpose.
+
+    Attributes
+    ----------
+    terms
+        How many terms there are.
+    rows, positives
+        Training rows, and how many of them have each tag, float32 ``[tags]``.
+    """
+
+    def __init__(self, column: str, subwords: int, length: int, words: int, ngrams: int) -> None:
+        self.column, self.length = column, length
+        self.subwords = Subwords(subwords)
+        self.tfidf = FeatureUnion(
+            [
+                ("words", _tfidf(analyzer="word", token_pattern=r"\w+", stop_words="english", max_features=words)),
+                ("ngrams", _tfidf(analyzer="char_wb", ngram_range=(2, 5), min_df=2, max_features=ngrams)),
+            ]
+        )
+
+    def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
+        """Fit on training rows and encode them; the target, 0 or 1 for each tag, is counted."""
+        texts = self._texts(frame)
+        self.rows, self.positives = len(target), torch.tensor(target.sum(0), dtype=torch.float32)
+        self.subwords.fit(texts)
+        try:
+            table = self.tfidf.fit_transform(texts)
+        except ValueError as error:
+            raise UserError(
+                f"column {self.column!r}: {len(texts)} training rows hold no words to learn from: {error}",
+                "mend `features` in the competition's file, or the data",
+            ) from None
+        self.terms = len(self.tfidf.get_feature_names_out())
+        return self._encoded(texts, table)
+
+    def transform(self, frame: pd.DataFrame) -> Encoded:
+        """Encode rows.
+
+        Returns
+        -------
+        dict
+            ``tokens``: sequences of sub-words, int64 from 1; ``terms``: each text's terms, int32 from 1, and
+            ``weights``: their TF-IDF, float32, of the same lengths.
+        """
+        texts = self._texts(frame)
+        return self._encoded(texts, self.tfidf.transform(texts))
+
+    def _encoded(self, texts: list[str], table: Any) -> Encoded:
+        table = table.tocsr()
+        starts = torch.from_numpy(table.indptr[:-1].astype(np.int64))
+        lengths = torch.from_numpy(np.diff(table.indptr).astype(np.int64))
+        terms = torch.from_numpy(table.indices.astype(np.int32)) + 1
+        return {
+            "tokens": self.subwords(texts, self.length),
+            "terms": Ragged(terms, starts, lengths),
+            "weights": Ragged(torch.from_numpy(table.data), starts, lengths),
+        }
+
+    def _texts(self, frame: pd.DataFrame) -> list[str]:
+        return frame[self.column].fillna("").tolist()
+
+
+def _tfidf(**options: object) -> TfidfVectorizer:
+    return TfidfVectorizer(strip_accents="unicode", sublinear_tf=True, dtype=np.float32, **options)

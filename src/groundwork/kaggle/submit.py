@@ -1,0 +1,241 @@
+"""Hand a lane's submission in: checked first, never twice, and remembered whatever happens afterwards."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groundwork import files
+from groundwork.competitions import Competition
+from groundwork.data.load import load
+from groundwork.errors import UserError
+from groundwork.experiments.provenance import git_state
+from groundwork.kaggle import client, gate, ledger, upload
+from groundwork.kaggle.ledger import COMPLETE, ERROR, PENDING, Entry
+from groundwork.kaggle.upload import Timing
+
+if TYPE_CHECKING:
+    from kagglesdk.competitions.types.competition_api_service import ApiSubmission
+
+TIMING = Timing()
+
+# Where the stages leave what is read here, below the working directory.
+PREPARED, RESULTS, DVC_LOCK = Path("data/prepared"), Path("results"), Path("dvc.lock")
+
+
+def submit(
+    lane: str,
+    competition: Competition,
+    message: str,
+    *,
+    dry_run: bool = False,
+    wait: bool = True,
+    timing: Timing = TIMING,
+) -> Entry | None:
+    """Hand in `results/<lane>/submission.csv`, wait for its score, and write both into ledger and W&B run.
+
+    What can be checked without Kaggle is checked first: credentials, the file, the gate, the ledger. Then Kaggle is
+    asked how many submissions are left today and whether it knows the file already: the description that it keeps
+    ends with the file's hash. That makes it safe to repeat the command after any failure.
+
+    Parameters
+    ----------
+    message
+        What to say about the submission; Kaggle shows it beside the score.
+    dry_run
+        Do everything but the upload.
+    wait
+        Whether to wait for the score. Ctrl-C ends the waiting too; the submission stays.
+
+    Returns
+    -------
+    Entry or None
+        The row of the ledger; None after a dry run.
+
+    Raises
+    ------
+    UserError
+        If anything stands against the submission, or Kaggle rejects it: then with Kaggle's own reason.
+    """
+    # What needs no account comes first.
+    run = _trained_on_kaggles_rows(lane)
+    client.credentials()
+    file = RESULTS / lane / "submission.csv"
+    notes = gate.check_files(lane, competition, load(competition, PREPARED / lane), RESULTS / lane)
+    entry = _new_entry(lane, file, message, run)
+    twin = ledger.find(lane, entry.file_sha256)
+    if twin and twin.status != PENDING:
+        raise _handed_in_before(file, twin)
+    for note in notes:
+        print(note)
+    api = client.connect(timing.patience)
+    # The description is all of ours that Kaggle keeps; with the hash in it, a lost ledger or answer does no harm.
+    tag = f"[sha256 {entry.file_sha256[:12]}]"
+    before = upload.listed(api, competition, timing.patience)
+    if twin:
+        # Kaggle may have rejected it since: then the file may be handed in again.
+        if answer := next((one for one in before if str(one.ref) == twin.reference), None):
+            twin = _as_listed(twin, answer) if dry_run else _record(twin, answer)
+        if twin.status != ERROR:
+            raise _handed_in_before(file, twin)
+    known = upload.find(before, tag)
+    if known and known.status.name != "ERROR":
+        entry = _as_handed_in(entry, known, tag)
+        if not dry_run:
+            ledger.append(entry)
+        raise _handed_in_before(file, entry)
+    left = upload.left_today(api, competition, timing.patience)
+    print(f"{file}: passes the gate; cross-validated {competition.metric} {entry.cv}; {left}")
+    if dry_run:
+        print("dry run: nothing was handed in")
+        return None
+    reference = upload.hand_in(api, competition, file, f"{message} {tag}".strip(), tag, before, timing.patience)
+    entry = replace(entry, reference=str(reference))
+    # From here on the submission counts, whatever happens to this process.
+    ledger.append(entry)
+    print(f"{lane}: handed in, reference {reference}", flush=True)
+    try:
+        answer = upload.wait_for_score(api, competition, reference, timing if wait else replace(timing, longest=0))
+    except UserError as error:
+        raise UserError(f"{error.problem}; submission {reference} was accepted", _later(lane)) from error
+    if answer is None or answer.status.name == "PENDING":
+        print(f"{lane}: {'Kaggle does not list it yet' if answer is None else 'no score yet'}; {_later(lane)}")
+        return entry
+    entry = _record(entry, answer)
+    if entry.status == ERROR:
+        raise UserError(
+            f"{file}: Kaggle rejected submission {reference}: {answer.error_description or 'it gives no reason'}",
+            f"mend what it names, then `dvc repro predict@{lane}` and submit again; a rejected file may be repeated",
+        )
+    print(f"{lane}: public score {entry.public_score}")
+    return entry
+
+
+def refresh(lane: str, competition: Competition, *, timing: Timing = TIMING) -> list[Entry]:
+    """Write the scores that Kaggle has by now into ledger and W&B runs, and print the lane's submissions.
+
+    Raises
+    ------
+    UserError
+        If Kaggle refuses or cannot be reached.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    mine = [entry for entry in ledger.read() if entry.lane == lane]
+    if not mine:
+        print(f'{lane}: nothing was handed in yet; `groundwork submit {lane} -m "what is new"` does it')
+        return []
+    api = client.connect(timing.patience)
+    listed = {str(submission.ref): submission for submission in upload.listed(api, competition, timing.patience)}
+    current = [_record(entry, listed[entry.reference]) if entry.reference in listed else entry for entry in mine]
+    title = f"Submissions of {lane} ({competition.metric})"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("time (UTC)", "reference", "CV", "public", "private", "status"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("message")
+    for entry in current:
+        reason = (
+            listed[entry.reference].error_description if entry.status == ERROR and entry.reference in listed else ""
+        )
+        message = f"{entry.message} ({reason})" if reason else entry.message
+        scores = (entry.cv, entry.public_score, entry.private_score)
+        table.add_row(entry.time[:16].replace("T", " "), entry.reference, *scores, entry.status, escape(message))
+    Console().print(table)
+    return current
+
+
+def _trained_on_kaggles_rows(lane: str) -> dict[str, Any]:
+    """Return the lane's run.json; refuse results that were made from a sample."""
+    path = RESULTS / lane / "run.json"
+    run: dict[str, Any] = files.read_json(path, f"dvc repro train@{lane}")
+    if run["params"].get("source") == "sample":
+        raise UserError(
+            f"{RESULTS / lane / 'submission.csv'}: was made from the sample, not from Kaggle's rows ({path})",
+            f"set `source: kaggle` for {lane} in params.yaml, then `dvc repro predict@{lane}`",
+        )
+    return run
+
+
+def _new_entry(lane: str, file: Path, message: str, run: dict[str, Any]) -> Entry:
+    metrics = files.read_json(RESULTS / "metrics" / f"{lane}.json", f"dvc repro evaluate@{lane}")
+    state = git_state()
+    commit = state["commit"] or ""
+    return Entry(
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        lane=lane,
+        file_sha256=files.sha256(file),
+        reference="",
+        commit=f"{commit}-dirty" if commit and state["dirty"] else commit,
+        dvc_lock_sha256=files.sha256(DVC_LOCK) if DVC_LOCK.exists() else "",
+        wandb_run=run["run_id"],
+        cv=f"{metrics['mean']:.6g}",
+        public_score="",
+        private_score="",
+        status=PENDING,
+        message=message,
+    )
+
+
+def _handed_in_before(file: Path, entry: Entry) -> UserError:
+    score = f"public score {entry.public_score}" if entry.public_score else entry.status
+    step = f"`groundwork submissions {entry.lane}` shows it; change a parameter and `dvc repro` before you submit again"
+    if entry.status == PENDING:
+        step = f"{_later(entry.lane)}; if Kaggle rejects the file, you may submit it again"
+    return UserError(f"{file}: the same file was handed in at {entry.time}: reference {entry.reference}, {score}", step)
+
+
+def _later(lane: str) -> str:
+    return f"ask for its score with `groundwork submissions {lane}`"
+
+
+def _as_listed(entry: Entry, answer: "ApiSubmission") -> Entry:
+    """Return the entry with what Kaggle says about the submission."""
+    return replace(
+        entry,
+        reference=str(answer.ref),
+        status=answer.status.name.lower(),
+        public_score=answer.public_score or "",
+        private_score=answer.private_score or "",
+    )
+
+
+def _as_handed_in(entry: Entry, answer: "ApiSubmission", tag: str) -> Entry:
+    """Return the entry of a submission that the ledger does not know: what was at hand then, Kaggle does not tell."""
+    # Kaggle's times are UTC, its client's without a zone.
+    time = answer.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if answer.date else ""
+    message = (answer.description or "").replace(tag, "").strip()
+    return replace(_as_listed(entry, answer), time=time, message=message, commit="", dvc_lock_sha256="")
+
+
+def _record(entry: Entry, answer: "ApiSubmission") -> Entry:
+    """Write what Kaggle says into the ledger, and a new score into the W&B run."""
+    current = _as_listed(entry, answer)
+    if current != entry:
+        ledger.replace_entry(entry, current)
+    scored = (current.public_score, current.private_score)
+    if current.status == COMPLETE and scored != (entry.public_score, entry.private_score):
+        _score_run(current)
+    return current
+
+
+def _score_run(entry: Entry) -> None:
+    from groundwork.tracking.tracker import record_score
+
+    # The run of an older submission is no longer in results/<lane>/run.json.
+    kept = RESULTS / "experiments" / entry.lane / f"{entry.wandb_run}.json"
+    latest = RESULTS / entry.lane / "run.json"
+    if kept.exists():
+        run = files.read_json(kept, "dvc repro")["run"]
+    elif latest.exists() and (held := files.read_json(latest, "dvc repro"))["run_id"] == entry.wandb_run:
+        run = held
+    else:
+        print(f"{entry.lane}: run {entry.wandb_run} is not on this machine; its score is in {ledger.LEDGER} only")
+        return
+    summary: dict[str, float | str] = {"submission": entry.reference}
+    for name, score in (("public_score", entry.public_score), ("private_score", entry.private_score)):
+        if score:
+            summary[name] = float(score)
+    record_score(run, summary)

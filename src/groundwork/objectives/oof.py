@@ -1,0 +1,123 @@
+"""A competition's metrics over out-of-fold predictions."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from groundwork.errors import UserError
+from groundwork.objectives.metrics import METRICS
+
+
+def predictions(oof: pd.DataFrame) -> NDArray[Any]:
+    """Pick the prediction columns of out-of-fold rows.
+
+    Returns
+    -------
+    array
+        Numbers ``[rows]``, probabilities ``[rows, classes or tags]``, or ranked items ``[rows, answers]``.
+    """
+    if "prediction" in oof:
+        return oof["prediction"].to_numpy()
+    return oof.filter(regex=r"^p\d+$").to_numpy()
+
+
+def targets(oof: pd.DataFrame) -> NDArray[Any]:
+    """Pick the target columns of out-of-fold rows: ``[rows]``, or ``[rows, columns]`` of tags or of items."""
+    if "target" in oof:
+        return oof["target"].to_numpy()
+    return oof.filter(regex=r"^t\d+$").to_numpy()
+
+
+def groups(oof: pd.DataFrame) -> NDArray[Any] | None:
+    """Pick the queries of out-of-fold rows; None where there are none."""
+    return oof["query"].to_numpy(dtype=object) if "query" in oof else None
+
+
+def columns(letter: str, name: str, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Name columns of out-of-fold rows as the functions above find them: one by `name`, several by `letter`."""
+    if values.ndim == 1:
+        return {name: values}
+    return {f"{letter}{column}": values[:, column] for column in range(values.shape[1])}
+
+
+def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] = ()) -> dict[str, Any]:
+    """Score out-of-fold predictions.
+
+    Parameters
+    ----------
+    oof
+        Columns ``fold``, the targets and the predictions.
+    metric_name, further
+        Keys of `METRICS`.
+
+    Returns
+    -------
+    dict
+        ``oof`` (all rows at once), ``folds`` (each fold's score), their ``mean`` and ``sd`` (ddof 0), and ``further``:
+        the further metrics of all rows at once, by name; those that cannot be computed are left out.
+
+    Raises
+    ------
+    UserError
+        If the metric cannot be computed, such as an AUC where all rows have the same tags.
+    """
+    metric = METRICS[metric_name]
+    target, predicted, queries = targets(oof), predictions(oof), groups(oof)
+    scores = []
+    for fold in sorted(oof["fold"].unique()):
+        inside = (oof["fold"] == fold).to_numpy()
+        scores.append(metric.score(target[inside], predicted[inside], None if queries is None else queries[inside]))
+        if np.isnan(scores[-1]):
+            raise UserError(
+                f"fold {fold}: {metric.name} cannot be computed on its {inside.sum()} rows: found one answer for all",
+                "lower `folds` in params.yaml, or mend the data",
+            )
+    more = {name: METRICS[name].score(target, predicted, queries) for name in further}
+    return {
+        "metric": metric.name,
+        "higher_is_better": metric.higher_is_better,
+        "oof": metric.score(target, predicted, queries),
+        "mean": float(np.mean(scores)),
+        "sd": float(np.std(scores)),
+        "folds": scores,
+        "further": {name: score for name, score in more.items() if not np.isnan(score)},
+        "rows": len(oof),
+    }
+
+
+def read_oof(path: Path, lane: str, kind: str) -> pd.DataFrame:
+    """Read out-of-fold predictions.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or broken, a column is missing, or a prediction is not a finite number.
+    """
+    again = f"train again: `dvc repro --force train@{lane}`"
+    if not path.exists():
+        raise UserError(f"{path}: not found", f"train first: `dvc repro train@{lane}`")
+    try:
+        oof = pd.read_parquet(path)
+    except Exception as error:
+        raise UserError(f"{path}: cannot be read ({type(error).__name__}: {error})", again) from None
+    absent = [column for column in ("id", "fold") if column not in oof]
+    absent += [what for what, found in (("target", targets(oof)), ("predictions", predictions(oof))) if not found.size]
+    if absent:
+        raise UserError(
+            f"{path}: found no {', '.join(absent)}; expected id, fold, target and predictions in rows", again
+        )
+    target, predicted = targets(oof), predictions(oof)
+    if kind == "classification" and predicted.ndim == 2 and predicted.shape[1] <= target.max():
+        raise UserError(f"{path}: found {predicted.shape[1]} columns of probabilities; expected more", again)
+    values = np.column_stack([target, predicted]).astype(float)
+    broken = ~np.isfinite(values).all(1)
+    if broken.any():
+        first = oof.loc[broken, "id"].iloc[0]
+        raise UserError(
+            f"{path}: {broken.sum()} predictions or targets are not finite, the first for id {first}", again
+        )
+    return oof

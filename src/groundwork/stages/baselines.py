@@ -1,0 +1,99 @@
+"""The baselines stage: what a network must beat, on exactly its folds, as runs of the lane's group."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groundwork.baselines import Array, Baseline
+from groundwork.competitions import Competition, Labelled
+from groundwork.data.prepared import Prepared
+from groundwork.experiments.provenance import git_state
+from groundwork.files import write_json
+from groundwork.objectives.oof import columns, cross_validate
+from groundwork.settings import EncodingSettings, Tracking
+from groundwork.tracking.tracker import Tracker, cross_validated
+
+
+def baselines(
+    name: str,
+    competition: Competition,
+    encoding: EncodingSettings,
+    prepared: Prepared,
+    results: Path,
+    *,
+    seed: int,
+    tracking: Tracking,
+) -> list[dict[str, Any]]:
+    """Score the lane's baselines, log a run for each, and write ``baselines.json``.
+
+    Parameters
+    ----------
+    name
+        The lane's: the group of the runs.
+    encoding
+        Its section of params.yaml. A change of the network or of its training changes no baseline.
+    prepared
+        What the prepare stage left.
+    results
+        The lane's folder of results.
+
+    Returns
+    -------
+    list of dict
+        What was written, for each baseline: ``name``, ``metrics`` as `cross_validate` gives them, ``seconds``,
+        ``run_id``, ``wandb_dir``, ``data_sha256`` and ``folds_sha256``.
+    """
+    from groundwork.baselines.choice import baselines_of
+
+    facts = {**git_state(), "data_sha256": prepared.data_sha256, "folds_sha256": prepared.folds_sha256}
+    records = []
+    for baseline in baselines_of(competition, encoding, prepared, seed):
+        started = time.monotonic()
+        model = {"model": {"network": "baseline", "baseline": baseline.name}}
+        config = {**facts, "params": {"seed": seed, **model}}
+        with Tracker(tracking, group=name, name=f"{name} baseline: {baseline.name}", config=config) as tracker:
+            oof = _out_of_fold(baseline, competition, prepared)
+            metrics = cross_validate(oof, competition.metric, competition.further_metrics)
+            tracker.summarize(cross_validated(competition.metric, metrics["folds"], metrics["oof"]))
+        records.append(
+            {
+                "name": baseline.name,
+                "metrics": metrics,
+                "seconds": round(time.monotonic() - started, 1),
+                "run_id": tracker.run_id,
+                "wandb_dir": tracker.directory,
+                "data_sha256": prepared.data_sha256,
+                "folds_sha256": prepared.folds_sha256,
+            }
+        )
+    write_json(results / "baselines.json", records)
+    return records
+
+
+def _out_of_fold(baseline: Baseline, competition: Competition, prepared: Prepared) -> pd.DataFrame:
+    oof = pd.concat([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
+    # Lists of what customers bought are as long as the longest of their fold.
+    lists = oof.filter(regex=r"^t\d+$").columns
+    return oof.assign(**oof[lists].fillna(-1).astype("int64"))
+
+
+def predict_fold(baseline: Baseline, competition: Competition, prepared: Prepared, fold: int) -> pd.DataFrame:
+    """Predict a fold's validation rows; its rows have the columns of ``oof.parquet`` that a score is made of."""
+    train, valid = prepared.training(fold), prepared.validation(fold)
+    if isinstance(competition, Labelled):
+        target, truth = (_targets(competition, frame) for frame in (train, valid))
+        pair = competition.inputs.pair
+        queries = {"query": valid[pair.query].to_numpy(dtype=object)} if pair else {}
+    else:
+        target, truth, queries = train["article"].to_numpy(), valid.filter(regex=r"^t\d+$").to_numpy(np.int64), {}
+    predicted = baseline.fit_predict(train, target, valid)
+    parts = {**queries, **columns("t", "target", truth), **columns("p", "prediction", predicted)}
+    return pd.DataFrame({"fold": np.int8(fold), **parts})
+
+
+def _targets(competition: Labelled, frame: pd.DataFrame) -> Array:
+    targets: Array = frame[list(competition.targets)].to_numpy()
+    return targets if competition.kind == "tagging" else targets[:, 0]

@@ -1,0 +1,71 @@
+"""The first stage: a competition's archive, from Kaggle or made of the competition's own sample."""
+
+import logging
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from groundwork.competitions import Competition
+from groundwork.data import archives
+from groundwork.files import writing
+
+SAMPLE_SEED = 0
+SAMPLE_TIME = (2020, 1, 1, 0, 0, 0)
+
+log = logging.getLogger(__name__)
+
+
+def fetch(competition: Competition, source: Literal["sample", "kaggle"], path: Path, lane: str) -> None:
+    """Put the competition's archive at `path`, whole and checked.
+
+    DVC deletes `path` whenever this stage runs again, for an edited feature too. Kaggle's archive is therefore kept
+    in ``data/kaggle/<slug>.zip`` and downloaded only when it is not there; a person may put it there by hand.
+
+    Parameters
+    ----------
+    source
+        `sample`: the competition's own sample, byte for byte the same for the same code. `kaggle`: Kaggle's archive.
+    lane
+        Named in the log.
+
+    Raises
+    ------
+    UserError
+        If the archive cannot be had or written, or is not whole.
+    """
+    archive = archives.archive(competition, source, path)
+    if source == "sample":
+        with writing(path) as temporary:
+            _write_sample(competition, temporary)
+            archives.verify(replace(archive, path=temporary), competition.files)
+        log.info("%s: %s holds the competition's sample, not Kaggle's data", lane, path)
+        return
+    store = archives.store(competition, path)
+    if not store.exists():
+        from groundwork.kaggle import client
+
+        client.download(competition, store)
+    log.info("%s: takes Kaggle's archive from %s; delete that file to download it again", lane, store)
+    with writing(path) as temporary:
+        shutil.copyfile(store, temporary)
+        # A copy is as whole as what it was copied from: one reading checks both.
+        archives.verify(replace(archive, path=temporary, name=store, again=archive.mend), competition.files)
+
+
+def _write_sample(competition: Competition, path: Path) -> None:
+    sample = competition.sample(np.random.default_rng(SAMPLE_SEED))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in sample.items():
+            text = (content if isinstance(content, str) else _csv(content)).encode(competition.charset)
+            # A ZipInfo of our own: the default one holds the time of writing.
+            archive.writestr(zipfile.ZipInfo(name, SAMPLE_TIME), text, zipfile.ZIP_DEFLATED, compresslevel=6)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    # 15 digits give each number back and write whole ones without ".0", as Kaggle's files do.
+    return table.to_csv(index=False, float_format="%.15g", lineterminator="\n")

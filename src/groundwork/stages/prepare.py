@@ -1,0 +1,41 @@
+"""The second stage: from the archive to typed, checked tables and folds. It fits nothing."""
+
+from pathlib import Path
+from typing import Literal
+
+from groundwork.competitions import Competition, Labelled, Purchases
+from groundwork.data import archives, purchases, rows
+from groundwork.files import writing
+
+
+def prepare(
+    competition: Competition,
+    path: Path,
+    out: Path,
+    folds: int,
+    seed: int,
+    source: Literal["sample", "kaggle"] = "sample",
+) -> None:
+    """Read and check the lane's archive at `path`; write the folder `out`, whole or not at all.
+
+    Parameters
+    ----------
+    folds, seed
+        Number of folds, and the seed that they are drawn with. Folds by time are the last `folds` spans of it.
+    source
+        Where the archive comes from: what a message tells to mend.
+
+    Raises
+    ------
+    UserError
+        If the archive, a table in it or the number of folds is not what the competition needs, or `out` cannot be
+        written.
+    """
+    archive = archives.archive(competition, source, path)
+    with writing(out) as temporary:
+        temporary.mkdir()
+        if isinstance(competition, Labelled):
+            rows.prepare(competition, archive, temporary, folds, seed)
+        else:
+            assert isinstance(competition, Purchases)  # there are no others
+            purchases.prepare(competition, archive, temporary, folds)

@@ -1,0 +1,195 @@
+"""The train stage: K folds in one process, logged as one run, resumed at the last finished fold."""
+
+import shutil
+import time
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from pytorch_lightning.utilities import rank_zero_only
+
+from groundwork.competitions import Competition
+from groundwork.data.prepared import FINAL, Prepared, part
+from groundwork.errors import UserError
+from groundwork.experiments.provenance import fold_key, git_state
+from groundwork.files import write_json, writing
+from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.oof import cross_validate
+from groundwork.settings import Hardware, Lane, Tracking
+from groundwork.tracking.tracker import Tracker, cross_validated
+from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.fold import train_fold
+from groundwork.training.inference import Epoch
+from groundwork.training.progress import TrainingProgress
+
+
+def train(
+    name: str,
+    competition: Competition,
+    lane: Lane,
+    prepared: Prepared,
+    results: Path,
+    *,
+    seed: int,
+    tracking: Tracking,
+    hardware: Hardware,
+) -> None:
+    """Train a lane's folds and write ``checkpoints/``, ``oof.parquet``, ``history.csv`` and ``run.json``.
+
+    Parameters
+    ----------
+    name, lane
+        The lane's name and its section of params.yaml.
+    prepared
+        What the prepare stage left.
+    results
+        The lane's folder of results.
+    seed
+        Of weights, order, dropout and augmentation; fold k starts from ``seed + k``.
+    tracking, hardware
+        Sections of params.yaml.
+
+    Raises
+    ------
+    UserError
+        If the data does not suit, the loss becomes NaN, or somebody pressed Ctrl-C: then it says how to go on.
+    """
+    started, clock = datetime.now(UTC), time.monotonic()
+    folds = _folds_to_train(prepared, lane)
+    kept = results.parent / ".resume" / name / fold_key(lane, prepared, seed, hardware)
+    facts = {
+        **git_state(),
+        "params": {"seed": seed, **lane.model_dump(mode="json")},
+        "data_sha256": prepared.data_sha256,
+        "folds_sha256": prepared.folds_sha256,
+    }
+    metric = METRICS[competition.metric]
+    done: list[TrainedFold] = []
+    # Found out now, not after the first fold: whether the results can be written.
+    with writing(kept / "writable") as probe:
+        probe.touch()
+
+    tracker = Tracker(tracking, group=name, name=f"{name} {started:%Y-%m-%d %H:%M:%S}", config=facts)
+    # Of the processes of a data-parallel training, the first one alone has a run.
+    run_open = tracker if first_process() else nullcontext()
+    with TrainingProgress(name, len(folds), lane.training.epochs, f"val_{metric.name}") as progress, run_open:
+        for position, fold in enumerate(folds):
+            checkpoint = kept / f"{part(fold)}.pt"
+            trained = _taken_over(checkpoint)
+            if trained is not None:
+                for epoch in trained.history:
+                    _log(tracker, fold, epoch)
+                progress.skip(position)
+                progress.line(f"{_words(fold)}: taken over from the run that was stopped")
+            else:
+                try:
+                    trained = train_fold(
+                        competition,
+                        lane,
+                        prepared,
+                        fold,
+                        seed,
+                        hardware,
+                        callbacks=[progress.fold(position, _words(fold))],
+                        on_epoch=partial(_log, tracker, fold),
+                    )
+                except UserError as error:
+                    raise UserError(f"{name}: {_words(fold)}: {error.problem}", error.next_step) from error
+                except KeyboardInterrupt:
+                    raise UserError(
+                        f"{name}: stopped in {_words(fold)}; {len(done)} of {len(folds)} folds are finished and kept",
+                        "go on from there by typing the same command again (`dvc repro`)",
+                        exit_code=130,
+                    ) from None
+                if first_process():
+                    trained.save(checkpoint)
+                    # What lies on the disk has let go of the data that the fold was fitted on.
+                    trained = TrainedFold.load(checkpoint)
+                progress.line(f"{_words(fold)}: {_outcome(trained, metric.name)}")
+            done.append(trained)
+        oof = _out_of_fold(done)
+        scores = cross_validate(oof, metric.name)
+        tracker.summarize(cross_validated(metric.name, scores["folds"], scores["oof"]))
+
+    if first_process():
+        run = {
+            **facts,
+            "run_id": tracker.run_id,
+            "wandb_dir": tracker.directory,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - clock, 1),
+            "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+        }
+        _write(results, done, oof, prepared.folds_sha256, run)
+        # The lane's result is whole: folds of trainings that were stopped before it, with other parameters, go too.
+        shutil.rmtree(kept.parent, ignore_errors=True)
+
+
+def _folds_to_train(prepared: Prepared, lane: Lane) -> list[int]:
+    folds, final = prepared.folds, [FINAL] if prepared.final else []
+    wanted = len(folds) if lane.training.folds == "all" else lane.training.folds
+    if wanted > len(folds):
+        raise UserError(
+            f"params.yaml: training.folds: found {wanted}; the data has {len(folds)} folds",
+            "lower it, or set it to `all`",
+        )
+    return folds[:wanted] + final
+
+
+def _words(fold: int) -> str:
+    return "final" if fold == FINAL else f"fold {fold}"
+
+
+def _outcome(trained: TrainedFold, metric: str) -> str:
+    epochs = f"after {len(trained.history)} epochs"
+    if trained.validation is None:
+        return f"trained on everything, {epochs}"
+    return f"{metric} {cross_validate(trained.validation, metric)['oof']:.4f} out of fold, {epochs}"
+
+
+def _out_of_fold(folds: list[TrainedFold]) -> pd.DataFrame:
+    """Lay the folds' validation rows together, by id."""
+    oof = pd.concat([trained.validation for trained in folds if trained.validation is not None])
+    # The longest list of targets decides how many columns there are: shorter ones are filled up.
+    lists = oof.filter(regex=r"^t\d+$").columns
+    oof[lists] = oof[lists].fillna(-1).astype("int64") if oof[lists].isna().any(axis=None) else oof[lists]
+    return oof.sort_values(["id", "fold"], ignore_index=True)
+
+
+def _taken_over(checkpoint: Path) -> TrainedFold | None:
+    """Load a fold that a stopped run has finished; None if there is none, or none that can be read."""
+    try:
+        return TrainedFold.load(checkpoint) if checkpoint.exists() else None
+    except UserError:
+        return None
+
+
+def first_process() -> bool:
+    """Whether this is the process that writes: the only one, or the first of a data-parallel training."""
+    return not getattr(rank_zero_only, "rank", 0)
+
+
+def _log(tracker: Tracker, fold: int, epoch: Epoch) -> None:
+    if first_process():
+        tracker.log(part(fold), int(epoch["epoch"]), {name: value for name, value in epoch.items() if name != "epoch"})
+
+
+def _write(results: Path, folds: list[TrainedFold], oof: pd.DataFrame, folds_sha256: str, run: dict[str, Any]) -> None:
+    with writing(results / "checkpoints") as checkpoints:
+        for trained in folds:
+            trained.save(checkpoints / f"{part(trained.fold)}.pt")
+    # What was trained on everything has no validation to compare.
+    judged = [trained for trained in folds if trained.validation is not None]
+    history = pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in judged])
+    with writing(results / "history.csv") as path:
+        history.set_index(["fold", "epoch"]).sort_index(axis=1).to_csv(path)
+    with writing(results / "oof.parquet") as path:
+        table = pa.Table.from_pandas(oof, preserve_index=False)
+        pq.write_table(table.replace_schema_metadata({**table.schema.metadata, "folds_sha256": folds_sha256}), path)
+    write_json(results / "run.json", run)

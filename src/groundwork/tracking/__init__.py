@@ -1,0 +1,1 @@
+"""Weights & Biases: runs, their files, and sending them later."""

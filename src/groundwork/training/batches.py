@@ -1,0 +1,140 @@
+"""Batches of data that fits in memory: slices of one permutation, made where the data lies.
+
+A `torch.utils.data.DataLoader` fetches rows one by one and collates them: for the networks here that costs more than
+the training step itself.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from groundwork.encoders.ragged import Encoded, Inputs, lengths
+
+Augment = Callable[[Inputs, torch.Generator], Inputs]
+
+NOISE = 1 << 32  # beyond every seed that params.yaml allows
+# Mini-batches that are filled from one pool of rows, sorted by length: enough to waste little on padding, few enough
+# that rows meet others in each epoch.
+POOL = 50
+# Rows that a network answers at once when it does not learn: fewer where they are sequences, which fill the memory.
+ROWS_AT_ONCE, SEQUENCES_AT_ONCE = 4096, 512
+
+
+def pieces(inputs: Encoded) -> Iterator[tuple[Tensor, Inputs]]:
+    """Cut all rows into pieces to be answered at once: row numbers and inputs; sequences by their length."""
+    long, first = lengths(inputs), next(iter(inputs.values()))
+    if long is None:
+        assert isinstance(first, Tensor)
+        order = torch.arange(len(first), device=first.device)
+    else:
+        order = long.argsort(stable=True)
+    for which in torch.split(order, ROWS_AT_ONCE if long is None else SEQUENCES_AT_ONCE):
+        yield which, {name: values[which] for name, values in inputs.items()}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows: a network's inputs by name, and what it should answer.
+
+    Attributes
+    ----------
+    inputs
+        Tensors whose first dimension is the row, or sequences of a length for each row.
+    target
+        What the objective takes: class indices (int64) or numbers (float32) ``[rows]``, several ``[rows, columns]``.
+    """
+
+    inputs: Encoded
+    target: Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def to(self, device: torch.device) -> "Rows":
+        """Copy to `device`."""
+        return Rows({name: tensor.to(device) for name, tensor in self.inputs.items()}, self.target.to(device))
+
+    def __getitem__(self, which: Tensor | slice) -> tuple[Inputs, Tensor]:
+        return {name: tensor[which] for name, tensor in self.inputs.items()}, self.target[which]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Training rows in shuffled mini-batches.
+
+    Attributes
+    ----------
+    rows
+        The training rows.
+    size
+        The most rows in a mini-batch. Sizes differ by one at most within an epoch, so that none is a leftover.
+    generator
+        Source of the shuffling, on the device of the rows; the same in every process.
+    noise
+        Source of the augmentation, on the device of the rows; each process has its own. What augmentation draws
+        depends on a batch's size: from the source of the shuffling, it would part the processes' permutations.
+    augment
+        Changes a mini-batch's inputs at random, or None.
+    rank, world_size
+        Which share of each epoch's permutation this process takes (data-parallel training).
+    """
+
+    rows: Rows
+    size: int
+    generator: torch.Generator
+    noise: torch.Generator
+    augment: Augment | None = None
+    rank: int = 0
+    world_size: int = 1
+
+    @classmethod
+    def seeded(cls, rows: Rows, size: int, seed: int, augment: Augment | None = None) -> "Batches":
+        """Make batches of `rows` whose order depends on `seed` alone."""
+        device = rows.target.device
+        return cls(rows, size, _generator(device, seed), _generator(device, seed, NOISE), augment)
+
+    def to(self, device: torch.device, rank: int = 0, world_size: int = 1) -> "Batches":
+        """Copy to `device` for one process of `world_size`; the order is that of the generator's initial seed."""
+        seed = self.generator.initial_seed()
+        return replace(
+            self,
+            rows=self.rows.to(device),
+            generator=_generator(device, seed),
+            noise=_generator(device, seed, NOISE + rank),
+            rank=rank,
+            world_size=world_size,
+        )
+
+    @property
+    def steps(self) -> int:
+        """Mini-batches in an epoch, the same in every process."""
+        return math.ceil(math.ceil(len(self.rows) / self.world_size) / self.size)
+
+    def epoch(self) -> tuple[Tensor, ...]:
+        """Draw the row numbers of one epoch's mini-batches; every row comes once.
+
+        Sequences of like length share a mini-batch: what is shorter than the longest is padding.
+        """
+        order = self._permutation(len(self.rows))[self.rank :: self.world_size]
+        long = lengths(self.rows.inputs)
+        if long is None:
+            return order.tensor_split(self.steps)
+        pools = torch.split(order, POOL * self.size)
+        by_length = torch.cat([pool[long[pool].argsort(stable=True)] for pool in pools])
+        batches = by_length.tensor_split(self.steps)
+        return tuple(batches[which] for which in self._permutation(self.steps).tolist())
+
+    def _permutation(self, length: int) -> Tensor:
+        return torch.randperm(length, generator=self.generator, device=self.generator.device)
+
+    def take(self, which: Tensor) -> tuple[Inputs, Tensor]:
+        """Gather one mini-batch and augment it."""
+        inputs, target = self.rows[which]
+        return (self.augment(inputs, self.noise) if self.augment else inputs), target
+
+
+def _generator(device: torch.device, seed: int, offset: int = 0) -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed + offset)

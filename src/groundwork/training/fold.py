@@ -1,0 +1,98 @@
+"""One fold: what is fitted on its training rows, and what that predicts for its validation rows."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import pytorch_lightning as pl
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from groundwork.competitions import Competition, Labelled
+from groundwork.data.prepared import FINAL, Prepared
+from groundwork.errors import UserError
+from groundwork.objectives.metrics import METRICS
+from groundwork.settings import Hardware, Lane
+from groundwork.training.batches import Batches, Rows
+from groundwork.training.build import make_augment, make_encoder, make_network
+from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.fit import fit
+from groundwork.training.inference import Epoch, device, predict
+from groundwork.training.question import Question
+
+
+def train_fold(
+    competition: Competition,
+    lane: Lane,
+    prepared: Prepared,
+    fold: int,
+    seed: int,
+    hardware: Hardware,
+    callbacks: Sequence[pl.Callback] = (),
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> TrainedFold:
+    """Fit transforms and network on what `fold` may learn from, and predict what it is judged by.
+
+    Parameters
+    ----------
+    fold
+        Its number; `FINAL` learns from everything, and nothing is left to judge it by.
+    seed
+        Fold k starts from ``seed + k``.
+    callbacks, on_epoch
+        See `groundwork.training.fit.fit`.
+
+    Raises
+    ------
+    UserError
+        If the rows do not suffice, or the loss becomes NaN.
+    """
+    seed = (seed + fold) % 2**32  # where NumPy's seeds end
+    pl.seed_everything(seed, workers=True, verbose=False)
+    settings = lane.training
+    train, valid = prepared.training(fold), None if fold == FINAL else prepared.validation(fold)
+    watched = valid
+    if settings.early_stopping and settings.early_stopping.holdout:
+        train, watched = _held_out(competition, train, settings.early_stopping.holdout, fold, seed)
+    question = Question.of(competition, lane.objective, train, prepared)
+    encoder = make_encoder(competition, lane, prepared)
+    rows = Rows(encoder.fit_transform(train, question.signals(train)), question.tensor(encoder.examples(train)))
+    watched_rows = None if watched is None else Rows(encoder.transform(watched), question.tensor(watched))
+
+    network = make_network(lane.model, encoder, question.objective)
+    result = fit(
+        network,
+        question.objective,
+        METRICS[competition.metric],
+        Batches.seeded(rows, settings.batch_size, seed, make_augment(lane.encoding)),
+        watched_rows,
+        settings,
+        hardware,
+        callbacks=callbacks,
+        on_epoch=on_epoch,
+    )
+    validation = None
+    if valid is not None:
+        inputs = watched_rows.inputs if watched_rows and watched is valid else encoder.transform(valid)
+        predicted = predict(result.network, question.objective, inputs, device(hardware))
+        validation = question.outcome(valid, predicted.numpy(), fold)
+    return TrainedFold(fold, lane.model, encoder, question, result.network.state_dict(), result.history, validation)
+
+
+def _held_out(
+    competition: Competition, train: pd.DataFrame, share: float, fold: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part training rows into those to learn from and those to stop by; groups stay whole."""
+    assert isinstance(competition, Labelled)  # `groundwork validate` refuses it for others
+    try:
+        if competition.group_folds_by:
+            split = GroupShuffleSplit(1, test_size=share, random_state=seed)
+            kept, watched = next(split.split(train, groups=train[competition.group_folds_by]))
+            return train.iloc[kept], train.iloc[watched]
+        strata = train[competition.targets[0]] if competition.kind == "classification" else None
+        kept, watched = train_test_split(train, test_size=share, stratify=strata, random_state=seed)
+        return kept, watched
+    except ValueError as error:
+        raise UserError(
+            f"params.yaml: training.early_stopping.holdout: found {share}, which does not suit the {len(train)} "
+            f"training rows of fold {fold}: {error}",
+            "raise it, or set it to 0 to stop on the validation rows",
+        ) from None

@@ -1,0 +1,117 @@
+"""The stage: on the network's folds, as runs of the lane's group, for the leaderboard to read."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.services.wandb_server import WandbServer
+from tests.training.tiny import PRICES, SILENT, SURVIVAL, lane, prepared, trained
+
+from groundwork.data.purchases import PreparedPurchases
+from groundwork.data.rows import PreparedRows
+from groundwork.objectives.oof import cross_validate
+from groundwork.settings import Tracking
+from groundwork.stages.baselines import baselines
+
+
+@pytest.fixture(autouse=True)
+def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(competition: Any = SURVIVAL, tracking: Tracking = SILENT, rows: Any = None) -> list[dict[str, Any]]:
+    rows = rows or prepared(competition)
+    folder = Path("results", competition.slug)
+    baselines(competition.slug, competition, lane().encoding, rows, folder, seed=0, tracking=tracking)
+    return json.loads((folder / "baselines.json").read_text())
+
+
+def test_they_are_scored_on_the_rows_and_folds_of_the_network() -> None:
+    flat, line = run(PRICES)
+    assert (flat["name"], line["name"]) == ("constant", "ridge")
+    oof = pd.read_parquet(trained(PRICES, epochs=1) / "oof.parquet")
+    others = [np.log(oof["target"][oof["fold"] != fold]).mean() for fold in oof["fold"]]
+    expected = cross_validate(oof.assign(prediction=np.exp(others)), "rmse_log")
+    assert flat["metrics"].keys() == expected.keys()
+    assert flat["metrics"]["folds"] == pytest.approx(expected["folds"], rel=1e-5)
+    assert flat["metrics"]["oof"] == pytest.approx(expected["oof"], rel=1e-5)
+    assert flat["metrics"]["rows"] == 120
+    assert line["metrics"]["mean"] < 0.8 * flat["metrics"]["mean"]
+    assert line["folds_sha256"] == prepared(PRICES).folds_sha256
+    assert line["data_sha256"] == prepared(PRICES).data_sha256
+
+
+def test_all_but_time_and_ids_is_the_same_again() -> None:
+    def lasting(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{key: record[key] for key in ("name", "metrics", "data_sha256", "folds_sha256")} for record in records]
+
+    first, second = run(), run()
+    assert lasting(first) == lasting(second)
+    assert {one["run_id"] for one in first}.isdisjoint(one["run_id"] for one in second)
+
+
+def test_each_is_a_run_of_the_lanes_group(server: WandbServer) -> None:
+    records = run(tracking=Tracking(mode="online", project="tests"))
+    assert len(server.runs) == len(records) == 2
+    for record in records:
+        sent = server.runs[record["run_id"]]
+        assert sent.complete
+        assert sent.variables["groupName"] == "survival"
+        assert sent.variables["displayName"] == f"survival baseline: {record['name']}"
+        assert sent.config["params"]["value"]["model"] == {"network": "baseline", "baseline": record["name"]}
+        assert sent.config["folds_sha256"]["value"] == record["folds_sha256"]
+        assert sent.summary["cv/mean"] == pytest.approx(record["metrics"]["mean"])
+        assert (Path(record["wandb_dir"]) / f"run-{record['run_id']}.wandb").exists()
+
+
+def test_a_search_has_its_queries_and_further_metrics() -> None:
+    from groundwork.competitions import Inputs, Pair
+
+    rng = np.random.default_rng(0)
+    words = np.array("bracket hammer saw nail drill paint".split())
+    found, wanted = rng.choice(words, 300), rng.choice(words, 300)
+    train = pd.DataFrame({"Id": np.arange(300), "query": wanted, "document": found, "title": found})
+    train["relevance"] = 1.0 + 2 * (found == wanted)
+    search = dataclasses.replace(
+        SURVIVAL,
+        kind="search",
+        metric="rmse",
+        further_metrics=("ndcg@10",),
+        targets=("relevance",),
+        inputs=Inputs(pair=Pair("query", "document", ("title",))),
+    )
+    folds = pd.DataFrame({"Id": train["Id"], "fold": np.arange(300) % 3})
+    rows = PreparedRows(folds=[0, 1, 2], final=False, train=train, test=train, fold=folds, sample_submission=Path(),
+                        data_sha256="d", folds_sha256="f")  # fmt: skip
+    folder = Path("results/search")
+    flat, words_, bm25 = baselines("search", search, None, rows, folder, seed=0, tracking=SILENT)
+    assert [flat["name"], words_["name"], bm25["name"]] == ["constant", "TF-IDF + ridge", "BM25 + ridge"]
+    for model in (words_, bm25):
+        assert model["metrics"]["mean"] < 0.7 * flat["metrics"]["mean"]
+        assert model["metrics"]["further"]["ndcg@10"] > flat["metrics"]["further"]["ndcg@10"] + 0.1
+
+
+def test_purchases_are_judged_week_by_week() -> None:
+    from groundwork.competitions.fashion_recommendations import competition
+
+    rng = np.random.default_rng(0)
+    # Customers buy within one of two halves of the articles.
+    customer = rng.integers(0, 40, 1500)
+    article = rng.integers(0, 10, 1500) + 10 * (customer % 2)
+    log = pd.DataFrame({"customer": customer, "article": article, "day": rng.integers(0, 60, 1500)}).astype("int32")
+    log = log.sort_values(["customer", "day"], ignore_index=True)
+    rows = PreparedPurchases(
+        folds=[0, 1], final=True, purchases=log, articles=pd.DataFrame({"article": range(20)}), customers=Path(),
+        weeks={0: (53, 59), 1: (46, 52)}, start=pd.Timestamp("2020-01-01").date(), test=log[:0],
+        sample_submission=Path(), data_sha256="d", folds_sha256="f",
+    )  # fmt: skip
+    records = baselines("fashion", competition, None, rows, Path("results/fashion"), seed=0, tracking=SILENT)
+    scores = {record["name"]: record["metrics"] for record in records}
+    assert list(scores) == ["popularity of the last week", "repurchase", "item-kNN"]
+    assert scores["item-kNN"]["mean"] > 1.2 * scores["popularity of the last week"]["mean"]
+    assert all(len(one["folds"]) == 2 and 0 < one["further"]["recall@12"] <= 1 for one in scores.values())
+    assert sum(len(rows.validation(fold)) for fold in (0, 1)) == scores["repurchase"]["rows"]

@@ -1,0 +1,115 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tests.training.tiny import CPU, PRICES, SURVIVAL, prepared, trained
+
+from groundwork.competitions import Labelled
+from groundwork.errors import UserError
+from groundwork.stages.predict import predict
+from groundwork.training.checkpoint import TrainedFold
+
+
+@pytest.fixture(autouse=True)
+def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def submitted(competition: Labelled) -> Path:
+    results = Path("results", competition.slug)
+    return predict(competition.slug, competition, prepared(competition), results, CPU)
+
+
+def each_fold(competition: Labelled) -> list[np.ndarray]:
+    folder = Path("results", competition.slug, "checkpoints")
+    test = prepared(competition).test
+    return [TrainedFold.load(path).predict(test, torch.device("cpu")) for path in sorted(folder.iterdir())]
+
+
+def test_the_class_with_the_highest_mean_probability_is_handed_in() -> None:
+    trained(SURVIVAL, epochs=8)
+    path = submitted(SURVIVAL)
+    folds = each_fold(SURVIVAL)
+    expected = [int(sum(fold[row][1] for fold in folds) > sum(fold[row][0] for fold in folds)) for row in range(40)]
+    submission = pd.read_csv(path)
+    assert list(submission.columns) == ["Id", "survived"]
+    assert submission["Id"].tolist() == prepared(SURVIVAL).test["Id"].tolist()
+    assert submission["survived"].tolist() == expected
+    assert submission["survived"].dtype == np.int64
+    assert any((fold.argmax(1) != expected).any() for fold in folds), "no fold alone gives the same answers"
+
+
+def test_the_mean_of_the_folds_prices_is_handed_in() -> None:
+    trained(PRICES, epochs=8)
+    submission = pd.read_csv(submitted(PRICES))
+    folds = each_fold(PRICES)
+    assert len(folds) == 3
+    np.testing.assert_allclose(submission["price"], sum(folds) / 3, rtol=1e-5)
+    assert not np.allclose(folds[0], folds[1], rtol=1e-3)
+
+
+def test_labels_are_handed_in_as_the_competition_names_them() -> None:
+    """Classes 2 and 5 are indices 0 and 1 to the network."""
+    trained(SURVIVAL, epochs=8)
+    for path in Path("results/survival/checkpoints").iterdir():
+        fold = TrainedFold.load(path)
+        fold.question.classes[:] = [2, 5]
+        fold.save(path)
+    frame = pd.read_parquet("data/prepared/survival/train.parquet")
+    frame.assign(survived=frame["survived"].map({0: 2, 1: 5})).to_parquet("data/prepared/survival/train.parquet")
+    assert set(pd.read_csv(submitted(SURVIVAL))["survived"]) == {2, 5}
+
+
+def test_what_does_not_pass_the_gate_is_not_written_and_the_former_submission_stays() -> None:
+    results = trained(PRICES)
+    path = submitted(PRICES)
+    before = path.read_bytes()
+    for checkpoint in (results / "checkpoints").iterdir():
+        fold = TrainedFold.load(checkpoint)
+        fold.weights["bias"].fill_(torch.nan)
+        fold.save(checkpoint)
+    with pytest.raises(UserError, match=r"submission.csv: price: line 2 and 39 more: found no value"):
+        submitted(PRICES)
+    assert path.read_bytes() == before
+    path.unlink()
+    with pytest.raises(UserError):
+        submitted(PRICES)
+    assert {entry.name for entry in results.iterdir()} == {"checkpoints", "oof.parquet", "history.csv", "run.json"}
+
+
+def test_any_folder_of_results_will_do(tmp_path: Path) -> None:
+    results = trained(PRICES).rename(tmp_path / "elsewhere")
+    with pytest.MonkeyPatch.context() as patched:
+        tables = dataclasses.replace(
+            prepared(PRICES), sample_submission=Path("data/prepared/prices/sample_submission.csv").absolute()
+        )
+        (tmp_path / "empty").mkdir()
+        patched.chdir(tmp_path / "empty")
+        path = predict("prices", PRICES, tables, results, CPU)
+    assert path == results / "submission.csv"
+    assert len(pd.read_csv(path)) == 40
+
+
+def test_broken_out_of_fold_predictions_are_said() -> None:
+    results = trained(PRICES)
+    (results / "oof.parquet").write_bytes(b"PAR1 half a file")
+    with pytest.raises(
+        UserError, match=r"results/prices/oof.parquet: cannot be read.*\n.*`dvc repro --force train@pri"
+    ):
+        submitted(PRICES)
+    assert not (results / "submission.csv").exists()
+
+
+def test_a_lane_that_was_not_trained_says_how_to_train_it() -> None:
+    with pytest.raises(UserError, match=r"checkpoints: no checkpoints\n  -> train first: `dvc repro train@survival`"):
+        submitted(SURVIVAL)
+
+
+def test_categories_and_groups_that_training_never_saw_are_predicted() -> None:
+    trained(SURVIVAL)
+    test = prepared(SURVIVAL).test.assign(label="never seen", key="never seen", x=np.nan)
+    for path in Path("results/survival/checkpoints").iterdir():
+        assert np.isfinite(TrainedFold.load(path).predict(test, torch.device("cpu"))).all()

@@ -1,0 +1,228 @@
+"""The page, read as a browser and as a reader of its text would."""
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groundwork.errors import UserError
+from groundwork.stages.report import Axis, report
+
+Write = Callable[..., dict[str, Any]]
+
+PAGE = Path("results/report/index.html")
+
+
+def text_of_the_page() -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", PAGE.read_text()))
+
+
+def write_baselines(**means: float) -> None:
+    metrics = {"metric": "accuracy", "higher_is_better": True, "sd": 0.02, "folds": [0.5] * 3, "rows": 100}
+    records = [
+        {"name": name, "seconds": 90.0, "folds_sha256": "f" * 64, "data_sha256": "d" * 64}
+        | {"metrics": metrics | {"mean": mean, "oof": mean + 0.001, "further": {"recall@12": 0.25}}}
+        for name, mean in means.items()
+    ]
+    Path("results/titanic").mkdir()
+    Path("results/titanic/baselines.json").write_text(json.dumps(records))
+
+
+class Page(HTMLParser):
+    """Collects tags with their attributes, and complains about tags that are not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"meta", "link", "br"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def write_three_lanes(experiment: Write) -> None:
+    experiment("abcdefgh")
+    later = {"started": "2026-11-21T13:00:00+00:00"}
+    experiment("ijklmnop", mean=0.85, params={"model": {"network": "fnn", "dropout": 0.4}}, run=later)
+    scatter = {"kind": "scatter", "actual": [1e5, 2e5, 4e5], "predicted": [1.1e5, 1.9e5, 3.5e5]}
+    metric = {"metric": "rmse_log", "higher_is_better": False}
+    experiment("prices01", "house-prices", 0.12, plot=scatter, metrics=metric)
+    matrix = [[int(truth == guess) for guess in range(10)] for truth in range(10)]
+    digits = {"kind": "confusion", "classes": list(range(10)), "matrix": matrix}
+    experiment("digits01", "digit-recognizer", 0.99, plot=digits)
+
+
+def test_the_page_shows_every_experiment_and_loads_nothing(experiment: Write) -> None:
+    write_three_lanes(experiment)
+    assert report() == []
+    text = PAGE.read_text()
+    page = Page(text)
+    for name in ("abcdefgh", "ijklmnop", "prices01", "digits01", "0.8500 ± 0.0100"):
+        assert name in text
+    addresses = [value for _, found in page.tags for name, value in found.items() if name in ("src", "href")]
+    assert [address for address in addresses if not str(address).startswith(("#", "data:"))] == []
+    assert not re.search(r"@import|url\(|<script|https?://", text)
+
+
+def test_curves_have_a_line_for_each_fold_and_pictures_a_text(experiment: Write) -> None:
+    experiment("abcdefgh")
+    report()
+    page = Page(PAGE.read_text())
+    curves = [found for tag, found in page.tags if tag == "polyline"]
+    assert len(curves) == 2 * 2 + 2, "training and validation loss, and the metric, of two folds"
+    pictures = [found for tag, found in page.tags if tag == "svg"]
+    assert pictures
+    assert all(found["role"] == "img" and found["aria-label"] for found in pictures)
+    assert all("scope" in found for tag, found in page.tags if tag == "th")
+
+
+def test_changes_name_the_settings_and_which_way_the_score_went(experiment: Write) -> None:
+    write_three_lanes(experiment)
+    report()
+    text = re.sub(r"<[^>]+>", "", PAGE.read_text())
+    assert "ijklmnop after abcdefgh: 0.0500 better" in text
+    assert "model.dropout 0.2 → 0.4" in text
+
+
+def test_equal_experiments_make_an_equal_page(experiment: Write) -> None:
+    write_three_lanes(experiment)
+    report()
+    first = PAGE.read_bytes()
+    report()
+    assert PAGE.read_bytes() == first
+
+
+def test_what_experiments_hold_is_shown_and_not_run(experiment: Write) -> None:
+    experiment("<b>id", params={"model": {"network": "<script>alert(1)</script>"}})
+    experiment("other")
+    report()
+    text = PAGE.read_text()
+    assert "<script" not in text
+    assert "<b>id" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_without_experiments_there_is_no_page_but_a_next_step(experiment: Write) -> None:
+    Path("results/experiments/titanic").mkdir(parents=True)
+    Path("results/experiments/titanic/broken.json").write_text("{}")
+    with pytest.raises(UserError, match=r"no experiments; .*broken\.json: no key 'run'") as raised:
+        report()
+    assert "`dvc repro`" in raised.value.next_step
+    assert not PAGE.exists()
+
+
+def test_the_best_and_the_gains_are_among_comparable_experiments(experiment: Write) -> None:
+    experiment("sample01", mean=0.99, run={"folds_sha256": "e" * 64})
+    experiment("kaggle01", mean=0.70, run={"started": "2026-11-21T13:00:00+00:00"})
+    experiment("kaggle02", mean=0.75, run={"started": "2026-11-21T14:00:00+00:00"})
+    report()
+    text = re.sub(r"<[^>]+>", " ", PAGE.read_text())
+    text = re.sub(r"\s+", " ", text)
+    assert "2 experiments · 1 with other data or folds" in text
+    assert "best so far" not in text
+    assert "kaggle02 after kaggle01 : 0.0500 better" in text
+    assert "after sample01" not in text
+    assert text.index("kaggle01") < text.index("Other rows or folds than kaggle02 : not comparable")
+    assert "sample01 0.9900 ± 0.0100" in text
+    assert "folds_sha256=eeeeeee" in text
+    Page(PAGE.read_text())
+
+
+def test_a_record_that_dvc_pulled_is_shown(experiment: Write) -> None:
+    experiment("pulled")
+    Path("results/titanic").mkdir()
+    Path("results/experiments/titanic/pulled.json").rename("results/titanic/experiment.json")
+    assert report() == []
+    assert "pulled" in PAGE.read_text()
+
+
+def test_a_broken_experiment_is_named_on_the_page(experiment: Write) -> None:
+    experiment("abcdefgh")
+    Path("results/experiments/titanic/broken.json").write_text("{}")
+    assert report() == ["results/experiments/titanic/broken.json: no key 'run'; left out"]
+    assert "broken.json: no key" in PAGE.read_text()
+
+
+def test_gaps_in_the_history_are_left_out(experiment: Write) -> None:
+    history = [{"fold": 0, "epoch": epoch, "val_loss": value} for epoch, value in enumerate([1.0, None, 0.5])]
+    experiment("abcdefgh", history=history)
+    report()
+    curves = [found["points"] for tag, found in Page(PAGE.read_text()).tags if tag == "polyline"]
+    assert [len(str(points).split()) for points in curves] == [2]
+
+
+def test_an_experiment_without_history_still_has_its_row(experiment: Write) -> None:
+    experiment("abcdefgh", history=[], plot={})
+    report()
+    assert "abcdefgh" in PAGE.read_text()
+
+
+@pytest.mark.parametrize("values", [[0.0], [], [5.0, 5.0], [-1e-9, 1e-9], [0.1, 12345.6], [-3.0, 400.0]])
+def test_an_axis_has_round_ticks_inside_itself(values: list[float]) -> None:
+    axis = Axis.over(values, 0, 100)
+    assert 2 <= len(axis.ticks) <= 9
+    assert all(0 <= place <= 100 for place, _ in axis.ticks)
+    assert len({label for _, label in axis.ticks}) == len(axis.ticks)
+
+
+def test_baselines_stand_among_the_experiments_and_the_gain_over_the_best_is_said(experiment: Write) -> None:
+    experiment("abcdefgh", mean=0.8)
+    write_baselines(constant=0.6, forest=0.7, boosting=0.82)
+    assert report() == []
+    text = text_of_the_page()
+    assert "0.0200 worse than the best baseline, boosting (0.8200)" in text
+    order = [
+        text.index(name) for name in ("boosting 0.8200 ± 0.0200", "1 abcdefgh", "forest 0.7000", "constant 0.6000")
+    ]
+    assert order == sorted(order)
+    assert "forest 0.7000 ± 0.0200 0.7010 0.2500 3 1.5" in text, "score, pooled, recall@12, folds, minutes"
+
+
+def test_every_row_of_the_table_is_as_wide_as_its_head(experiment: Write) -> None:
+    write_three_lanes(experiment)
+    experiment("further1", metrics={"further": {"mrr": 0.5}}, params={"seed": 1})
+    write_baselines(constant=0.6, forest=0.7)
+    report()
+    for table in re.findall(r"<table>(.*?)</table>", PAGE.read_text(), re.DOTALL):
+        rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+        spans = [[int(span or 1) for span in re.findall(r'<t[hd](?: colspan="(\d+)"| [^>]*|)>', row)] for row in rows]
+        assert len({sum(row) for row in spans}) == 1, spans
+
+
+def test_without_baselines_no_gain_is_said_and_broken_ones_are_named(experiment: Write) -> None:
+    experiment("abcdefgh")
+    assert report() == []
+    assert "best baseline" not in text_of_the_page()
+    write_baselines(constant=0.6)
+    Path("results/titanic/baselines.json").write_text("{")
+    (problem,) = report()
+    assert problem in text_of_the_page().replace("&#39;", "'")
+
+
+def test_bars_have_a_name_a_length_and_a_number(experiment: Write) -> None:
+    auc = {"kind": "bars", "title": "AUC of each tag", "bars": [["toxic", 0.95], ["<threat>", 0.475]]}
+    places = {"kind": "bars", "title": "Hits", "bars": [["1", 0.02], ["2", 0.01], ["3", 0.0]]}
+    experiment("abcdefgh", plot=auc)
+    experiment("ijklmnop", "shop", plot=places)
+    experiment("nothing1", "empty", plot={"kind": "bars", "title": "None", "bars": []})
+    report()
+    page = Page(PAGE.read_text())
+    bars = [found["style"] for tag, found in page.tags if tag == "i" and "style" in found]
+    assert bars == ["width: 100.0%", "width: 50.0%", "width: 0.0%", "width: 95.0%", "width: 47.5%"]
+    text = text_of_the_page()
+    assert "AUC of each tag out of fold toxic 0.9500 &lt;threat&gt; 0.4750" in text
+    assert "Hits out of fold 1 0.0200 2 0.0100 3 0.0000" in text

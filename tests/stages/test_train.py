@@ -1,0 +1,393 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+from tests.training.tiny import CPU, FOLDS, PRICES, ROWS, SURVIVAL, lane, prepared, trained
+
+from groundwork.competitions import Labelled
+from groundwork.data.rows import PreparedRows
+from groundwork.encoders.table import TableEncoder
+from groundwork.errors import UserError
+from groundwork.objectives.oof import cross_validate
+from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.fold import train_fold
+
+FILES = {"checkpoints", "oof.parquet", "history.csv", "run.json"}
+HOLDOUT = {"patience": 2, "min_delta": 0.0, "holdout": 0.2}
+
+
+@pytest.fixture(autouse=True)
+def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def weights(results: Path) -> list[dict[str, torch.Tensor]]:
+    return [TrainedFold.load(path).weights for path in sorted((results / "checkpoints").iterdir())]
+
+
+def assert_bit_equal(one: Path, other: Path) -> None:
+    for file in ("oof.parquet", "history.csv"):
+        assert (one / file).read_bytes() == (other / file).read_bytes(), file
+    for first, second in zip(weights(one), weights(other), strict=True):
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+# --- what it writes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("competition", [SURVIVAL, PRICES], ids=lambda competition: competition.slug)
+def test_it_writes_predictions_for_each_row_by_the_fold_that_did_not_see_it(competition: Labelled) -> None:
+    results = trained(competition)
+    data = prepared(competition)
+    assert {path.name for path in results.iterdir()} == FILES
+    oof = pd.read_parquet(results / "oof.parquet")
+    columns = ["p0", "p1"] if competition is SURVIVAL else ["prediction"]
+    assert list(oof.columns) == ["id", "fold", "target", *columns]
+    assert oof["id"].tolist() == data.train["Id"].tolist()
+    assert oof["fold"].tolist() == data.fold["fold"].tolist()
+    np.testing.assert_allclose(oof["target"], data.train[competition.targets[0]], rtol=1e-6)
+    if competition is SURVIVAL:
+        assert oof["target"].dtype == np.int64
+        np.testing.assert_allclose(oof[columns].sum(axis=1), 1, rtol=1e-5)
+    for fold in range(FOLDS):
+        model = TrainedFold.load(results / "checkpoints" / f"fold_{fold}.pt")
+        inside = (data.fold["fold"] == fold).to_numpy()
+        again = model.predict(data.train[inside], torch.device("cpu"))
+        np.testing.assert_array_equal(oof.loc[inside, columns].to_numpy().squeeze(), again)
+
+
+def test_it_writes_the_history_of_each_fold_and_what_the_run_was() -> None:
+    results = trained(epochs=4)
+    history = pd.read_csv(results / "history.csv")
+    assert set(history.columns) == {"fold", "epoch", "train_loss", "val_loss", "val_accuracy", "learning_rate"}
+    assert history[["fold", "epoch"]].to_numpy().tolist() == [[f, e] for f in range(FOLDS) for e in range(4)]
+    run = json.loads((results / "run.json").read_text())
+    assert set(run) == {
+        "run_id", "wandb_dir", "started", "seconds", "commit", "dirty", "params", "data_sha256", "folds_sha256",
+        "hardware",
+    }  # fmt: skip
+    data = prepared()
+    assert run["data_sha256"] == data.data_sha256
+    assert run["params"] == {"seed": 0, **lane(epochs=4).model_dump(mode="json")}
+    assert run["commit"] is None, "this directory is no repository"
+    stored = pq.read_schema(results / "oof.parquet").metadata[b"folds_sha256"].decode()
+    assert stored == run["folds_sha256"] == data.folds_sha256
+
+
+def test_a_later_training_replaces_every_file_of_the_former_one() -> None:
+    trained()
+    results = trained(folds=1, epochs=2)
+    assert [path.name for path in (results / "checkpoints").iterdir()] == ["fold_0.pt"]
+    assert set(pd.read_parquet(results / "oof.parquet")["fold"]) == {0}
+    assert {path.name for path in results.iterdir()} == FILES
+
+
+def test_more_folds_than_there_are_is_refused() -> None:
+    with pytest.raises(UserError, match=r"training.folds: found 4; the data has 3 folds"):
+        trained(folds=4)
+    assert not Path("results/survival").exists()
+
+
+# --- seeds ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("competition", "stop"), [(SURVIVAL, HOLDOUT), (PRICES, None)])
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(
+    competition: Labelled, stop: dict[str, float] | None
+) -> None:
+    changes: dict[str, Any] = {"early_stopping": stop, "weight_averaging": 0.5}
+    first = trained(competition, "first", **changes)
+    torch.rand(7), np.random.default_rng().random()  # whatever happened before does not count
+    assert_bit_equal(first, trained(competition, "again", **changes))
+    other = trained(competition, "other", seed=1, **changes)
+    assert (first / "oof.parquet").read_bytes() != (other / "oof.parquet").read_bytes()
+
+
+def test_a_fold_comes_out_the_same_alone_and_among_others() -> None:
+    trained(results="all")
+    trained(results="one", folds=1)
+    one, among = weights(Path("one/survival"))[0], weights(Path("all/survival"))[0]
+    assert all(torch.equal(one[name], among[name]) for name in one)
+
+
+def test_folds_differ_in_their_first_weights() -> None:
+    first, second, _ = weights(trained(epochs=1, learning_rate=1e-12))
+    assert not torch.allclose(first["hidden.0.weight"], second["hidden.0.weight"], atol=1e-3)
+
+
+def test_the_largest_seed_that_params_allows_trains_all_folds() -> None:
+    trained(seed=2**32 - 1, epochs=1)
+
+
+# --- leakage ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TableEncoder, list[int], dict[str, torch.Tensor]]]:
+    """Each encoder that train_fold fits: itself, its training rows, their features."""
+    fits: list[tuple[TableEncoder, list[int], dict[str, torch.Tensor]]] = []
+    original = TableEncoder.fit_transform
+
+    def fit_transform(self: TableEncoder, frame: pd.DataFrame, target: np.ndarray) -> dict[str, torch.Tensor]:
+        out = original(self, frame, target)
+        fits.append((self, frame["Id"].tolist(), {name: tensor.clone() for name, tensor in out.items()}))
+        return out
+
+    monkeypatch.setattr(TableEncoder, "fit_transform", fit_transform)
+    return fits
+
+
+def state(encoder: TableEncoder) -> dict[str, np.ndarray]:
+    """Everything that a table encoder has learned."""
+    key = encoder.groups["key"]
+    learned: dict[str, Any] = {
+        "medians": encoder.medians, "low": encoder.low, "high": encoder.high, "mean": encoder.mean,
+        "scale": encoder.scale, "edges": encoder.edges.numpy(), "sizes": np.array(encoder.categories),
+        "labels": np.concatenate(encoder.codes.categories_), "rates": key.sums.to_numpy(),
+        "keys": np.array(key.counts.index.tolist()), "counts": key.counts.to_numpy(), "overall": key.mean,
+    }  # fmt: skip
+    rare = encoder.codes.infrequent_categories_[0]
+    return {**learned, "rare": np.array([] if rare is None else rare)}
+
+
+def planted(data: PreparedRows, competition: Labelled, fold: int) -> PreparedRows:
+    """Change everything about the validation rows of `fold`: numbers, labels, keys, targets."""
+    train, inside = data.train.copy(), (data.fold["fold"] == fold).to_numpy()
+    train.loc[inside, "x"] = 1e6
+    train.loc[inside, "z"] = np.nan
+    train.loc[inside, "label"] = "new"
+    train.loc[inside, "key"] = train.loc[~inside, "key"].dropna().iloc[0]
+    (name,) = competition.targets
+    target = train.loc[inside, name]
+    train.loc[inside, name] = 1 - target if competition is SURVIVAL else target * 50
+    return dataclasses.replace(data, train=train)
+
+
+@pytest.mark.parametrize("stop", [None, HOLDOUT, HOLDOUT | {"holdout": 0.0}])
+@pytest.mark.parametrize("competition", [SURVIVAL, PRICES], ids=lambda competition: competition.slug)
+def test_validation_rows_leave_no_trace_in_training_features_and_in_what_was_learned(
+    recorded: list[tuple[TableEncoder, list[int], dict[str, torch.Tensor]]],
+    competition: Labelled,
+    stop: dict[str, float] | None,
+) -> None:
+    data, settings = prepared(competition), lane(competition, epochs=1, early_stopping=stop)
+    tables = (data, planted(data, competition, fold=1))
+    folds = [train_fold(competition, settings, given, 1, 0, CPU) for given in tables]
+    (first, ids, features), (second, other_ids, other_features) = recorded
+    outside = set(data.train["Id"][data.fold["fold"] != 1])
+    assert ids == other_ids
+    assert set(ids) <= outside
+    assert len(ids) == pytest.approx(len(outside) * (0.8 if stop is HOLDOUT else 1), abs=1)
+    for name, tensor in features.items():
+        assert torch.equal(tensor, other_features[name]), name
+    learned, other_learned = state(first), state(second)
+    for name, value in learned.items():
+        np.testing.assert_array_equal(value, other_learned[name], err_msg=name)
+    assert folds[0].question.objective == folds[1].question.objective
+    if not stop or stop["holdout"]:
+        # Where nothing is chosen by the validation rows, not even the weights know of them.
+        assert all(torch.equal(value, folds[1].weights[name]) for name, value in folds[0].weights.items())
+    assert not folds[0].validation.equals(folds[1].validation), "the change itself must be seen"
+
+
+def test_rows_kept_aside_to_stop_by_are_neither_learned_from_nor_validated(
+    recorded: list[tuple[TableEncoder, list[int], dict[str, torch.Tensor]]],
+) -> None:
+    data = prepared()
+    fold = train_fold(SURVIVAL, lane(early_stopping=HOLDOUT), data, 0, 0, CPU)
+    (_, learned_from, _) = recorded[0]
+    aside = set(data.train["Id"]) - set(learned_from) - set(fold.validation["id"])
+    assert len(aside) == 16
+    assert set(fold.validation["id"]) == set(data.train["Id"][data.fold["fold"] == 0])
+    targets = data.train.set_index("Id").loc[sorted(aside), "survived"]
+    assert targets.mean() == pytest.approx(0.5, abs=0.1), "kept aside in the classes' shares"
+
+
+def test_too_few_rows_to_keep_aside_is_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"early_stopping.holdout: found 0.01, which does not suit the 80 training rows"
+    ):
+        trained(early_stopping={"patience": 1, "min_delta": 0.0, "holdout": 0.01})
+
+
+# --- stopped and resumed ----------------------------------------------------------------------------------------------
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from tests.training.tiny import CPU, trained
+from groundwork.errors import UserError
+from groundwork.stages import train
+from groundwork.settings import Tracking
+
+if __name__ == "__main__":
+    log = train._log
+    def wait_in_fold_1(tracker, fold, epoch):
+        log(tracker, fold, epoch)
+        if fold == 1:
+            Path("in fold 1").touch()
+            time.sleep(3600)
+    try:
+        if sys.argv[1] == "together":
+            hardware = CPU.model_copy(update={"strategy": "ddp", "devices": 2})
+            trained(epochs=12, hardware=hardware, tracking=Tracking(mode="offline", project="tests"))
+        else:
+            train._log = wait_in_fold_1
+            trained(weight_averaging=0.5)
+    except UserError as error:
+        print(f"USER ERROR {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+"""
+
+
+def started(how: str) -> subprocess.Popen[str]:
+    """Start a small training in a process of its own, in the working directory."""
+    Path("script.py").write_text(SCRIPT)
+    root = Path(__file__).parents[2]
+    paths = os.pathsep.join([str(root), str(root / "src")])
+    return subprocess.Popen(
+        [sys.executable, "script.py", how],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def outcomes() -> set[str]:
+    return {path.name for path in Path("results").iterdir() if not path.name.startswith(".")}
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_training_goes_on_at_the_last_finished_fold_with_the_same_outcome(
+    how: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = started("alone")
+    while not Path("in fold 1").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(how)
+    _, errors = process.communicate()
+    if how is signal.SIGINT:
+        assert process.returncode == 130
+        assert "USER ERROR survival: stopped in fold 1; 1 of 3 folds are finished and kept" in errors
+        assert "typing the same command again" in errors
+        assert "Traceback" not in errors
+    assert outcomes() == set()
+
+    resumed = trained(weight_averaging=0.5)
+    printed = capsys.readouterr().out
+    assert "fold 0: taken over from the run that was stopped" in printed
+    assert printed.count("taken over") == 1
+    assert_bit_equal(resumed, trained(results="whole", weight_averaging=0.5))
+    assert not list(Path("results/.resume").glob("*"))
+
+
+@pytest.fixture
+def broken_off(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Train fold 0 and stop in fold 1, as Ctrl-C there would; return the kept checkpoint."""
+
+    def train(**changes: Any) -> Path:
+        from groundwork.stages import train as stage
+
+        original = stage.train_fold
+
+        def stopped(*arguments: Any, **more: Any) -> TrainedFold:
+            if arguments[3] == 1:
+                raise KeyboardInterrupt
+            return original(*arguments, **more)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(stage, "train_fold", stopped)
+            with pytest.raises(UserError, match="stopped in fold 1"):
+                trained(**changes)
+        (kept,) = Path("results/.resume").rglob("fold_0.pt")
+        return kept
+
+    return train
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"dropout": 0.3}, {"learning_rate": 0.02}, {"hardware": "64-true"}])
+def test_folds_of_other_parameters_are_not_taken_over(
+    broken_off: Callable[..., Path], change: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken_off()
+    if "hardware" in change:
+        change = {"hardware": CPU.model_copy(update={"precision": change["hardware"]})}
+    trained(**change)
+    assert "taken over" not in capsys.readouterr().out
+
+
+def test_folds_of_other_data_are_not_taken_over(
+    broken_off: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken_off()
+    path = Path("data/prepared/survival/train.parquet")
+    frame = pd.read_parquet(path)
+    frame.loc[0, "z"] += 1
+    frame.to_parquet(path)
+    trained()
+    assert "taken over" not in capsys.readouterr().out
+
+
+def test_more_folds_of_the_same_training_take_over_the_finished_ones(
+    broken_off: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken_off(folds=2)
+    trained()
+    assert "fold 0: taken over" in capsys.readouterr().out
+
+
+def test_a_kept_fold_that_cannot_be_read_is_trained_again(
+    broken_off: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = broken_off()
+    kept.write_bytes(kept.read_bytes()[:100])
+    resumed = trained()
+    assert "taken over" not in capsys.readouterr().out
+    assert_bit_equal(resumed, trained(results="whole"))
+
+
+def test_a_failed_training_leaves_the_former_results_alone() -> None:
+    results = trained()
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="loss became nan"):
+        trained(learning_rate=1e30)
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+# --- several processes ------------------------------------------------------------------------------------------------
+
+
+def test_two_processes_train_together_and_one_writes() -> None:
+    process = started("together")
+    printed, errors = process.communicate()
+    assert process.returncode == 0, errors
+    results = Path("results/survival")
+    assert {path.name for path in results.iterdir()} == FILES
+    assert [path.name for path in sorted((results / "checkpoints").iterdir())] == [f"fold_{k}.pt" for k in range(FOLDS)]
+    for fold in range(FOLDS):
+        assert printed.count(f"survival: fold {fold}: accuracy") == 1, "one process speaks"
+    oof = pd.read_parquet(results / "oof.parquet")
+    assert len(oof) == ROWS
+    history = pd.read_csv(results / "history.csv")
+    assert len(history) == 12 * FOLDS
+    assert len(list(Path("wandb").glob("offline-run-*"))) == 1
+    alone = pd.read_parquet(trained(results="alone", epochs=12) / "oof.parquet")
+    together, single = (cross_validate(frame, "accuracy") for frame in (oof, alone))
+    assert together["oof"] > oof["target"].value_counts(normalize=True).max() + 0.1
+    assert together["oof"] == pytest.approx(single["oof"], abs=0.2)
+    assert not oof["p0"].equals(alone["p0"])
+    assert not list(Path("results/.resume").glob("*"))

@@ -1,0 +1,108 @@
+"""The real `wandb sync`, against the stand-in server."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.services.wandb_fixture import end_session
+from tests.services.wandb_server import WandbServer
+
+from groundwork.errors import UserError
+from groundwork.tracking import runs, sync
+from groundwork.tracking.tracker import Tracker, record_score
+
+Train = Callable[..., Tracker]
+
+
+def test_an_offline_run_and_its_later_score_arrive_once(
+    tracked: Train, server: WandbServer, tmp_path: Path, capsys: Any
+) -> None:
+    tracker = tracked("offline")
+    record_score(
+        {"run_id": tracker.run_id, "wandb_dir": str(tmp_path / str(tracker.directory))}, {"public_score": 0.775}
+    )
+    sync.sync(tmp_path)
+    run = server.runs[tracker.run_id]
+    assert len(run.history) == 20
+    assert run.config["model"] == {"value": {"dropout": 0.2}}
+    assert run.summary["cv/mean"] == pytest.approx(0.85)
+    assert run.summary["public_score"] == 0.775
+    assert run.variables["displayName"] == "a run"
+    assert run.variables["groupName"] == "titanic"
+    printed = capsys.readouterr().out
+    assert "2/2" in printed
+    assert f"{server.url}/ada/tests" in printed
+    before = len(server.received)
+    sync.sync(tmp_path)
+    assert "nothing to send" in capsys.readouterr().out
+    assert len(server.received) == before
+
+
+def test_a_run_whose_server_died_is_sent_whole_when_it_is_back(
+    tracked: Train, server: WandbServer, tmp_path: Path, capsys: Any
+) -> None:
+    tracker = tracked("online", between=server.die)
+    assert len(server.runs[tracker.run_id].history) < 20
+    server.start()
+    sync.sync(tmp_path)
+    run = server.runs[tracker.run_id]
+    assert len(run.history) == 20
+    assert run.complete
+    assert run.summary["cv/oof"] == 0.86
+
+
+def test_without_runs_it_says_what_makes_them(server: WandbServer, tmp_path: Path, capsys: Any) -> None:
+    sync.sync(tmp_path)
+    assert "make repro" in capsys.readouterr().out
+
+
+def test_a_run_in_training_is_left_alone(tracked: Train, server: WandbServer, tmp_path: Path, capsys: Any) -> None:
+    tracked("offline", between=lambda: sync.sync(tmp_path))
+    assert "still training" in capsys.readouterr().out
+    assert not server.received
+    assert len(sync.unsent(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [(None, "no W&B key"), ("short", "must have 40"), ("f" * 40, "0 of 1 runs sent, then: user is not logged in")],
+)
+def test_without_a_good_key_it_says_how_to_get_one(
+    key: str | None, problem: str, tracked: Train, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked("offline")
+    end_session()
+    monkeypatch.setenv("WANDB_API_KEY", key) if key else monkeypatch.delenv("WANDB_API_KEY")
+    with pytest.raises(UserError) as raised:
+        sync.sync(tmp_path)
+    assert problem in raised.value.problem
+    assert "WANDB_API_KEY" in raised.value.next_step
+    assert len(sync.unsent(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("behaviour", ["dead", "hanging"])
+def test_without_a_server_it_gives_up_soon(
+    behaviour: Any, tracked: Train, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "PROBE_SECONDS", 0.5)
+    tracked("offline")
+    if behaviour == "dead":
+        server.die()
+    else:
+        server.behaviour = behaviour
+    with pytest.raises(UserError) as raised:
+        sync.sync(tmp_path)
+    assert raised.value.problem == f"W&B: no answer from {server.url}"
+    assert "groundwork sync" in raised.value.next_step
+
+
+def test_a_server_that_takes_nothing_is_given_up_after_a_while(
+    tracked: Train, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "STALL_SECONDS", 3.0)
+    tracked("offline")
+    server.behaviour = "broken"
+    with pytest.raises(UserError) as raised:
+        sync.sync(tmp_path)
+    assert raised.value.problem == "W&B: 0 of 1 runs sent, then: the server took no more"
