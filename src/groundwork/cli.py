@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from groundwork.settings import Lane as LaneSettings
     from groundwork.settings import Params
 
-RESULTS = Path("results")
+PREPARED, RESULTS = Path("data/prepared"), Path("results")
 
 app = typer.Typer(
     help="Groundwork: from a Kaggle archive to a checked submission, every experiment tracked.",
@@ -46,16 +46,6 @@ Lane = Annotated[str, typer.Argument(help="A key under `competitions` in params.
 Lanes = Annotated[list[str] | None, typer.Argument(help="Keys under `competitions` in params.yaml; none means all.")]
 
 
-def archive(name: str) -> Path:
-    """Where the fetch stage puts the lane's archive."""
-    return Path("data/raw") / f"{name}.zip"
-
-
-def prepared(name: str) -> Path:
-    """Where the prepare stage puts the lane's tables."""
-    return Path("data/prepared") / name
-
-
 def _load(name: str) -> "tuple[Params, LaneSettings, Competition]":
     from groundwork import competitions, params
 
@@ -64,92 +54,59 @@ def _load(name: str) -> "tuple[Params, LaneSettings, Competition]":
     return read, lane, competitions.load(lane.competition)
 
 
+def _stage(name: str, lane_name: str) -> None:
+    from groundwork.stages import job
+
+    params, lane, competition = _load(lane_name)
+    job.run(name, lane_name, params, lane, competition)
+
+
 @app.command(rich_help_panel="Pipeline")
 def validate() -> None:
-    """Check params.yaml: keys, types, ranges, and that each lane suits its competition."""
+    """Check params.yaml and note which code each stage of each lane uses."""
     from groundwork import params
-    from groundwork.files import write_text
-    from groundwork.stages.validate import validate
+    from groundwork.stages.validate import validate, write_fingerprints
 
     read = params.load()
     validate(read)
-    # What later stages depend on must not change with the parameters: each stage tracks its own.
-    write_text(Path("data/params.valid"), "params.yaml is valid\n")
+    write_fingerprints(read)
     typer.echo(f"params.yaml: nothing wrong in {len(read.competitions)} lanes: {', '.join(read.competitions)}")
 
 
 @app.command(rich_help_panel="Pipeline")
 def fetch(lane: Lane) -> None:
     """Get the competition's archive: Kaggle's, or its sample."""
-    from groundwork.stages.fetch import fetch
-
-    _, settings, competition = _load(lane)
-    fetch(competition, settings.source, archive(lane), lane)
+    _stage("fetch", lane)
 
 
 @app.command(rich_help_panel="Pipeline")
 def prepare(lane: Lane) -> None:
     """Make typed tables, row-wise features and folds; fits nothing."""
-    from groundwork.stages.prepare import prepare
-
-    params, settings, competition = _load(lane)
-    prepare(competition, archive(lane), prepared(lane), settings.folds, params.seed, settings.source)
+    _stage("prepare", lane)
 
 
 @app.command(rich_help_panel="Pipeline")
 def baselines(lane: Lane) -> None:
     """Score what a network must beat, on its own folds: constant, linear and lexical models, popularity."""
-    from groundwork.data.load import load
-    from groundwork.stages.baselines import baselines
-
-    params, settings, competition = _load(lane)
-    tables = load(competition, prepared(lane))
-    baselines(lane, competition, settings.encoding, tables, RESULTS / lane, seed=params.seed, tracking=params.tracking)
+    _stage("baselines", lane)
 
 
 @app.command(rich_help_panel="Pipeline")
 def train(lane: Lane) -> None:
     """Train the folds' networks and log the run."""
-    from groundwork.data.load import load
-    from groundwork.stages.train import train
-
-    params, settings, competition = _load(lane)
-    train(
-        lane,
-        competition,
-        settings,
-        load(competition, prepared(lane)),
-        RESULTS / lane,
-        seed=params.seed,
-        tracking=params.tracking,
-        hardware=params.hardware,
-    )
+    _stage("train", lane)
 
 
 @app.command(rich_help_panel="Pipeline")
 def evaluate(lane: Lane) -> None:
     """Score the out-of-fold predictions by Kaggle's metric."""
-    from groundwork.stages.evaluate import evaluate
-
-    _, _, competition = _load(lane)
-    metrics = evaluate(lane, competition, RESULTS)
-    typer.echo(
-        f"{lane}: {metrics['metric']} {metrics['mean']:.4f} ± {metrics['sd']:.4f} over {len(metrics['folds'])} folds, "
-        f"{metrics['oof']:.4f} over all out-of-fold rows"
-        + "".join(f", {name} {value:.4f}" for name, value in metrics["further"].items())
-    )
+    _stage("evaluate", lane)
 
 
 @app.command(rich_help_panel="Pipeline")
 def predict(lane: Lane) -> None:
     """Write the submission, if it passes the gate."""
-    from groundwork.data.load import load
-    from groundwork.stages.predict import predict
-
-    params, _, competition = _load(lane)
-    typer.echo(
-        f"{lane}: {predict(lane, competition, load(competition, prepared(lane)), RESULTS / lane, params.hardware)}"
-    )
+    _stage("predict", lane)
 
 
 @app.command(rich_help_panel="Pipeline")
@@ -192,7 +149,7 @@ def search(
     from groundwork.data.load import load
 
     _, _, competition = _load(lane)
-    search(lane, competition, load(competition, prepared(lane)), RESULTS / lane, query, top)
+    search(lane, competition, load(competition, PREPARED / lane), RESULTS / lane, query, top)
 
 
 @app.command(rich_help_panel="Ask a trained network")
@@ -205,7 +162,7 @@ def recommend(
     from groundwork.data.load import load
 
     _, _, competition = _load(lane)
-    recommend(lane, competition, load(competition, prepared(lane)), RESULTS / lane, customer)
+    recommend(lane, competition, load(competition, PREPARED / lane), RESULTS / lane, customer)
 
 
 @app.command(rich_help_panel="Every day")

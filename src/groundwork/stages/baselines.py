@@ -9,12 +9,27 @@ import pandas as pd
 
 from groundwork.baselines import Array, Baseline
 from groundwork.competitions import Competition, Labelled
+from groundwork.data.load import load
 from groundwork.data.prepared import Prepared
 from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json
 from groundwork.objectives.oof import columns, cross_validate
 from groundwork.settings import EncodingSettings, Tracking
+from groundwork.stages.job import Job
 from groundwork.tracking.tracker import Tracker, cross_validated
+
+
+def run(job: Job) -> None:
+    """Score the baselines of the job's lane."""
+    baselines(
+        job.lane_name,
+        job.competition,
+        job.lane.encoding,
+        load(job.competition, job.prepared),
+        job.place(job.results),
+        seed=job.params.seed,
+        tracking=job.params.tracking,
+    )
 
 
 def baselines(

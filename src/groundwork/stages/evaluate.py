@@ -11,12 +11,23 @@ from groundwork.errors import UserError
 from groundwork.files import read_json, write_json
 from groundwork.objectives.metrics import METRICS
 from groundwork.objectives.oof import cross_validate, predictions, read_oof, targets
+from groundwork.stages.job import RESULTS, Job
 
 PLOTTED_ROWS = 1000
 
 
-def evaluate(lane: str, competition: Competition, results: Path) -> dict[str, Any]:
-    """Write ``metrics/<lane>.json`` and the experiment's record under `results`; return the metrics.
+def run(job: Job) -> str:
+    """Score the out-of-fold predictions of the job's lane."""
+    metrics = evaluate(job.lane_name, job.competition, RESULTS, job.place(RESULTS))
+    return (
+        f"{job.lane_name}: {metrics['metric']} {metrics['mean']:.4f} ± {metrics['sd']:.4f} over "
+        f"{len(metrics['folds'])} folds, {metrics['oof']:.4f} over all out-of-fold rows"
+        + "".join(f", {name} {value:.4f}" for name, value in metrics["further"].items())
+    )
+
+
+def evaluate(lane: str, competition: Competition, results: Path, out: Path | None = None) -> dict[str, Any]:
+    """Write ``metrics/<lane>.json`` and the experiment's record under `out`, or `results`; return the metrics.
 
     The record is written twice: as ``<lane>/experiment.json``, a DVC output, and as
     ``experiments/<lane>/<run id>.json``, which is none and so stays when the next experiment replaces this one.
@@ -38,9 +49,10 @@ def evaluate(lane: str, competition: Competition, results: Path) -> dict[str, An
             f"{folder}: history.csv or run.json is broken: {error!r}", f"train again: `dvc repro --force train@{lane}`"
         ) from None
     record = {"lane": lane, "run": run, "metrics": metrics, "history": history, "plot": _plot(oof, competition)}
-    for path in (results / "experiments" / lane / name, folder / "experiment.json"):
+    out = out or results
+    for path in (out / "experiments" / lane / name, out / lane / "experiment.json"):
         write_json(path, record)
-    write_json(results / "metrics" / f"{lane}.json", metrics)
+    write_json(out / "metrics" / f"{lane}.json", metrics)
     return metrics
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from groundwork.competitions import Competition
 from groundwork.data import archives
 from groundwork.files import writing
+from groundwork.stages.job import Job
 
 SAMPLE_SEED = 0
 SAMPLE_TIME = (2020, 1, 1, 0, 0, 0)
@@ -20,7 +21,14 @@ SAMPLE_TIME = (2020, 1, 1, 0, 0, 0)
 log = logging.getLogger(__name__)
 
 
-def fetch(competition: Competition, source: Literal["sample", "kaggle"], path: Path, lane: str) -> None:
+def run(job: Job) -> None:
+    """Fetch the archive of the job's lane."""
+    fetch(job.competition, job.lane.source, job.archive, job.lane_name, job.place(job.archive))
+
+
+def fetch(
+    competition: Competition, source: Literal["sample", "kaggle"], path: Path, lane: str, out: Path | None = None
+) -> None:
     """Put the competition's archive at `path`, whole and checked.
 
     DVC deletes `path` whenever this stage runs again, for an edited feature too. Kaggle's archive is therefore kept
@@ -32,6 +40,8 @@ def fetch(competition: Competition, source: Literal["sample", "kaggle"], path: P
         `sample`: the competition's own sample, byte for byte the same for the same code. `kaggle`: Kaggle's archive.
     lane
         Named in the log.
+    out
+        Where to write, in place of `path`.
 
     Raises
     ------
@@ -40,7 +50,7 @@ def fetch(competition: Competition, source: Literal["sample", "kaggle"], path: P
     """
     archive = archives.archive(competition, source, path)
     if source == "sample":
-        with writing(path) as temporary:
+        with writing(out or path) as temporary:
             _write_sample(competition, temporary)
             archives.verify(replace(archive, path=temporary), competition.files)
         log.info("%s: %s holds the competition's sample, not Kaggle's data", lane, path)
@@ -51,7 +61,7 @@ def fetch(competition: Competition, source: Literal["sample", "kaggle"], path: P
 
         client.download(competition, store)
     log.info("%s: takes Kaggle's archive from %s; delete that file to download it again", lane, store)
-    with writing(path) as temporary:
+    with writing(out or path) as temporary:
         shutil.copyfile(store, temporary)
         # A copy is as whole as what it was copied from: one reading checks both.
         archives.verify(replace(archive, path=temporary, name=store, again=archive.mend), competition.files)

@@ -8,17 +8,31 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.competitions import Competition
+from groundwork.data.load import load
 from groundwork.data.prepared import FINAL, Prepared, part
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.kaggle import gate
 from groundwork.settings import Hardware
+from groundwork.stages.job import Job
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.inference import device
 
+SUBMISSION = "submission.csv"
 
-def predict(name: str, competition: Competition, prepared: Prepared, results: Path, hardware: Hardware) -> Path:
+
+def run(job: Job) -> str:
+    """Predict the test rows of the job's lane."""
+    prepared = load(job.competition, job.prepared)
+    hardware = job.params.hardware
+    predict(job.lane_name, job.competition, prepared, job.results, hardware, job.place(job.results))
+    return f"{job.lane_name}: {job.results / SUBMISSION}"
+
+
+def predict(
+    name: str, competition: Competition, prepared: Prepared, results: Path, hardware: Hardware, out: Path | None = None
+) -> Path:
     """Write the lane's ``submission.csv`` from its folds' mean prediction, or the final model's; return its path.
 
     Parameters
@@ -26,7 +40,9 @@ def predict(name: str, competition: Competition, prepared: Prepared, results: Pa
     name
         The lane's key in params.yaml, for messages.
     results
-        The lane's folder: ``checkpoints/`` and ``oof.parquet`` are read there, the submission is written there.
+        The lane's folder: ``checkpoints/`` and ``oof.parquet`` are read there.
+    out
+        Where the submission is written; `results` unless given.
 
     Raises
     ------
@@ -45,7 +61,7 @@ def predict(name: str, competition: Competition, prepared: Prepared, results: Pa
     lists = competition.kind == "recommendation"
     sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{name}", text=lists)
     submission = _submission(competition, prepared, folds[0].question.classes, predicted, sample)
-    path = results / "submission.csv"
+    path = (out or results) / SUBMISSION
     with writing(path) as temporary:
         submission.to_csv(temporary, index=False)
         # Read back from the file: what passes the gate is what will be handed in.

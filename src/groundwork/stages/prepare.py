@@ -6,6 +6,14 @@ from typing import Literal
 from groundwork.competitions import Competition, Labelled, Purchases
 from groundwork.data import archives, purchases, rows
 from groundwork.files import writing
+from groundwork.stages.job import Job
+
+
+def run(job: Job) -> None:
+    """Prepare the archive of the job's lane."""
+    prepare(
+        job.competition, job.archive, job.place(job.prepared), job.lane.folds, job.params.seed, source=job.lane.source
+    )
 
 
 def prepare(

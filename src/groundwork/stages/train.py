@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning.utilities import rank_zero_only
 
 from groundwork.competitions import Competition
+from groundwork.data.load import load
 from groundwork.data.prepared import FINAL, Prepared, part
 from groundwork.errors import UserError
 from groundwork.experiments.provenance import fold_key, git_state
@@ -22,11 +23,27 @@ from groundwork.files import write_json, writing
 from groundwork.objectives.metrics import METRICS
 from groundwork.objectives.oof import cross_validate
 from groundwork.settings import Hardware, Lane, Tracking
+from groundwork.stages.job import Job
 from groundwork.tracking.tracker import Tracker, cross_validated
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fold import train_fold
 from groundwork.training.inference import Epoch
 from groundwork.training.progress import TrainingProgress
+
+
+def run(job: Job) -> None:
+    """Train the folds of the job's lane."""
+    train(
+        job.lane_name,
+        job.competition,
+        job.lane,
+        load(job.competition, job.prepared),
+        job.place(job.results),
+        seed=job.params.seed,
+        tracking=job.params.tracking,
+        hardware=job.params.hardware,
+        code=job.code,
+    )
 
 
 def train(
@@ -39,6 +56,7 @@ def train(
     seed: int,
     tracking: Tracking,
     hardware: Hardware,
+    code: str = "",
 ) -> None:
     """Train a lane's folds and write ``checkpoints/``, ``oof.parquet``, ``history.csv`` and ``run.json``.
 
@@ -54,6 +72,8 @@ def train(
         Of weights, order, dropout and augmentation; fold k starts from ``seed + k``.
     tracking, hardware
         Sections of params.yaml.
+    code
+        Hash of the code that the folds are trained by.
 
     Raises
     ------
@@ -62,7 +82,7 @@ def train(
     """
     started, clock = datetime.now(UTC), time.monotonic()
     folds = _folds_to_train(prepared, lane)
-    kept = results.parent / ".resume" / name / fold_key(lane, prepared, seed, hardware)
+    kept = results.parent / ".resume" / name / fold_key(lane, prepared, seed, hardware, code)
     facts = {
         **git_state(),
         "params": {"seed": seed, **lane.model_dump(mode="json")},

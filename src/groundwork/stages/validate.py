@@ -3,6 +3,10 @@
 from groundwork import competitions
 from groundwork.competitions import Labelled, Purchases
 from groundwork.errors import UserError, meant
+from groundwork.experiments.dvcfiles import declared
+from groundwork.experiments.fingerprint import HiddenNameError, fingerprint, text
+from groundwork.experiments.seal import CODE
+from groundwork.files import writing
 from groundwork.objectives.metrics import METRICS
 from groundwork.settings import PARAMS, Lane, Params, SampledSoftmax
 
@@ -35,6 +39,39 @@ def validate(params: Params) -> None:
     problems = [problem for name, lane in params.competitions.items() for problem in _mismatches(name, lane)]
     if problems:
         raise UserError("\n".join(problems), "mend it and run the command again")
+
+
+def write_fingerprints(params: Params) -> None:
+    """Write ``data/code/<lane>/<stage>`` for every stage that dvc.yaml has for each lane.
+
+    DVC runs a stage again when its file changes: when code that this lane's stage uses was edited.
+
+    Raises
+    ------
+    UserError
+        If a source file cannot be parsed, or hides what it uses.
+    """
+    with writing(CODE) as folder:
+        for lane_name, lane in params.competitions.items():
+            for stage in declared(lane_name):
+                path = folder / lane_name / stage
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text(_fingerprint(stage, lane)), encoding="utf-8")
+
+
+def _fingerprint(stage: str, lane: Lane) -> dict[str, str]:
+    try:
+        return fingerprint(stage, lane)
+    except SyntaxError as error:
+        raise UserError(
+            f"{error.filename}: line {error.lineno}: {error.msg}: {(error.text or '').strip()}",
+            "correct it and run the command again",
+        ) from None
+    except HiddenNameError as error:
+        raise UserError(
+            f"the code of {stage} cannot be followed: {error}; expected names that the source spells out",
+            "write the name out, or put the objects into a table annotated ByName (groundwork/naming.py)",
+        ) from None
 
 
 def _mismatches(name: str, lane: Lane) -> list[str]:

@@ -1,0 +1,284 @@
+"""What code a stage of a lane uses: the definitions that its function reaches by name, each with a hash.
+
+DVC's dependencies, the key of a fold and the seal of a run all read this one answer.
+
+- The walk starts at ``run`` in ``stages/<stage>.py`` and at the lane's competition, and follows names from definition
+  to definition, within this package. Code of other packages is not followed; where its names come from is noted.
+- A competition is followed field by field: ``features=features`` counts for a stage that reads an attribute
+  ``features`` somewhere.
+- A table of names to objects, annotated `ByName`, is entered at the names that the lane says: the strings in its
+  settings, and in those of its competition's fields that the stage reads.
+- A module's statements that do something when it is imported count as soon as one of its definitions does.
+- Files beside a module that a definition opens by ``__file__`` and by name count with their bytes.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from groundwork.experiments.names import Reference, Uses
+from groundwork.experiments.source import Module, digest
+from groundwork.settings import Lane
+
+SOURCE = Path(__file__).parents[2]
+PACKAGE = "groundwork"
+MARKER = "ByName"
+# What would hide a name from this walk.
+DYNAMIC = frozenset({"__import__", "eval", "exec", "globals", "import_module"})
+
+Place = tuple[str, str]
+
+
+class HiddenNameError(Exception):
+    """Code that a stage reaches looks names up in a way that cannot be followed."""
+
+
+def fingerprint(stage: str, lane: Lane, source: Path = SOURCE) -> dict[str, str]:
+    """Follow the code of one stage of a lane.
+
+    Parameters
+    ----------
+    stage
+        The name of its file in ``stages/``.
+    lane
+        The lane's settings.
+    source
+        The folder that holds the package; the files there are parsed, not imported.
+
+    Returns
+    -------
+    dict
+        A hash of 16 hexadecimal digits for each definition, by its dotted name; sorted by name. An entry of a table is
+        named ``module.TABLE[key]``, a field of the competition ``module.competition.field``, what a module does when it
+        is imported ``module``.
+
+    Raises
+    ------
+    HiddenNameError
+        If a definition looks names up in a way that cannot be followed.
+    SyntaxError
+        If a file cannot be parsed.
+    """
+    walk = _Walk(source, set(_strings(lane.model_dump(mode="json"))))
+    walk.competition(f"{PACKAGE}.competitions.{lane.competition}")
+    walk.reach(f"{PACKAGE}.stages.{stage}", ("run",))
+    walk.finish()
+    return dict(sorted(walk.found.items()))
+
+
+def text(definitions: dict[str, str]) -> str:
+    """Write a fingerprint as lines of hash and name."""
+    return "".join(f"{value} {name}\n" for name, value in definitions.items())
+
+
+def parse(content: str) -> dict[str, str]:
+    """Read what `text` wrote."""
+    return {name: value for value, _, name in (line.partition(" ") for line in content.splitlines())}
+
+
+def summary(definitions: dict[str, str]) -> str:
+    """Hash a whole fingerprint: 64 hexadecimal digits."""
+    return hashlib.sha256(text(definitions).encode()).hexdigest()
+
+
+def edited(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Names of the definitions in which two fingerprints differ, sorted."""
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+
+
+@lru_cache(maxsize=1024)
+def _module(name: str, path: Path, changed: int, size: int) -> Module:
+    """Parse a file, again when it has changed."""
+    return Module.read(name, path)
+
+
+@lru_cache(maxsize=16384)
+def _used(module: Module, part: str, nodes: tuple[ast.AST, ...]) -> tuple[str, Uses]:
+    return digest(nodes), module.uses(nodes)
+
+
+class _Walk:
+    """The definitions reached so far, and what is still to be decided."""
+
+    def __init__(self, source: Path, words: set[str]) -> None:
+        self.source = source
+        self.words = words
+        self.attributes: set[str] = set()
+        self.found: dict[str, str] = {}
+        self.modules: dict[str, Module | None] = {}
+        self.tables: dict[Place, ast.Dict] = {}
+        self.whole: set[Place] = set()
+        self.fields: dict[str, ast.keyword] = {}
+        self.home: Module | None = None
+        self.queue: list[tuple[Module, str, Reference, Uses]] = []
+
+    def finish(self) -> None:
+        """Enter tables and fields until nothing new is reached."""
+        while True:
+            while self.queue:
+                self._refer(*self.queue.pop())
+            before = len(self.found)
+            for name, field in self.fields.items():
+                if self.home is not None and name in self.attributes:
+                    self._enter(self.home, f"competition.{name}", (field.value,))
+                    # Strings of such a field are words of the lane: a metric, a kind.
+                    self.words |= self.home.uses([field.value]).strings
+            for (module, table), entries in self.tables.items():
+                self._rows(module, table, entries, self.words)
+            if self.queue or len(self.found) > before:
+                continue
+            # A table that nothing points into is looked up by something else: all of it counts.
+            idle = [place for place in self.tables.keys() - self.whole if not self._touched(*place)]
+            if not idle:
+                return
+            for place in idle:
+                self.whole.add(place)
+                self._rows(*place, self.tables[place], None)
+
+    def competition(self, name: str) -> None:
+        """Note the fields of the competition in the module `name`; follow the rest of its making."""
+        module = self._load(name)
+        if module is None:
+            raise HiddenNameError(f"{name}: no such module")
+        for statement in module.definitions.get("competition", []):
+            value = getattr(statement, "value", None)
+            if isinstance(value, ast.Call) and all(keyword.arg for keyword in value.keywords):
+                self.home = module
+                self.fields |= {str(keyword.arg): keyword for keyword in value.keywords}
+                self._enter(module, "competition", (value.func, *value.args))
+            else:
+                self._enter(module, "competition", (statement,))
+
+    def reach(self, module_name: str, path: tuple[str, ...], key: str | None = None) -> None:
+        """Follow ``path``, which starts with a name in the module, or ends at the module itself."""
+        module = self._load(module_name)
+        if module is None:
+            # Not ours: which name it is counts, what lies behind does not.
+            if module_name.partition(".")[0] != PACKAGE:
+                self.found[f"{module_name}:{'.'.join(path)}"] = "external"
+            return
+        if not path:
+            # The module as an object: whatever it holds may be taken from it.
+            for name in (*module.definitions, *module.imports):
+                self.reach(module_name, (name,))
+            return
+        name, *rest = path
+        if name in module.definitions:
+            self._define(module, name, key)
+        elif module.imports.get(name, (module_name, name)) != (module_name, name):
+            origin, inner = module.imports[name]
+            self._effects(module)
+            self._follow(origin, inner, tuple(rest), key)
+        elif self._load(f"{module_name}.{name}") is not None:
+            self.reach(f"{module_name}.{name}", tuple(rest), key)
+
+    def _follow(self, origin: str, inner: str | None, rest: tuple[str, ...], key: str | None) -> None:
+        if inner is not None:
+            if inner == "*":
+                raise HiddenNameError(f"from {origin} import *")
+            rest = (inner, *rest)
+        if origin.partition(".")[0] != PACKAGE:
+            self.found[f"{origin}:{'.'.join(rest[:1])}"] = "external"
+            return
+        self.reach(origin, rest, key)
+
+    def _define(self, module: Module, name: str, key: str | None) -> None:
+        statements = module.definitions[name]
+        table = _table(statements)
+        if table is None:
+            self._enter(module, name, tuple(statements))
+        elif key is not None:
+            self._rows(module.name, name, table, {key})
+        else:
+            self.tables.setdefault((module.name, name), table)
+
+    def _rows(self, module_name: str, table: str, entries: ast.Dict, words: set[str] | None) -> None:
+        module = self._load(module_name)
+        assert module is not None  # its table was found in it
+        for key, value in zip(entries.keys, entries.values, strict=True):
+            name = str(getattr(key, "value", ""))
+            if words is None or name in words:
+                self._enter(module, f"{table}[{name}]", (value,))
+
+    def _touched(self, module: str, table: str) -> bool:
+        return any(name.startswith(f"{module}.{table}[") for name in self.found)
+
+    def _enter(self, module: Module, part: str, nodes: tuple[ast.AST, ...]) -> None:
+        """Note a definition and follow what it uses, once."""
+        name = f"{module.name}.{part}" if part else module.name
+        if name in self.found:
+            return
+        self.found[name], used = _used(module, part, nodes)
+        self._effects(module)
+        self.attributes |= used.attributes
+        self.queue += [(module, name, reference, used) for reference in used.references]
+
+    def _effects(self, module: Module) -> None:
+        parent = module.name.rpartition(".")[0]
+        above = self._load(parent) if parent else None
+        if above is not None:
+            self._effects(above)
+        if module.effects and module.name not in self.found:
+            self._enter(module, "", tuple(module.effects))
+
+    def _refer(self, module: Module, where: str, reference: Reference, used: Uses) -> None:
+        path = reference.path
+        if reference.origin is not None:
+            if DYNAMIC & {reference.origin[1], *path}:
+                raise HiddenNameError(f"{where}: {'.'.join(path)} hides what it finds")
+            self._follow(*reference.origin, path, reference.key)
+        elif path[0] in module.definitions or path[0] in module.imports:
+            if DYNAMIC & set(path):
+                raise HiddenNameError(f"{where}: {'.'.join(path)} hides what it finds")
+            self.reach(module.name, path, reference.key)
+        elif path[0] == "__file__":
+            self._files(module, where, used.strings)
+        elif path[0] in DYNAMIC:
+            raise HiddenNameError(f"{where}: {path[0]} hides what it finds")
+
+    def _files(self, module: Module, where: str, names: Iterable[str]) -> None:
+        """Note the files beside a module that a definition names."""
+        files = [module.path.parent / name for name in names if "." in name and (module.path.parent / name).is_file()]
+        if not files:
+            raise HiddenNameError(f"{where}: __file__ leads to files that it does not name")
+        for file in files:
+            self.found[f"{module.name}:{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+    def _load(self, name: str) -> Module | None:
+        """Parse a module of this package; None where there is none of that name."""
+        if name not in self.modules:
+            self.modules[name] = None
+            place = self.source.joinpath(*name.split("."))
+            if name.partition(".")[0] == PACKAGE:
+                for path in (place.with_suffix(".py"), place / "__init__.py"):
+                    if path.is_file():
+                        stat = path.stat()
+                        self.modules[name] = _module(name, path, stat.st_mtime_ns, stat.st_size)
+        return self.modules[name]
+
+
+def _table(statements: list[ast.stmt]) -> ast.Dict | None:
+    """Return the entries of a table of names to objects, if that is what is defined."""
+    match statements:
+        case [ast.AnnAssign(annotation=annotation, value=ast.Dict() as entries)]:
+            marks = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+            marks |= {node.attr for node in ast.walk(annotation) if isinstance(node, ast.Attribute)}
+            if MARKER in marks and all(
+                isinstance(key, ast.Constant) and isinstance(key.value, str) for key in entries.keys
+            ):
+                return entries
+    return None
