@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from groundwork import processes
 from groundwork.errors import UserError
 from groundwork.lessons.commands import app as lesson
-from groundwork.pipeline import ERRORS, MESSAGES, STOPPED
+from groundwork.pipeline import BEGUN, ERRORS, MESSAGES, STOPPED, VALIDATED
 
 if TYPE_CHECKING:
     from groundwork.competitions import Competition
@@ -38,8 +39,13 @@ def _before_any_command(context: typer.Context) -> None:
     anywhere = context.invoked_subcommand in ("lesson", "doctor")
     if not anywhere and not Path("params.yaml").exists():
         raise UserError(f"params.yaml: not found in {Path.cwd()}", "run the command in the repository's root")
-    if (messages := os.environ.get(MESSAGES)) and Path(messages, STOPPED).exists():
-        raise typer.Exit(130)
+    if messages := os.environ.get(MESSAGES):
+        if Path(messages, STOPPED).exists():
+            raise typer.Exit(130)
+        if name := os.environ.get("DVC_STAGE"):
+            with Path(messages, BEGUN).open("a", encoding="utf-8") as file:
+                file.write(f"{name}\n")
+    processes.follow_parents()
 
 
 Lane = Annotated[str, typer.Argument(help="A key under `competitions` in params.yaml, such as titanic.")]
@@ -64,6 +70,8 @@ def _stage(name: str, lane_name: str) -> None:
 @app.command(rich_help_panel="Pipeline")
 def validate() -> None:
     """Check params.yaml and note which code each stage of each lane uses."""
+    if (messages := os.environ.get(MESSAGES)) and Path(messages, VALIDATED).exists():
+        return  # the main job did it a moment ago, and waits for DVC
     from groundwork import params
     from groundwork.stages.validate import validate, write_fingerprints
 
@@ -126,6 +134,14 @@ def repro(lanes: Lanes = None) -> None:
     from groundwork import params, pipeline
 
     pipeline.repro(params.load(), lanes, RESULTS)
+
+
+@app.command(rich_help_panel="Every day")
+def status(lanes: Lanes = None) -> None:
+    """Say which stages would run again, and why."""
+    from groundwork import params, pipeline
+
+    pipeline.status(params.load(), lanes)
 
 
 @app.command(rich_help_panel="Every day", name="leaderboard")

@@ -122,9 +122,17 @@ def changed(paths: Mapping[str, str]) -> list[str]:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        content = YAML(typ="safe").load(path)
+        seen = path.stat()
+        return _parsed(path, path.absolute(), seen.st_mtime_ns, seen.st_size)
     except FileNotFoundError:
         raise UserError(f"{path}: not found", f"bring it back: `git checkout {path}`") from None
+
+
+@lru_cache(maxsize=8)
+def _parsed(path: Path, place: Path, changed: int, size: int) -> dict[str, Any]:
+    """Parse a file, again when it has changed."""
+    try:
+        content = YAML(typ="safe").load(path)
     except (YAMLError, UnicodeDecodeError) as error:
         said = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read: {said}", f"bring it back: `git checkout {path}`") from None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.competitions import Competition
-from groundwork.experiments import seal
+from groundwork.experiments import lockfile, seal
 from groundwork.experiments.dvcfiles import declared, locked
 from groundwork.experiments.seal import Seal
 from groundwork.files import write_text, writing
@@ -77,6 +77,7 @@ def run(stage_name: str, lane_name: str, params: Params, lane: Lane, competition
     before = Seal.take(stage, lane)
     seal.check_code(stage, before)
     seal.check_upstream(locked(), stage, stages)
+    lockfile.keep()
     with _room(Path(stage.outs[0]).parent, stage_name) as room:
         # Imported here: between the two looks at the code lies all that is ever loaded of it.
         module = importlib.import_module(f"groundwork.stages.{stage_name}")

@@ -1,0 +1,200 @@
+"""dvc.lock, kept whole: DVC writes it in place, so that a kill while it does leaves it empty or cut.
+
+A copy of the last whole one is kept before each stage. What is read here is data of a process that may have been
+killed at any moment; what is written is renamed into place.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from groundwork.errors import UserError
+from groundwork.experiments.dvcfiles import LOCK
+from groundwork.files import write_text, writing
+
+TMP = Path(".dvc/tmp")
+KEPT, RWLOCK = TMP / "groundwork/dvc.lock", TMP / "rwlock"
+SCHEMA = "2.0"
+
+Stages = dict[str, dict[str, Any]]
+
+
+def keep() -> None:
+    """Keep a copy of dvc.lock if it is whole."""
+    text = _text(LOCK)
+    if text and text != _text(KEPT) and stages_in(text) is not None:
+        write_text(KEPT, text)
+
+
+def repair() -> list[str]:
+    """Make dvc.lock and DVC's own list of running commands readable again.
+
+    Returns
+    -------
+    list of str
+        One line for each file that was repaired, and how.
+
+    Raises
+    ------
+    UserError
+        If dvc.lock cannot be read and nothing to restore it from is there.
+    """
+    return [line for line in (_repair_lock(), _repair_rwlock()) if line]
+
+
+def problems() -> list[str]:
+    """Say which of the two files cannot be read, and change nothing."""
+    found = []
+    if (text := _text(LOCK)) is not None and stages_in(text) is None:
+        found.append(f"{LOCK} cannot be read: {_why(text)}")
+    if _text(RWLOCK) is not None and _rwlock() is None:
+        found.append(f"{RWLOCK} cannot be read")
+    return found
+
+
+def forget(names: list[str]) -> None:
+    """Take the entries of stages out of dvc.lock, so that DVC runs them again."""
+    stages = stages_in(_text(LOCK) or "") or {}
+    _write({name: entry for name, entry in stages.items() if name not in names})
+
+
+@lru_cache(maxsize=4)
+def stages_in(text: str) -> Stages | None:
+    """Read a lock's entries; None if it is not whole."""
+    if not text.endswith("\n"):
+        return None
+    try:
+        content = YAML(typ="safe").load(text)
+    except YAMLError:
+        return None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        return None
+    stages = content.get("stages") or {}
+    whole = isinstance(stages, dict) and all(_is_whole(entry) for entry in stages.values())
+    return stages if whole else None
+
+
+def _is_whole(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not entry.get("cmd"):
+        return False
+    items = [item for part in ("deps", "outs") for item in entry.get(part) or ()]
+    # The last key of an item with a hash is its size, or the number of its files.
+    return all(isinstance(item, dict) and {"path", "md5", "size"} <= item.keys() for item in items)
+
+
+def _repair_lock() -> str | None:
+    text, kept = _text(LOCK), stages_in(_text(KEPT) or "")
+    if text is None:
+        return None
+    stages = stages_in(text)
+    if stages is None:
+        for source, found in (("its last whole state", kept), ("git", _merged(text))):
+            if found is not None:
+                why = _why(text)
+                _write(found)
+                return f"{LOCK} could not be read ({why}): restored from {source}; what it lacks is checked again"
+        raise UserError(
+            f"{LOCK}: cannot be read: {_why(text)}; neither a whole copy of it nor a commit of it was found",
+            f"delete it, then `groundwork repro`: every stage runs again, folds in the store are taken: `rm {LOCK}`",
+        )
+    # Cut at the end of a line it can be read, and lacks what came after.
+    names, before = list(stages), list(kept or {})
+    if kept and names and before[: len(names)] == names:
+        whole = {name: entry for name, entry in stages.items() if _items(entry) >= _items(kept[name])}
+        if lost := len(before) - len(whole):
+            _write({**kept, **whole})
+            return f"{LOCK} was cut short: {lost} of its entries are restored from its last whole state"
+    return None
+
+
+def _items(entry: Mapping[str, Any]) -> int:
+    """How much an entry says."""
+    return sum(len(entry.get(part) or ()) for part in ("deps", "outs"))
+
+
+def _merged(text: str) -> Stages | None:
+    """Return what git knows of the lock: both sides of a merge, one's own first; else the last commit's."""
+    if "<<<<<<< " in text:
+        sides = [stages_in(_git(f":{side}:{LOCK}")) for side in (3, 2)]
+        if all(side is not None for side in sides):
+            return {name: entry for side in sides if side for name, entry in side.items()}
+    return stages_in(_git(f"HEAD:{LOCK}"))
+
+
+def _why(text: str) -> str:
+    if "<<<<<<< " in text:
+        return "a merge has left both sides in it"
+    return "it is cut short" if text.strip() else "it is empty"
+
+
+def _repair_rwlock() -> str | None:
+    if _text(RWLOCK) is None:
+        return None
+    content = _rwlock()
+    if content is None:
+        RWLOCK.unlink()
+        return f"{RWLOCK} could not be read: removed"
+    left = {mode: _living(paths) for mode, paths in content.items()}
+    if left != content:
+        write_text(RWLOCK, json.dumps(left))
+        return f"{RWLOCK} named commands that no longer run: removed"
+    return None
+
+
+def _living(paths: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what DVC processes hold that still run."""
+    left: dict[str, Any] = {}
+    for path, holders in paths.items():
+        if isinstance(holders, list):
+            if living := [holder for holder in holders if _is_dvc(holder)]:
+                left[path] = living
+        elif _is_dvc(holders):
+            left[path] = holders
+    return left
+
+
+def _is_dvc(holder: Any) -> bool:
+    import psutil
+
+    try:
+        return "dvc" in " ".join(psutil.Process(holder["pid"]).cmdline())
+    except (psutil.Error, KeyError, TypeError):
+        return False
+
+
+def _rwlock() -> dict[str, Any] | None:
+    try:
+        content = json.loads(_text(RWLOCK) or "")
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) and all(isinstance(each, dict) for each in content.values()) else None
+
+
+def _write(stages: Stages) -> None:
+    yaml = YAML()
+    yaml.default_flow_style = False
+    with writing(LOCK) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        yaml.dump({"schema": SCHEMA, "stages": stages}, stream)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+
+
+def _git(revision: str) -> str:
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(["git", "show", revision], capture_output=True, check=False, env=environment)
+    except OSError:
+        return ""
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""

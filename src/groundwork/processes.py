@@ -1,0 +1,94 @@
+"""Processes that end together: a command, DVC below it, the stages below that."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+# Names the process of the main job in the environment of all that it starts.
+MAIN = "GROUNDWORK_MAIN"
+LOOK_EVERY = 0.2
+# What a process may take to end by itself: W&B's limits are below it.
+GRACE = 15.0
+
+
+def follow(pid: int) -> None:
+    """End this process soon after the process `pid` has ended, whatever it was killed by."""
+    threading.Thread(target=_follow, args=(pid,), name="follow", daemon=True).start()
+
+
+def follow_parents() -> None:
+    """End this process when DVC, which started it, ends; and when the main job does, which started DVC."""
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=_follow_parent, args=(os.getppid(),), name="follow", daemon=True).start()
+    if main := os.environ.get(MAIN):
+        follow(int(main))
+
+
+def _follow(pid: int) -> None:
+    while is_alive(pid):
+        time.sleep(LOOK_EVERY)
+    _end()
+
+
+def _follow_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY)
+    _end()
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(2.0)
+    os._exit(128 + signal.SIGTERM)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process; one that has ended and was not yet waited for does not count."""
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return status.rpartition(")")[2].split()[0] not in "ZX"
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # there is such a process, and no /proc to look closer
+
+
+@contextmanager
+def alone(path: Path, what: str) -> Iterator[None]:
+    """Wait until no other process is inside with the same `path`; say what is waited for.
+
+    The lock goes with the process that holds it, however it ends.
+
+    Parameters
+    ----------
+    what
+        The command, for the line that is printed: ``groundwork repro titanic``.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another run is at work here ({_said(lock)}); waiting for it (Ctrl-C to stop)", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"process {os.getpid()}: {what}\n")
+        lock.flush()
+        yield
+
+
+def _said(lock: IO[str]) -> str:
+    lock.seek(0)
+    return lock.read().strip() or "it has not said what it does"
