@@ -182,6 +182,18 @@ def recommend(
 
 
 @app.command(rich_help_panel="Every day")
+def pull(lanes: Lanes = None) -> None:
+    """Fetch results that others have pushed to DVC's remote, and say what nobody has."""
+    from groundwork import params
+    from groundwork.experiments.remote import pull
+
+    read = params.load()
+    for name in lanes or ():
+        read.lane(name)
+    pull(lanes or read.competitions)
+
+
+@app.command(rich_help_panel="Every day")
 def sync() -> None:
     """Send the runs that W&B has not got yet."""
     from groundwork.tracking.sync import sync

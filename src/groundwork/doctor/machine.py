@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from groundwork.doctor.place import Line, Place, not_private
+from groundwork.experiments import lockfile
 
 GIGABYTE = 1e9
 ROOM, LITTLE_ROOM = 10 * GIGABYTE, 2 * GIGABYTE  # PyTorch's CUDA build alone takes 5
@@ -26,6 +27,8 @@ def dvc(place: Place) -> Line:
     found = version("dvc")
     if not (place.repository / ".dvc").is_dir():
         return Line("DVC", "wrong", "no folder .dvc", "the root of the repository", "cd to where dvc.yaml lies")
+    if problems := lockfile.problems(place.repository):
+        return Line("DVC", "wrong", "; ".join(problems), "files that DVC can read", "groundwork repro: it repairs them")
     if missing := [name for name in ("dvc", "groundwork") if not place.command(name)]:
         found, step = f"{found}; the shell does not find {' and '.join(missing)}", ". .venv/bin/activate"
         return Line("DVC", "advice", found, "the environment, activated in each shell", step)

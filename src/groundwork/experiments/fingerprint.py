@@ -185,11 +185,11 @@ class _Walk:
             self._follow(origin, inner, tuple(rest), key)
         elif self._load(f"{module_name}.{name}") is not None:
             self.reach(f"{module_name}.{name}", tuple(rest), key)
+        elif "*" in module.imports:
+            raise HiddenNameError(f"{module_name}: import * hides where {name} comes from")
 
     def _follow(self, origin: str, inner: str | None, rest: tuple[str, ...], key: str | None) -> None:
         if inner is not None:
-            if inner == "*":
-                raise HiddenNameError(f"from {origin} import *")
             rest = (inner, *rest)
         if origin.partition(".")[0] != PACKAGE:
             self.found[f"{origin}:{'.'.join(rest[:1])}"] = "external"
@@ -247,7 +247,7 @@ class _Walk:
             self.reach(module.name, path, reference.key)
         elif path[0] == "__file__":
             self._files(module, where, used.strings)
-        elif path[0] in DYNAMIC:
+        elif path[0] in DYNAMIC or "*" in module.imports:
             raise HiddenNameError(f"{where}: {path[0]} hides what it finds")
 
     def _files(self, module: Module, where: str, names: Iterable[str]) -> None:

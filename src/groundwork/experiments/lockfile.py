@@ -49,12 +49,12 @@ def repair() -> list[str]:
     return [line for line in (_repair_lock(), _repair_rwlock()) if line]
 
 
-def problems() -> list[str]:
-    """Say which of the two files cannot be read, and change nothing."""
+def problems(repository: Path) -> list[str]:
+    """Say which of the two files of a repository cannot be read, and change nothing."""
     found = []
-    if (text := _text(LOCK)) is not None and stages_in(text) is None:
+    if (text := _text(repository / LOCK)) is not None and stages_in(text) is None:
         found.append(f"{LOCK} cannot be read: {_why(text)}")
-    if _text(RWLOCK) is not None and _rwlock() is None:
+    if (text := _text(repository / RWLOCK)) is not None and _holders(text) is None:
         found.append(f"{RWLOCK} cannot be read")
     return found
 
@@ -135,9 +135,10 @@ def _why(text: str) -> str:
 
 
 def _repair_rwlock() -> str | None:
-    if _text(RWLOCK) is None:
+    text = _text(RWLOCK)
+    if text is None:
         return None
-    content = _rwlock()
+    content = _holders(text)
     if content is None:
         RWLOCK.unlink()
         return f"{RWLOCK} could not be read: removed"
@@ -169,9 +170,10 @@ def _is_dvc(holder: Any) -> bool:
         return False
 
 
-def _rwlock() -> dict[str, Any] | None:
+def _holders(text: str) -> dict[str, Any] | None:
+    """Read which commands hold which paths."""
     try:
-        content = json.loads(_text(RWLOCK) or "")
+        content = json.loads(text)
     except ValueError:
         return None
     return content if isinstance(content, dict) and all(isinstance(each, dict) for each in content.values()) else None

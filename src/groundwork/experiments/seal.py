@@ -8,14 +8,14 @@ DVC is about to record. The seal is written beside the results; the next stage c
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from ruamel.yaml import YAML
 
 from groundwork.errors import UserError
-from groundwork.experiments.dvcfiles import Declared, hashes, md5, recorded_params
+from groundwork.experiments.dvcfiles import Declared, changed, hashes, md5, recorded_params
 from groundwork.experiments.fingerprint import edited, fingerprint, parse, summary
 from groundwork.files import read_json
 from groundwork.settings import PARAMS, Lane
@@ -45,11 +45,14 @@ class Seal:
         Values of the keys of params.yaml that dvc.yaml declares, by dotted key.
     deps
         DVC's hashes of the paths that it declares.
+    outs
+        DVC's hashes of what was made of them, but of the seal itself; empty until it is made.
     """
 
     code: dict[str, str]
     params: dict[str, Any]
     deps: dict[str, str]
+    outs: dict[str, str] = field(default_factory=dict)
 
     @property
     def code_hash(self) -> str:
@@ -81,7 +84,7 @@ class Seal:
         """Read what `text` wrote; `name` is the stage that makes it again."""
         content = read_json(path, f"dvc repro --force {name}")
         try:
-            return cls(content["code"], content["params"], content["deps"])
+            return cls(content["code"], content["params"], content["deps"], content["outs"])
         except (KeyError, TypeError):
             raise UserError(f"{path}: is no seal", f"make it again: `dvc repro --force {name}`") from None
 
@@ -137,6 +140,35 @@ def check_upstream(lock: Mapping[str, dict[str, Any]], stage: Declared, stages: 
                 f"dvc.lock: {earlier.name}: edited while it ran: {_few(wrong)}; what is recorded is not what was used",
                 f"make it again: `dvc repro --force {earlier.name}`",
             )
+
+
+def check_chain(stage_name: str, stages: Mapping[str, Declared]) -> None:
+    """Refuse results that were not made from what lies there now, back to the prepared data.
+
+    Parameters
+    ----------
+    stage_name
+        The stage whose outs are to be used: ``predict``.
+    stages
+        The lane's, as `groundwork.experiments.dvcfiles.declared` reads them.
+
+    Raises
+    ------
+    UserError
+        With the first file that does not belong to the others, and the command that makes it again.
+    """
+    stage = stages[stage_name]
+    seal = Seal.read(seal_file(stage_name, stage.lane_name), stage.name)
+    again = f"make it again: `groundwork repro {stage.lane_name}`"
+    if wrong := changed(seal.outs):
+        raise UserError(f"{wrong[0]}: is not what {stage.name} made: its hash is another", again)
+    code = str(code_file(stage_name, stage.lane_name))
+    if wrong := changed({path: value for path, value in seal.deps.items() if path != code}):
+        made = ", ".join(seal.outs)
+        raise UserError(f"{made}: was made from another {wrong[0]} than the one that lies there", again)
+    for earlier in stages.values():
+        if set(earlier.outs) & set(stage.deps) and earlier.stage not in ("fetch", "prepare"):
+            check_chain(earlier.stage, stages)
 
 
 def check_again(stage: Declared, before: Seal, after: Seal) -> None:

@@ -5,12 +5,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from groundwork.competitions import Competition
 from groundwork.experiments import lockfile, seal
-from groundwork.experiments.dvcfiles import declared, locked
+from groundwork.experiments.dvcfiles import declared, locked, md5
 from groundwork.experiments.seal import Seal
 from groundwork.files import write_text, writing
 from groundwork.settings import Lane, Params
@@ -82,7 +82,9 @@ def run(stage_name: str, lane_name: str, params: Params, lane: Lane, competition
         # Imported here: between the two looks at the code lies all that is ever loaded of it.
         module = importlib.import_module(f"groundwork.stages.{stage_name}")
         said = module.run(Job(lane_name, lane, competition, params, before.code_hash, room))
-        write_text(room / seal.seal_file(stage_name, lane_name), before.text())
+        sealed = seal.seal_file(stage_name, lane_name)
+        made = {out: md5(room / out) for out in stage.outs if Path(out) != sealed}
+        write_text(room / sealed, replace(before, outs=made).text())
         seal.check_again(stage, before, Seal.take(stage, lane))
         _put_into_place(room, [Path(out) for out in stage.outs])
     if said:
