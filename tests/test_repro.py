@@ -1,46 +1,16 @@
 """The main job, end to end on one small lane, by the real commands: what works, what fails, what stays."""
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-LANE = "titanic"
+from tests import clone as clones
+from tests.clone import LANE, groundwork, outputs, read_params, write_params
 
 
 @pytest.fixture
 def clone(repository: Path, tmp_path: Path) -> Path:
-    """Make a repository like a fresh clone's, with one lane that trains two folds for a few epochs."""
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(repository / name, tmp_path / name)
-    shutil.copytree(repository / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    params = YAML(typ="safe").load(repository / "params.yaml")
-    params["competitions"] = {LANE: {**params["competitions"][LANE], "folds": 2}}
-    params["competitions"][LANE]["training"] = {**params["competitions"][LANE]["training"], "epochs": 12}
-    write_params(tmp_path, params)
-    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
-    return tmp_path
-
-
-def write_params(folder: Path, params: dict[str, object]) -> None:
-    YAML(typ="safe").dump(params, folder / "params.yaml")
-
-
-def groundwork(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # The stages run this repository's package, wherever `groundwork` was installed from.
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "NO_COLOR": "1"}
-    command = [sys.executable, "-c", "from groundwork.cli import main; main()", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-
-
-def outputs(folder: Path) -> dict[str, bytes]:
-    places = (folder / "data" / "prepared", folder / "results" / LANE)
-    return {str(file): file.read_bytes() for place in places for file in place.rglob("*") if file.is_file()}
+    return clones.make(repository, tmp_path)
 
 
 def test_the_main_job(clone: Path) -> None:
@@ -58,13 +28,15 @@ def test_the_main_job(clone: Path) -> None:
     assert outputs(clone) == first
 
     # A training that fails: one message, and the former results are back.
-    params = YAML(typ="safe").load(clone / "params.yaml")
+    params = read_params(clone)
     rate = params["competitions"][LANE]["training"]["learning_rate"]
     params["competitions"][LANE]["training"]["learning_rate"] = 1e30
     write_params(clone, params)
     failed = groundwork(clone, "repro")
     assert failed.returncode == 2, failed.stdout + failed.stderr
-    assert failed.stderr.rpartition("Not every stage succeeded")[2].count(f"{LANE}: fold 0: the ") == 1
+    said = failed.stderr.rpartition("Not every stage succeeded")[2]
+    assert said.count(f"{LANE}: fold 0: the ") == 1
+    assert f"train@{LANE}: its former results are in place (5 checked by hash)" in said
     assert "loss became" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert outputs(clone) == first

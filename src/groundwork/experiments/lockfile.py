@@ -106,7 +106,7 @@ def _repair_lock() -> str | None:
         )
     # Cut at the end of a line it can be read, and lacks what came after.
     names, before = list(stages), list(kept or {})
-    if kept and names and before[: len(names)] == names:
+    if kept and before[: len(names)] == names:
         whole = {name: entry for name, entry in stages.items() if _items(entry) >= _items(kept[name])}
         if lost := len(before) - len(whole):
             _write({**kept, **whole})

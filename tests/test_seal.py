@@ -1,0 +1,162 @@
+"""dvc.lock never says of a result what it was not made from, whatever is edited while stages run."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests import clone as clones
+from tests.clone import DVC, GROUNDWORK, LANE, dvc, groundwork, outputs, read_params, set_training, write_params
+
+NETWORK = "src/groundwork/models/fnn.py"
+
+
+@pytest.fixture(scope="module")
+def _prepared(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which all but the network has been made."""
+    folder = clones.make(repository, tmp_path_factory.mktemp("sealed"))
+    done = dvc(folder, "repro", f"prepare@{LANE}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture
+def clone(_prepared: Path, tmp_path: Path) -> Path:
+    subprocess.run(["cp", "-a", f"{_prepared}/.", tmp_path], check=True)
+    return tmp_path
+
+
+def locked(folder: Path) -> dict[str, object]:
+    stages: dict[str, object] = YAML(typ="safe").load(folder / "dvc.lock")["stages"]
+    return stages
+
+
+def wait_for(process: "subprocess.Popen[str]", there: Callable[[], bool]) -> None:
+    while not there():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def at_work(folder: Path, stage: str, place: str) -> Callable[[], bool]:
+    """Whether a stage has looked at what it is made from, and goes to work."""
+    return lambda: any((folder / place).glob(f".{stage}-*"))
+
+
+def edit_parameter(folder: Path) -> None:
+    set_training(folder, learning_rate=0.5)
+
+
+def edit_code(folder: Path) -> None:
+    file = folder / NETWORK
+    file.write_text(file.read_text().replace("nn.ReLU()", "nn.Tanh()"))
+
+
+def edit_data(folder: Path) -> None:
+    (folder / "data/prepared" / LANE / "more.parquet").touch()
+
+
+PLAIN, OURS = (*DVC, "repro", f"train@{LANE}"), (*GROUNDWORK, "repro", LANE)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "edit", "named"),
+    [
+        (PLAIN, 255, edit_parameter, f"params.yaml: competitions.{LANE}"),
+        (OURS, 2, edit_parameter, f"params.yaml: competitions.{LANE}"),
+        (PLAIN, 255, edit_code, "code of groundwork.models.fnn.FNN"),
+        (PLAIN, 255, edit_data, f"data/prepared/{LANE}"),
+    ],
+)
+def test_what_is_edited_while_a_stage_trains(
+    command: tuple[str, ...], code: int, edit: Callable[[Path], None], named: str, clone: Path
+) -> None:
+    process = clones.start(clone, *command)
+    wait_for(process, at_work(clone, "train", f"results/{LANE}"))
+    edit(clone)
+    said, _ = process.communicate()
+    assert process.returncode == code, said
+    assert f"train@{LANE}: edited while it ran: {named}" in said
+    assert "Traceback" not in said
+    assert f"train@{LANE}" not in locked(clone)
+    assert not (clone / "results" / LANE / "run.json").exists()
+
+
+def test_what_is_edited_before_a_stage_starts_and_undone_later(clone: Path) -> None:
+    """Code edited while an earlier stage runs is loaded by the next one: it is not what DVC has noted."""
+    source = (clone / NETWORK).read_text()
+    edit_code(clone)
+    # As if `validate` had run before the edit, and DVC had come to this stage after it.
+    failed = dvc(clone, "repro", "--single-item", f"train@{LANE}")
+    assert failed.returncode == 255
+    assert "groundwork.models.fnn.FNN" in failed.stderr
+    assert "run `groundwork validate`" in failed.stderr
+    (clone / NETWORK).write_text(source)
+    assert f"train@{LANE}" not in locked(clone)
+    assert dvc(clone, "repro", f"train@{LANE}").returncode == 0
+
+
+def test_what_is_edited_after_a_stage_has_looked(clone: Path) -> None:
+    """DVC hashes when the command has ended: an edit in between is in dvc.lock. The next stage sees it."""
+    done = dvc(clone, "repro", f"train@{LANE}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (clone / "dvc.lock").read_text()
+    rate = read_params(clone)["competitions"][LANE]["training"]["learning_rate"]
+    lie = text.replace(f"learning_rate: {rate}", "learning_rate: 0.5")
+    assert lie != text
+    (clone / "dvc.lock").write_text(lie)
+    set_training(clone, learning_rate=0.5)
+    status = dvc(clone, "status", f"train@{LANE}")
+    assert "learning_rate" not in status.stdout  # DVC believes it
+
+    refused = dvc(clone, "repro", f"evaluate@{LANE}")
+    assert refused.returncode == 255
+    assert f"dvc.lock: train@{LANE}: edited while it ran: params.yaml: competitions.{LANE}" in refused.stderr
+
+    first = groundwork(clone, "repro", LANE)
+    assert first.returncode == 2, first.stdout + first.stderr
+    assert "its entry is taken out" in first.stderr
+    second = groundwork(clone, "repro", LANE)
+    assert second.returncode == 0, second.stdout + second.stderr
+
+
+def test_a_stage_that_fails_leaves_its_former_outs(clone: Path) -> None:
+    assert groundwork(clone, "repro", LANE).returncode == 0
+    before = outputs(clone)
+    # What a person types between runs is in nobody's way.
+    assert groundwork(clone, "report").returncode == 0
+    params = read_params(clone)
+    set_training(clone, learning_rate=1e30)
+    failed = groundwork(clone, "repro", LANE)
+    assert failed.returncode == 2
+    assert f"train@{LANE}: its former results are in place (5 checked by hash)" in failed.stderr
+    assert outputs(clone) == before
+    plain = dvc(clone, "repro", f"train@{LANE}")
+    assert plain.returncode == 255
+    assert outputs(clone) == before
+    # Undone, nothing has changed.
+    write_params(clone, params)
+    assert "didn't change" in dvc(clone, "repro", f"train@{LANE}").stdout
+
+
+def test_a_former_out_that_is_gone_comes_back(clone: Path) -> None:
+    assert groundwork(clone, "repro", LANE).returncode == 0
+    before = outputs(clone)
+    (clone / "results" / LANE / "run.json").unlink()
+    (clone / "results" / LANE / "oof.parquet").write_bytes(b"damaged")
+    set_training(clone, learning_rate=1e30)
+    failed = groundwork(clone, "repro", LANE)
+    assert f"train@{LANE}: its former results are back in place" in failed.stderr
+    assert outputs(clone) == before
+
+
+def test_a_lanes_name_does_not_reach_the_shell(clone: Path) -> None:
+    params = read_params(clone)
+    params["competitions"]["titanic; touch x"] = params["competitions"][LANE]
+    write_params(clone, params)
+    for arguments in (("repro",), ("repro", "--single-item", "train@titanic; touch x")):
+        done = dvc(clone, *arguments)
+        assert done.returncode == 255
+        assert not (clone / "x").exists()
