@@ -1,7 +1,7 @@
 """The schema of params.yaml: every key, its type, its range. Nothing has a default that changes a result unseen."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,8 +44,51 @@ class Hardware(Settings):
     num_nodes: Count
 
 
-class TableEncoding(Settings):
+class Encoding(Settings):
+    """How columns become tensors. `gives` names them; a test compares it with what the encoder makes."""
+
+    gives: ClassVar[tuple[str, ...]]
+
+
+class Network(Settings):
+    """A network's sizes.
+
+    `takes` names the tensors that it reads, and `kinds` the kinds of problem that it is made for, empty for all; a test
+    compares them with the network.
+    """
+
+    takes: ClassVar[tuple[str, ...]]
+    kinds: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def edges(self) -> int:
+        """Bins between which the encoder is to find edges, for a piecewise-linear encoding of numbers."""
+        return 1
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether its twin in `groundwork.scratch.models` takes its place."""
+        return False
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The section without the network's name and its backend."""
+        return self.model_dump(exclude={"network", "backend"})
+
+
+class Loss(Settings):
+    """A loss; the kinds that it fits name it in `groundwork.objectives`."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The section without the loss's name."""
+        return self.model_dump(exclude={"loss"})
+
+
+class TableEncoding(Encoding):
     """How a table's columns become tensors; see `groundwork.encoders.table.TableEncoder`."""
+
+    gives = ("numeric", "categorical")
 
     inputs: Literal["table"]
     clip: Annotated[float, Field(ge=0, lt=0.5)]
@@ -53,8 +96,10 @@ class TableEncoding(Settings):
     group_smoothing: Positive
 
 
-class ImageEncoding(Settings):
-    """How pictures are augmented while training; see `groundwork.training.augment.affine`."""
+class ImageEncoding(Encoding):
+    """How pictures are augmented while training; see `groundwork.encoders.augment.affine`."""
+
+    gives = ("image",)
 
     inputs: Literal["image"]
     degrees: Annotated[float, Field(ge=0, le=180)]
@@ -63,16 +108,20 @@ class ImageEncoding(Settings):
     shift: NotNegative
 
 
-class HistoryEncoding(Settings):
+class HistoryEncoding(Encoding):
     """How purchases become histories; see `groundwork.encoders.history.HistoryEncoder`."""
+
+    gives = ("history", "span")
 
     inputs: Literal["history"]
     length: Count
     spans: Count | None
 
 
-class TextEncoding(Settings):
+class TextEncoding(Encoding):
     """How texts become sub-words and terms; see `groundwork.encoders.text.TextEncoder`."""
+
+    gives = ("tokens", "terms", "weights")
 
     inputs: Literal["text"]
     subwords: Annotated[int, Field(ge=256)]
@@ -81,8 +130,10 @@ class TextEncoding(Settings):
     ngrams: Count
 
 
-class PairEncoding(Settings):
+class PairEncoding(Encoding):
     """How a query and a document become signals and sub-words; see `groundwork.encoders.pair.PairEncoder`."""
+
+    gives = ("query", "document", "signals")
 
     inputs: Literal["pair"]
     vocabulary: Annotated[int, Field(ge=256)]
@@ -91,8 +142,10 @@ class PairEncoding(Settings):
     width: Count
 
 
-class FNNSettings(Settings):
+class FNNSettings(Network):
     """A feed-forward network for tables; see `groundwork.models.fnn`; its twin in `groundwork.scratch.models`."""
+
+    takes = ("numeric", "categorical")
 
     network: Literal["fnn"]
     backend: Literal["torch", "scratch"]
@@ -104,18 +157,38 @@ class FNNSettings(Settings):
     category_scale: Positive
     dropout: Fraction
 
+    @property
+    def edges(self) -> int:
+        """Bins of the piecewise-linear encoding."""
+        return self.bins
 
-class CNNSettings(Settings):
+    @property
+    def from_scratch(self) -> bool:
+        """Whether `backend` says so."""
+        return self.backend == "scratch"
+
+
+class CNNSettings(Network):
     """A convolutional network for pictures; see `groundwork.models.cnn`; its twin in `groundwork.scratch.models`."""
+
+    takes = ("image",)
 
     network: Literal["cnn"]
     backend: Literal["torch", "scratch"]
     channels: Annotated[list[Count], Field(min_length=1)]
     dropout: Fraction
 
+    @property
+    def from_scratch(self) -> bool:
+        """Whether `backend` says so."""
+        return self.backend == "scratch"
 
-class FactorizationSettings(Settings):
+
+class FactorizationSettings(Network):
     """Vectors of customers and articles; see `groundwork.models.factorization`."""
+
+    takes = ("history", "span")
+    kinds = ("recommendation",)  # it scores candidates
 
     network: Literal["factorization"]
     width: Count
@@ -123,8 +196,10 @@ class FactorizationSettings(Settings):
     negatives: Count
 
 
-class RNNSettings(Settings):
+class RNNSettings(Network):
     """A recurrent network for texts beside a linear one; see `groundwork.models.rnn` and `groundwork.models.text`."""
+
+    takes = ("tokens", "terms", "weights")
 
     network: Literal["rnn"]
     embedding: Count
@@ -136,8 +211,10 @@ class RNNSettings(Settings):
     wide_learning_rate: Positive
 
 
-class TransformerSettings(Settings):
+class TransformerSettings(Network):
     """A transformer for texts beside a linear one; see `groundwork.models.transformer` and `groundwork.models.text`."""
+
+    takes = ("tokens", "terms", "weights")
 
     network: Literal["transformer"]
     heads: Count
@@ -151,8 +228,10 @@ class TransformerSettings(Settings):
     wide_learning_rate: Positive
 
 
-class TwoTowerSettings(Settings):
+class TwoTowerSettings(Network):
     """Vectors of queries and documents, and lexical signals; see `groundwork.models.two_tower`."""
+
+    takes = ("query", "document", "signals")
 
     network: Literal["two_tower"]
     tower: Count
@@ -165,29 +244,34 @@ class TwoTowerSettings(Settings):
     dropout: Fraction
     product_dropout: Fraction
 
+    @property
+    def edges(self) -> int:
+        """Bins of the piecewise-linear encoding."""
+        return self.bins
 
-class CrossEntropy(Settings):
+
+class CrossEntropy(Loss):
     """The objective of classification."""
 
     loss: Literal["cross_entropy"]
     label_smoothing: Fraction
 
 
-class SmoothL1(Settings):
+class SmoothL1(Loss):
     """The objective of regression: squared below `beta` standard deviations of the target, absolute above."""
 
     loss: Literal["smooth_l1"]
     beta: Positive
 
 
-class BinaryCrossEntropy(Settings):
+class BinaryCrossEntropy(Loss):
     """The objective of tagging: each tag on its own."""
 
     loss: Literal["binary_cross_entropy"]
     label_smoothing: Fraction
 
 
-class SampledSoftmax(Settings):
+class SampledSoftmax(Loss):
     """The objective of recommendation: the article that was bought, among others."""
 
     loss: Literal["sampled_softmax"]

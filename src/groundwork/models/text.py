@@ -1,5 +1,8 @@
 """What the networks for texts share: embedded tokens, pooling, and a linear path beside the deep one."""
 
+from collections.abc import Mapping, Sized
+from typing import Any, Protocol
+
 import torch
 from torch import Tensor, nn
 
@@ -88,7 +91,7 @@ class WideAndDeep(nn.Module):
     """A linear path over terms beside a deep path over tokens (https://arxiv.org/abs/1606.07792).
 
     While learning, each path answers for itself, as two members with a loss each. Later what they say is added, the
-    deep path's by as much as it is to be trusted: a tag of few examples is one that a deep network learns by heart.
+    deep path's by as much as it is to be trusted: a class of few examples is one that a deep network learns by heart.
     That is the shrinkage of empirical Bayes (Efron & Morris, https://doi.org/10.1080/01621459.1973.10481350): an
     estimate from n examples, whose error varies k / n times as much as the truth, counts n / (n + k).
 
@@ -98,10 +101,11 @@ class WideAndDeep(nn.Module):
         Reads the tokens.
     terms
         Number of terms.
-    positives, rows
-        Training rows that have each tag, ``[tags]``; training rows.
+    prior, examples
+        What the objective's `prior` gives: the logits that both paths start from, such as the log-odds of tags, and the
+        training rows that each output is learned from, ``[outputs]``.
     shrinkage
-        The k above: with so many examples of a tag the deep path counts half.
+        The k above: with so many examples of an output the deep path counts half.
     dropout
         Share of the deep path's answer dropped before its head.
     wide_learning_rate
@@ -112,26 +116,26 @@ class WideAndDeep(nn.Module):
         self,
         deep: DeepPath,
         terms: int,
-        positives: Tensor,
-        rows: int,
+        prior: Tensor,
+        examples: Tensor,
         shrinkage: float = 300.0,
         dropout: float = 0.5,
         wide_learning_rate: float = 1.0,
     ) -> None:
         super().__init__()
-        self.wide = TermWeights(terms, len(positives), wide_learning_rate)
-        self.wide_bias = nn.Parameter(torch.zeros(len(positives)))
-        self.deep, self.dropout, self.head = deep, nn.Dropout(dropout), nn.Linear(deep.size, len(positives))
-        # Both paths start from the tags' own log-odds: else every term would first learn that a rare tag is rare.
+        self.wide = TermWeights(terms, len(prior), wide_learning_rate)
+        self.wide_bias = nn.Parameter(torch.zeros(len(prior)))
+        self.deep, self.dropout, self.head = deep, nn.Dropout(dropout), nn.Linear(deep.size, len(prior))
+        # Both paths start from the prior: else every term would first learn that a rare tag is rare.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.log_odds: Tensor
+        self.prior: Tensor
         self.trust: Tensor
-        self.register_buffer("log_odds", torch.logit((positives + 0.5) / (rows + 1)), persistent=False)
-        self.register_buffer("trust", positives / (positives + shrinkage), persistent=False)
+        self.register_buffer("prior", prior, persistent=False)
+        self.register_buffer("trust", examples / (examples + shrinkage), persistent=False)
 
     def forward(self, tokens: Tensor, terms: Tensor, weights: Tensor) -> Tensor:
-        """Give each tag's logit.
+        """Give each output's logit.
 
         Parameters
         ----------
@@ -143,10 +147,25 @@ class WideAndDeep(nn.Module):
         Returns
         -------
         Tensor
-            ``[rows, tags]``. While learning: those of the linear and of the deep path, ``[rows, 2, tags]``.
+            ``[rows, outputs]``. While learning: those of the linear and of the deep path, ``[rows, 2, outputs]``.
         """
         wide = self.wide(terms, per_sample_weights=weights) + self.wide_bias
         deep = self.head(self.dropout(self.deep(tokens)))
         if self.training:
-            return torch.stack([wide, deep], dim=1) + self.log_odds
-        return wide + self.trust * deep + self.log_odds
+            return torch.stack([wide, deep], dim=1) + self.prior
+        return wide + self.trust * deep + self.prior
+
+
+class Texts(Protocol):
+    """A fitted encoder of texts: its sub-words, the longest text, and how many terms there are."""
+
+    subwords: Sized
+    length: int
+    terms: int
+
+
+def split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part the sizes of a network for texts into those of its deep path and those of `WideAndDeep`."""
+    beside = ("dropout", "shrinkage", "wide_learning_rate")
+    deep = {name: size for name, size in settings.items() if name not in beside}
+    return deep, {name: settings[name] for name in beside}

@@ -3,11 +3,15 @@
 Encoder blocks that normalize before they attend: Xiong et al., https://arxiv.org/abs/2002.04745.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groundwork.models.text import PADDING, DeepPath, TokenEmbedding, pooled
+from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, pooled, split
+from groundwork.objectives.base import Objective
 
 
 class Block(nn.Module):
@@ -86,3 +90,10 @@ class Transformer(DeepPath):
         for block in self.blocks:
             hidden = block(hidden, seen)
         return pooled(self.norm(hidden), real)
+
+
+def build(settings: Mapping[str, Any], encoder: Texts, objective: Objective) -> WideAndDeep:
+    """Make the network beside a linear path, for the texts that `encoder` gives."""
+    deep, beside = split(settings)
+    path = Transformer(len(encoder.subwords), encoder.length, **deep)
+    return WideAndDeep(path, encoder.terms, *objective.prior(), **beside)
