@@ -59,7 +59,7 @@ class Pixels:
 
     def __call__(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> tuple[Matrix, Matrix]:
         """Scale both: float32 ``[rows, pixels]``."""
-        names = [name for name in self.competition.columns if name not in self.competition.targets]
+        names = self.competition.pixels
         seen, asked = (frame[names].to_numpy(dtype=np.float32) / PIXEL for frame in (train, valid))
         return seen, asked
 

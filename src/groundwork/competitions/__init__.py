@@ -194,6 +194,12 @@ class Labelled(Competition):
         return ("train.csv", "test.csv", self.sample_submission)
 
     @property
+    def pixels(self) -> list[str]:
+        """The columns of a picture, where `inputs` say that there is one: all that are nothing else."""
+        others = (self.id, *self.targets, self.group_folds_by, self.query)
+        return [name for name in self.columns if name not in others]
+
+    @property
     def task(self) -> Task:
         """What it tells its kind."""
         query = self.inputs.pair.query if self.inputs.pair else self.query

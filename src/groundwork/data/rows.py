@@ -90,7 +90,7 @@ def _table(competition: Labelled, archive: archives.Archive, member: str, column
     if key not in columns:
         frame = pd.concat([pd.Series(np.arange(1, len(frame) + 1), name=key), frame], axis=1)
     if competition.inputs.image:
-        pixels = frame.drop(columns=[key, *competition.targets], errors="ignore")
+        pixels = frame[competition.pixels]
         values = pixels.to_numpy()
         if values.min() < 0 or values.max() > 255:
             row, column = np.argwhere((values < 0) | (values > 255))[0]
@@ -132,7 +132,7 @@ def _with_features(competition: Labelled, frame: pd.DataFrame, extra: Mapping[st
     asked = frame.drop(columns=[key, *targets])
     made = competition.features(competition.join(asked, extra))
     if inputs.image:
-        made = made.astype("uint8")
+        made = made[competition.pixels].astype("uint8")
     else:
         missing = [name for name in (*inputs.numeric, *inputs.labels) if name not in made]
         if missing:

@@ -37,9 +37,8 @@ class ImageEncoder(Encoder):
         """Make the encoder of a competition whose columns are pixels, but for the targets."""
         if competition.inputs.image is None:
             raise ValueError("inputs.image: found None; expected height and width")
-        pixels = [column for column in competition.columns if column not in competition.targets]
         changes = (encoding.degrees, encoding.scale, encoding.shear, encoding.shift)
-        return cls(pixels, competition.inputs.image, changes)
+        return cls(competition.pixels, competition.inputs.image, changes)
 
     def augment(self) -> Augment | None:
         """Turn, scale, shear and shift pictures, where any of it is wanted."""
