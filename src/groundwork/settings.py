@@ -61,7 +61,7 @@ class Network(Settings):
     kinds: ClassVar[tuple[str, ...]] = ()
 
     @property
-    def edges(self) -> int:
+    def quantile_bins(self) -> int:
         """Bins between which the encoder is to find edges, for a piecewise-linear encoding of numbers."""
         return 1
 
@@ -158,7 +158,7 @@ class FNNSettings(Network):
     dropout: Fraction
 
     @property
-    def edges(self) -> int:
+    def quantile_bins(self) -> int:
         """Bins of the piecewise-linear encoding."""
         return self.bins
 
@@ -245,7 +245,7 @@ class TwoTowerSettings(Network):
     product_dropout: Fraction
 
     @property
-    def edges(self) -> int:
+    def quantile_bins(self) -> int:
         """Bins of the piecewise-linear encoding."""
         return self.bins
 

@@ -85,8 +85,8 @@ def test_lists_are_ids_with_spaces_between_them() -> None:
 def test_several_lists_are_ranked_by_the_sum_of_reciprocal_ranks() -> None:
     lists = [np.array([[5, 3, 8], [1, -1, -1]]), np.array([[3, 8, 5], [2, 1, -1]]), np.array([[3, 9, 4], [-1, -1, -1]])]
     # 3: 1/2 + 1 + 1; 5: 1 + 1/3; 8: 1/3 + 1/2. In the second row 1: 1 + 1/2, 2: 1.
-    assert Recommendation.average(lists).tolist() == [[3, 5, 8], [1, 2, -1]]
-    assert Recommendation.average(lists[:1]) is lists[0]
+    assert Recommendation.combine(lists).tolist() == [[3, 5, 8], [1, 2, -1]]
+    assert Recommendation.combine(lists[:1]) is lists[0]
 
 
 def test_there_are_as_many_candidates_as_answers() -> None:

@@ -65,7 +65,7 @@ def _of_texts(competition: Labelled, encoding: object, prepared: Prepared, seed:
     if column is None:
         raise ValueError("inputs.text: found None; expected a column")
     # liblinear is the fastest on words, and knows two classes only.
-    several = KINDS[competition.kind].distinct(prepared.labels, competition.task) > 2
+    several = KINDS[competition.kind].class_count(prepared.labels, competition.task) > 2
     classifier = LogisticRegression(C=4.0, solver="lbfgs" if several else "liblinear", max_iter=1000)
     found: list[Linear] = [constant(competition, prepared.labels)]
     for seen, characters in (("TF-IDF of words", False), ("TF-IDF of words and characters", True)):

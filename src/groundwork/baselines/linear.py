@@ -62,7 +62,7 @@ def linear(
     regressor: BaseEstimator,
 ) -> Linear:
     """Make a linear model of what suits the kind of problem; its name says what it has `seen`."""
-    classifies = KINDS[competition.kind].distinct(labels, competition.task) > 0
+    classifies = KINDS[competition.kind].class_count(labels, competition.task) > 0
     name = "logistic regression" if classifies else "ridge"
     return Linear(f"{seen} + {name}" if seen else name, features, head(competition, labels, classifier, regressor))
 
@@ -79,7 +79,7 @@ def head(competition: Labelled, labels: pd.DataFrame, classifier: BaseEstimator,
 
 
 def _of_classes(competition: Labelled, labels: pd.DataFrame, classifier: BaseEstimator, _: object) -> Head:
-    return partial(_classes, classifier, KINDS[competition.kind].distinct(labels, competition.task))
+    return partial(_classes, classifier, KINDS[competition.kind].class_count(labels, competition.task))
 
 
 def _of_tags(competition: Labelled, labels: pd.DataFrame, classifier: BaseEstimator, _: object) -> Head:

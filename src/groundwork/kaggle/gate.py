@@ -169,7 +169,7 @@ def check_files(
 def _answers(path: Path, lane: str, competition: Competition, labels: pd.DataFrame) -> list[Any]:
     """Read out-of-fold predictions as what would be handed in, column by column."""
     kind, task = KINDS[competition.kind], competition.task
-    predicted, wanted = predictions(read_oof(path, lane, kind)), kind.shape(labels, task)
+    predicted, wanted = predictions(read_oof(path, lane, kind)), kind.prediction_shape(labels, task)
     if predicted.shape[1:] != wanted:
         found, expected = (
             f"{shape[0]} probabilities" if shape else "one number" for shape in (predicted.shape[1:], wanted)

@@ -123,17 +123,17 @@ class Objective(ABC):
 
     @classmethod
     @abstractmethod
-    def answers(cls, frame: pd.DataFrame, task: Task) -> Array:
+    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
         """Pick the targets of `frame`, as metrics and baselines take them."""
 
     @classmethod
-    def distinct(cls, labels: pd.DataFrame, task: Task) -> int:
+    def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
         """Count the labels that one classifier tells apart; 0 where there is nothing to classify."""
         return 0
 
     @classmethod
     @abstractmethod
-    def shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
+    def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
         """Shape of a row's prediction: empty for one number."""
 
     # --- a fitted objective ------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ class Objective(ABC):
     # --- predictions and the submission ------------------------------------------------------------------------------
 
     @classmethod
-    def average(cls, predictions: Sequence[Array]) -> Array:
+    def combine(cls, predictions: Sequence[Array]) -> Array:
         """Combine what several folds' networks predict for the same rows."""
         mean: Array = np.mean(predictions, axis=0)
         return mean
@@ -211,7 +211,7 @@ class Objective(ABC):
     @classmethod
     @abstractmethod
     def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Write predictions of shape `shape` as a submission's columns, in their order."""
+        """Write predictions as a submission's columns, in their order."""
 
     @classmethod
     def legal(cls, labels: pd.DataFrame, task: Task) -> pd.Series:

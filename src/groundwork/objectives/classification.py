@@ -61,25 +61,25 @@ class Classification(Objective):
         return frame[task.targets[0]]
 
     @classmethod
-    def answers(cls, frame: pd.DataFrame, task: Task) -> Array:
+    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
         """Labels ``[rows]``."""
         return frame[task.targets[0]].to_numpy()
 
     @classmethod
-    def distinct(cls, labels: pd.DataFrame, task: Task) -> int:
+    def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
         """Count the classes."""
-        return len(np.unique(cls.answers(labels, task)))
+        return len(np.unique(cls.target_array(labels, task)))
 
     @classmethod
-    def shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
+    def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
         """Return one number for each class: its probability."""
-        return (cls.distinct(labels, task),)
+        return (cls.class_count(labels, task),)
 
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
         """Know the classes of all rows, and count those of the training rows."""
-        known = np.unique(cls.answers(labels, task))
-        counts = np.bincount(np.searchsorted(known, cls.answers(train, task)), minlength=len(known))
+        known = np.unique(cls.target_array(labels, task))
+        counts = np.bincount(np.searchsorted(known, cls.target_array(train, task)), minlength=len(known))
         found: dict[str, Any] = {"labels": tuple(known.tolist()), "counts": tuple(counts.tolist())}
         return cls(len(known), **loss, targets=task.targets, **found)
 
@@ -129,7 +129,7 @@ class Classification(Objective):
     @classmethod
     def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
         """Write the label of the likeliest class."""
-        return [np.unique(cls.answers(labels, task))[predicted.argmax(1)]]
+        return [np.unique(cls.target_array(labels, task))[predicted.argmax(1)]]
 
     @classmethod
     def column_failures(

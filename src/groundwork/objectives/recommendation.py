@@ -60,14 +60,14 @@ class Recommendation(Objective):
         return []
 
     @classmethod
-    def answers(cls, frame: pd.DataFrame, task: Task) -> Array:
+    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
         """Codes of what was bought: one each ``[rows]`` in a log, all ``[rows, most]`` of the rows that judge."""
         if "article" in frame:
             return frame["article"].to_numpy()
         return frame.filter(regex=r"^t\d+$").to_numpy(np.int64)
 
     @classmethod
-    def shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
+    def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
         """Codes of the items named."""
         return (task.answers,)
 
@@ -144,7 +144,7 @@ class Recommendation(Objective):
         return super().from_state(state | {"candidates": torch.from_numpy(state["candidates"])})
 
     @classmethod
-    def average(cls, predictions: Sequence[Array]) -> Array:
+    def combine(cls, predictions: Sequence[Array]) -> Array:
         """Rank the items that several lists name by the sum of their reciprocal ranks; one list stays as it is."""
         first, *others = predictions
         if not others:

@@ -65,19 +65,19 @@ class Regression(Objective):
         return "quantiles"
 
     @classmethod
-    def answers(cls, frame: pd.DataFrame, task: Task) -> Array:
+    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
         """Numbers ``[rows]``, in their own units."""
         return frame[task.targets[0]].to_numpy()
 
     @classmethod
-    def shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
+    def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
         """One number."""
         return ()
 
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
         """Standardize by the training rows' target."""
-        target = cls.answers(train, task)
+        target = cls.target_array(train, task)
         learned = np.log(target) if task.log else target
         return cls(
             mean=float(learned.mean()),

@@ -55,24 +55,24 @@ class Tagging(Objective):
         return "tags" if len(task.targets) > 1 else "classes"
 
     @classmethod
-    def answers(cls, frame: pd.DataFrame, task: Task) -> Array:
+    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
         """Return 0 or 1 for each tag, ``[rows, tags]``."""
         return frame[list(task.targets)].to_numpy()
 
     @classmethod
-    def distinct(cls, labels: pd.DataFrame, task: Task) -> int:
+    def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
         """Two: a classifier is made for each tag, which a row has or has not."""
         return 2
 
     @classmethod
-    def shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
+    def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
         """Return one number for each tag: its probability."""
         return (len(task.targets),)
 
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
         """Count the training rows that have each tag."""
-        counts = cls.answers(train, task).astype(float).sum(0)
+        counts = cls.target_array(train, task).astype(float).sum(0)
         return cls(len(task.targets), **loss, targets=task.targets, counts=tuple(counts.tolist()), rows=len(train))
 
     @property

@@ -77,5 +77,5 @@ def predict_fold(baseline: Baseline, competition: Competition, prepared: Prepare
     """Predict a fold's validation rows; they have the columns of ``oof.parquet``."""
     kind, task = KINDS[competition.kind], competition.task
     train, valid = prepared.training(fold), prepared.validation(fold)
-    predicted = baseline.fit_predict(train, kind.answers(train, task), valid)
-    return outcome(valid, task, fold, kind.answers(valid, task), predicted)
+    predicted = baseline.fit_predict(train, kind.target_array(train, task), valid)
+    return outcome(valid, task, fold, kind.target_array(valid, task), predicted)

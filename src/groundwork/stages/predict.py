@@ -37,7 +37,7 @@ def predict(name: str, competition: Competition, prepared: Prepared, results: Pa
         raise UserError(f"{where}: no checkpoints", f"train first: `dvc repro train@{name}`")
     folds = [TrainedFold.load(path) for path in checkpoints]
     kind = KINDS[competition.kind]
-    predicted = kind.average([fold.predict(prepared.test, device(hardware)) for fold in folds])
+    predicted = kind.combine([fold.predict(prepared.test, device(hardware)) for fold in folds])
     # The sample submission names the columns: the id's and the answers'.
     sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{name}", text=kind.as_text)
     identifier, *columns = sample.columns

@@ -45,7 +45,7 @@ def _metrics(competition: Competition, kind: type[Objective]) -> list[str]:
     problems = []
     for key, name in (
         ("metric", competition.metric),
-        *(("further_metrics", one) for one in competition.further_metrics),
+        *(("further_metrics", further) for further in competition.further_metrics),
     ):
         if name not in METRICS:
             problems.append(f"{key}: found {name!r}{meant(name, METRICS)}")

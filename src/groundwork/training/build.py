@@ -53,7 +53,7 @@ TWINS: dict[str, Any] = {
 
 def make_encoder(competition: Competition, lane: Lane, prepared: Prepared) -> Encoder:
     """Make the transform that turns the competition's columns into tensors; it is not fitted yet."""
-    return ENCODERS[lane.encoding.inputs](lane.encoding, competition, prepared, lane.model.edges)
+    return ENCODERS[lane.encoding.inputs](lane.encoding, competition, prepared, lane.model.quantile_bins)
 
 
 def make_objective(competition: Competition, loss: LossSettings, train: pd.DataFrame, prepared: Prepared) -> Objective:
