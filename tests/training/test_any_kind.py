@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from tests.training.test_inputs import PICTURES
 from tests.training.test_texts import lane as text_lane
 from tests.training.tiny import CPU, SILENT, in_memory
 from tests.training.tiny import lane as table_lane
+from torch import Tensor, nn
 
 from groundwork.competitions import Inputs, Labelled, Tables
 from groundwork.data.load import load
 from groundwork.data.prepared import Prepared
+from groundwork.objectives import KINDS
+from groundwork.objectives.base import Objective
+from groundwork.objectives.regression import Regression
 from groundwork.settings import Lane
 from groundwork.stages.baselines import baselines
 from groundwork.stages.evaluate import evaluate
@@ -23,6 +28,7 @@ from groundwork.stages.fetch import fetch
 from groundwork.stages.predict import predict
 from groundwork.stages.prepare import prepare
 from groundwork.stages.train import train
+from groundwork.training.build import NETWORKS
 from groundwork.training.fold import train_fold
 
 ROWS, TEST_ROWS, FOLDS, SIDE = 150, 60, 2, 8
@@ -185,3 +191,38 @@ def test_a_text_network_knows_the_classes_of_its_folds_training_rows_alone() -> 
     lane = settings(text_lane("rnn", epochs=1), OPINIONS, CROSS_ENTROPY)
     prior = train_fold(OPINIONS, lane, rows, 1, seed=0, hardware=CPU).network.prior
     np.testing.assert_allclose(prior.softmax(0).tolist(), [1 / 3] * 3, rtol=1e-6)
+
+
+class Halves(Regression):
+    """A kind of its own: numbers in steps of one half."""
+
+    kind = "halves"
+    judged_as = ("numbers",)
+
+    def predict(self, logits: Any) -> Any:
+        return (super().predict(logits) * 2).round() / 2
+
+
+def by_average(settings: Mapping[str, Any], encoder: Any, objective: Objective) -> nn.Module:
+    """A network of its own: a line through the mean of a picture."""
+
+    class Average(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = nn.Linear(1, objective.outputs)
+
+        def forward(self, image: Tensor) -> Tensor:
+            return self.line(image.mean((1, 2, 3))[:, None])
+
+    return Average()
+
+
+def test_a_kind_and_a_network_of_ones_own_need_an_entry_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "halves", Halves)
+    monkeypatch.setitem(NETWORKS, "cnn", by_average)
+    lane = PICTURES.model_copy(update={"training": table_lane(epochs=6, learning_rate=0.05).training})
+    halves = dataclasses.replace(BRIGHTNESS, kind="halves")
+    _, submission, data = through(halves, settings(lane, halves, SMOOTH_L1))
+    assert np.corrcoef(submission["light"], data.test[PIXELS].mean(axis=1))[0, 1] > 0.9
+    oof = pd.read_parquet("results/brightness/oof.parquet")
+    assert (oof["prediction"] * 2 % 1 == 0).mean() > 0.9
