@@ -53,12 +53,18 @@ class Encoding(Settings):
 class Network(Settings):
     """A network's sizes.
 
-    `takes` names the tensors that it reads, and `kinds` the kinds of problem that it is made for, empty for all; a test
-    compares them with the network.
+    `takes` names the tensors that it reads, `may_take` further ones that it reads where they are given, and `kinds` the
+    kinds of problem that it is made for, empty for all; a test compares them with the network.
     """
 
     takes: ClassVar[tuple[str, ...]]
+    may_take: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The tensors that it reads with these sizes."""
+        return self.takes
 
     @property
     def quantile_bins(self) -> int:
@@ -142,6 +148,16 @@ class PairEncoding(Encoding):
     width: Count
 
 
+class TableTextEncoding(Encoding):
+    """How a table beside a text becomes tensors; see `groundwork.encoders.beside.TableTextEncoder`."""
+
+    gives = (*TableEncoding.gives, *TextEncoding.gives)
+
+    inputs: Literal["table+text"]
+    table: TableEncoding
+    text: TextEncoding
+
+
 class FNNSettings(Network):
     """A feed-forward network for tables; see `groundwork.models.fnn`; its twin in `groundwork.scratch.models`."""
 
@@ -196,36 +212,56 @@ class FactorizationSettings(Network):
     negatives: Count
 
 
-class RNNSettings(Network):
-    """A recurrent network for texts beside a linear one; see `groundwork.models.rnn` and `groundwork.models.text`."""
+class ColumnsSettings(Settings):
+    """The columns of a table beside a text; see `groundwork.models.text.ColumnFeatures`."""
+
+    bins: Annotated[int, Field(ge=2)]
+    embedding: Count
+
+
+class TextNetwork(Network):
+    """What networks for texts share: the linear path beside the deep one, and a table's columns where there are some.
+
+    `columns` is null, or left out, where the text stands alone.
+    """
 
     takes = ("tokens", "terms", "weights")
+    may_take = ("numeric", "categorical")
 
-    network: Literal["rnn"]
-    embedding: Count
-    width: Count
     token_dropout: Fraction
     channel_dropout: Fraction
     dropout: Fraction
     shrinkage: Positive
     wide_learning_rate: Positive
+    columns: ColumnsSettings | None = None
+
+    @property
+    def quantile_bins(self) -> int:
+        """Bins of the columns' piecewise-linear encoding."""
+        return self.columns.bins if self.columns else 1
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The tensors of the text, and those of the columns if there are some."""
+        return (*self.takes, *self.may_take) if self.columns else self.takes
 
 
-class TransformerSettings(Network):
+class RNNSettings(TextNetwork):
+    """A recurrent network for texts beside a linear one; see `groundwork.models.rnn` and `groundwork.models.text`."""
+
+    network: Literal["rnn"]
+    embedding: Count
+    width: Count
+
+
+class TransformerSettings(TextNetwork):
     """A transformer for texts beside a linear one; see `groundwork.models.transformer` and `groundwork.models.text`."""
-
-    takes = ("tokens", "terms", "weights")
 
     network: Literal["transformer"]
     heads: Count
     head_width: Count
     depth: Count
     block_dropout: Fraction
-    token_dropout: Fraction
-    channel_dropout: Fraction
-    dropout: Fraction
-    shrinkage: Positive
-    wide_learning_rate: Positive
 
 
 class TwoTowerSettings(Network):
@@ -278,7 +314,7 @@ class SampledSoftmax(Loss):
     candidates: Count
 
 
-EncodingSettings = TableEncoding | ImageEncoding | HistoryEncoding | TextEncoding | PairEncoding
+EncodingSettings = TableEncoding | ImageEncoding | HistoryEncoding | TextEncoding | PairEncoding | TableTextEncoding
 ModelSettings = FNNSettings | CNNSettings | FactorizationSettings | RNNSettings | TransformerSettings | TwoTowerSettings
 LossSettings = CrossEntropy | SmoothL1 | BinaryCrossEntropy | SampledSoftmax
 

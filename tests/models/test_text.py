@@ -65,6 +65,17 @@ def test_the_deep_path_counts_by_the_examples_that_a_tag_has(kind: str) -> None:
     torch.testing.assert_close(answer[:, 2], wide[:, 2])
 
 
+def test_numbers_of_both_paths_are_averaged() -> None:
+    torch.manual_seed(0)
+    net = spoken(WideAndDeep(deep("rnn"), TERMS, PRIOR, POSITIVES, shrinkage=100.0, dropout=0.0, evidence=False))
+    for module in net.modules():
+        if isinstance(module, nn.Dropout | nn.Dropout1d):
+            module.p = 0.0
+    wide, further = net.train()(**inputs()).unbind(1)
+    trust = torch.tensor([0.5, 4 / 104, 0.0])
+    torch.testing.assert_close(net.eval()(**inputs()), (wide + trust * further) / (1 + trust))
+
+
 def test_a_fresh_network_answers_with_the_tags_shares() -> None:
     net = network()
     for logits in (net.eval()(**inputs()), *net.train()(**inputs()).unbind(1)):

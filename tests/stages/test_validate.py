@@ -121,3 +121,22 @@ def test_competitions_say_what_their_kinds_need() -> None:
     assert tasks["house-prices-advanced-regression-techniques"].log
     assert tasks["home-depot-product-search-relevance"].query == "search_term"
     assert tasks["h-and-m-personalized-fashion-recommendations"].answers == 12
+
+
+def test_a_table_beside_a_text_needs_the_networks_columns_and_a_text_alone_has_none(
+    shipped: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from groundwork.settings import ColumnsSettings, TableTextEncoding
+
+    lane, name = shipped.competitions["toxic-comments"], "toxic-comments"
+    columns = ColumnsSettings(bins=4, embedding=4)
+    with_columns = lane.model.model_copy(update={"columns": columns})
+    (found,) = problems(with_sections(shipped, name, model=with_columns), name)
+    assert found == f"params.yaml: competitions.{name}.model.columns: expected null: there is no table beside the text"
+    table = shipped.competitions["titanic"].encoding
+    encoding = TableTextEncoding.model_validate({"inputs": "table+text", "table": table, "text": lane.encoding})
+    (found, *_) = problems(shipped, name, monkeypatch, inputs=Inputs(numeric=("length",), text="comment_text"))
+    assert found == f"params.yaml: competitions.{name}.encoding.inputs: found text; toxic_comments needs table+text"
+    (found,) = problems(with_sections(shipped, name, encoding=encoding), name)
+    assert found.endswith(f"{name}.model.columns: expected a section, for the table beside the text")
+    validate(with_sections(shipped, name, encoding=encoding, model=with_columns))

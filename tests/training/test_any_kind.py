@@ -163,7 +163,7 @@ def test_texts_are_classified(network: str) -> None:
 def test_texts_are_rated(network: str) -> None:
     lane = text_lane(network, epochs=8, learning_rate=0.02)
     metrics, submission, data = through(STARS, settings(lane, STARS, SMOOTH_L1))
-    assert metrics["oof"] < 0.8
+    assert metrics["oof"] < 0.45, "what the two paths say of a number is averaged: their sum would be twice the answer"
     loved = data.test["text"].str.startswith("I love").to_numpy()
     assert submission["stars"][loved].min() > submission["stars"][~loved].max()
 
@@ -226,3 +226,46 @@ def test_a_kind_and_a_network_of_ones_own_need_an_entry_each(monkeypatch: pytest
     assert np.corrcoef(submission["light"], data.test[PIXELS].mean(axis=1))[0, 1] > 0.9
     oof = pd.read_parquet("results/brightness/oof.parquet")
     assert (oof["prediction"] * 2 % 1 == 0).mean() > 0.9
+
+
+def both(rng: np.random.Generator) -> Tables:
+    """Draw opinions that neither the text nor the columns tell by themselves: either says half of it."""
+    n = ROWS + TEST_ROWS
+    text, loved, near = said(rng)[0], rng.integers(0, 2, n), rng.normal(size=n)
+    texts = [SAYINGS[2 * one].format(filler) for one, filler in zip(loved, rng.choice(FILLERS, n), strict=True)]
+    shop = rng.choice(["here", "there"], n)
+    stars = 2.0 + loved + near.clip(-1, 1) + (shop == "here") + rng.normal(scale=0.05, size=n)
+    return tables(text.assign(text=pd.array(texts, dtype="str"), near=near, shop=shop, stars=stars), "stars")
+
+
+BOTH = dataclasses.replace(
+    STARS,
+    slug="both",
+    columns={"Id": int, "text": str, "near": float, "shop": str, "stars": float},
+    inputs=Inputs(numeric=("near",), categorical=("shop",), text="text"),
+    sample=both,
+)
+
+
+def beside(network: str, columns: dict[str, int] | None) -> Lane:
+    """The settings of a table beside a text."""
+    text = text_lane(network, epochs=12, learning_rate=0.02)
+    table = table_lane().encoding
+    content = text.model_dump() | {
+        "competition": "both",
+        "folds": FOLDS,
+        "encoding": {"inputs": "table+text", "table": table.model_dump(), "text": text.encoding.model_dump()},
+        "model": text.model.model_dump() | {"columns": columns},
+        "objective": SMOOTH_L1,
+    }
+    return Lane.model_validate(content)
+
+
+@pytest.mark.parametrize("network", ["rnn", "transformer"])
+def test_a_table_beside_a_text_is_read_too(network: str) -> None:
+    metrics, submission, data = through(BOTH, beside(network, {"bins": 4, "embedding": 4}))
+    assert metrics["oof"] < 0.45, "neither half alone gets there: the other's standard deviation is 0.5 or more"
+    loved = data.test["text"].str.startswith("I love").to_numpy()
+    assert submission["stars"][loved].mean() > submission["stars"][~loved].mean() + 0.5
+    assert submission["stars"].corr(data.test["near"]) > 0.4
+    assert submission["stars"].groupby(data.test["shop"]).mean().idxmax() == "here"

@@ -77,6 +77,7 @@ def test_a_network_takes_what_its_section_says_of_what_the_encodings_section_say
         parameters = inspect.signature(net.forward).parameters.values()
         needed = {one.name for one in parameters if one.default is one.empty}
         assert needed == set(lane.model.takes)
+        assert set(lane.model.may_take) <= {one.name for one in parameters}
         # Further tensors, which are there while it learns.
         assert set(learned) <= {one.name for one in parameters}
     logits = net.eval()(**{name: values[:3] for name, values in encoded.items()})

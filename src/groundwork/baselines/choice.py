@@ -14,7 +14,7 @@ from groundwork.competitions import Competition, Labelled, Purchases
 from groundwork.data.prepared import Prepared
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.objectives import KINDS
-from groundwork.settings import EncodingSettings, TableEncoding
+from groundwork.settings import EncodingSettings, TableEncoding, TableTextEncoding
 
 
 def baselines_of(competition: Competition, encoding: EncodingSettings, prepared: Prepared, seed: int) -> list[Baseline]:
@@ -74,6 +74,11 @@ def _of_texts(competition: Labelled, encoding: object, prepared: Prepared, seed:
     return [*found]
 
 
+def _of_both(competition: Labelled, encoding: TableTextEncoding, prepared: Prepared, seed: int) -> list[Baseline]:
+    _, *of_texts = _of_texts(competition, encoding.text, prepared, seed)
+    return [*_of_table(competition, encoding.table, prepared, seed), *of_texts]
+
+
 def _of_purchases(competition: Purchases, encoding: object, prepared: PreparedPurchases, seed: int) -> list[Baseline]:
     size = (len(prepared.articles), competition.days, competition.answers)
     return [Popularity(*size), Repurchase(*size), ItemKNN(*size)]
@@ -84,6 +89,7 @@ BASELINES: dict[str, Callable[[Any, Any, Any, int], list[Baseline]]] = {
     "table": _of_table,
     "image": _of_pictures,
     "text": _of_texts,
+    "table+text": _of_both,
     "pair": _of_pairs,
     "history": _of_purchases,
 }

@@ -66,10 +66,11 @@ class Inputs:
 
     @property
     def encodings(self) -> list[str]:
-        """The values of ``encoding.inputs`` in params.yaml that suit them: one, unless kinds are mixed."""
+        """The values of ``encoding.inputs`` in params.yaml that suit them: one, unless they are mixed as none reads."""
         table = (*self.numeric, *self.categorical, *self.group)
         named = {"image": self.image, "text": self.text, "pair": self.pair, "table": table}
-        return [name for name, given in named.items() if given] or ["table"]
+        given = [name for name, columns in named.items() if columns] or ["table"]
+        return ["table+text"] if given == ["text", "table"] else given
 
     @property
     def labels(self) -> tuple[str, ...]:

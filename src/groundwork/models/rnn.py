@@ -5,12 +5,13 @@ Schuster & Paliwal, https://doi.org/10.1109/78.650093.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, pooled, split
+from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, build_beside, pooled
 from groundwork.objectives.base import Objective
 
 
@@ -55,5 +56,4 @@ class RNN(DeepPath):
 
 def build(settings: Mapping[str, Any], encoder: Texts, objective: Objective) -> WideAndDeep:
     """Make the network beside a linear path, for the texts that `encoder` gives."""
-    deep, beside = split(settings)
-    return WideAndDeep(RNN(len(encoder.subwords), **deep), encoder.terms, *objective.prior(), **beside)
+    return build_beside(partial(RNN, len(encoder.subwords)), settings, encoder, objective)

@@ -4,13 +4,14 @@ Encoder blocks that normalize before they attend: Xiong et al., https://arxiv.or
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, pooled, split
+from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, build_beside, pooled
 from groundwork.objectives.base import Objective
 
 
@@ -94,6 +95,5 @@ class Transformer(DeepPath):
 
 def build(settings: Mapping[str, Any], encoder: Texts, objective: Objective) -> WideAndDeep:
     """Make the network beside a linear path, for the texts that `encoder` gives."""
-    deep, beside = split(settings)
-    path = Transformer(len(encoder.subwords), encoder.length, **deep)
-    return WideAndDeep(path, encoder.terms, *objective.prior(), **beside)
+    deep = partial(Transformer, len(encoder.subwords), encoder.length)
+    return build_beside(deep, settings, encoder, objective)

@@ -73,6 +73,8 @@ class Objective(ABC):
         Which of the baselines' heads predicts it: see `groundwork.baselines.linear.HEADS`.
     encodings
         The values of ``encoding.inputs`` that it needs; empty where any will do.
+    evidence
+        Whether logits are evidence that adds up, as log-odds do; numbers that answer the same are averaged instead.
     as_text
         Whether all columns of a submission are text: an id may begin with a zero.
     compared
@@ -84,6 +86,7 @@ class Objective(ABC):
     judged_as: ClassVar[tuple[str, ...]]
     head: ClassVar[Literal["classes", "tags", "numbers", "lists"]]
     encodings: ClassVar[tuple[str, ...]] = ()
+    evidence: ClassVar[bool] = True
     as_text: ClassVar[bool] = False
     compared: ClassVar[bool] = True
 

@@ -52,6 +52,7 @@ class Regression(Objective):
     losses = ("smooth_l1",)
     judged_as: ClassVar[tuple[str, ...]] = ("numbers",)
     head = "numbers"
+    evidence = False
 
     @classmethod
     def _illegal_targets(cls, values: Array, task: Task) -> str | None:

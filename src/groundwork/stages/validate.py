@@ -85,6 +85,8 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
         )
         if allowed and found not in allowed
     ]
+    if lane.encoding.inputs in inputs and lane.model.network in networks:
+        problems += _tensors(lane)
     if lane.objective.loss in kind.losses:
         problems += [f"objective.{problem}" for problem in kind.loss_problems(competition.task, lane.objective.options)]
     if competition.by_time and lane.training.early_stopping:
@@ -95,13 +97,23 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
     return problems
 
 
+def _tensors(lane: Lane) -> list[str]:
+    """Compare what a network reads with its sizes, and what the encoding gives, where the network may take both."""
+    gives, reads = set(lane.encoding.gives), set(lane.model.reads)
+    if gives == reads:
+        return []
+    wanted = "a section, for the table beside the text" if gives > reads else "null: there is no table beside the text"
+    return [f"model.columns: expected {wanted}"]
+
+
 def _networks(inputs: str, kind: str) -> list[str]:
     """Name the networks that read what an encoding gives, and answer a kind."""
     gives = _choices(EncodingSettings, "inputs")[inputs].gives
     return [
         name
         for name, section in _choices(ModelSettings, "network").items()
-        if set(section.takes) <= set(gives) and (not section.kinds or kind in section.kinds)
+        if set(section.takes) <= set(gives) <= {*section.takes, *section.may_take}
+        and (not section.kinds or kind in section.kinds)
     ]
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from groundwork.competitions import Competition
 from groundwork.data.prepared import Prepared
 from groundwork.encoders import Encoder
+from groundwork.encoders.beside import TableTextEncoder
 from groundwork.encoders.history import HistoryEncoder
 from groundwork.encoders.image import ImageEncoder
 from groundwork.encoders.pair import PairEncoder
@@ -32,6 +33,7 @@ ENCODERS: dict[str, Callable[[Any, Any, Any, int], Encoder]] = {
     "table": TableEncoder.of,
     "image": ImageEncoder.of,
     "text": TextEncoder.of,
+    "table+text": TableTextEncoder.of,
     "pair": PairEncoder.of,
     "history": HistoryEncoder.of,
 }
