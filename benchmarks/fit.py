@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from groundwork.models.cnn import CNN
-from groundwork.objectives.base import Classification
+from groundwork.objectives.classification import Classification
 from groundwork.objectives.metrics import METRICS
 from groundwork.settings import EarlyStopping, Tracking, Training
 from groundwork.tracking.tracker import Tracker

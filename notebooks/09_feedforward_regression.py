@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
-from groundwork.objectives.base import Regression
 from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.regression import Regression
 from groundwork.scratch import functional as F
 from groundwork.scratch import manual_seed, nn, optim
 from groundwork.scratch.data import DataLoader, StandardScaler, TensorDataset

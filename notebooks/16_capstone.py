@@ -31,9 +31,8 @@ from groundwork.scratch.verify import compare, gradcheck
 from groundwork.settings import Hardware
 from groundwork.stages.predict import predict
 from groundwork.training.batches import Batches, Rows
-from groundwork.training.build import make_encoder
+from groundwork.training.build import make_encoder, make_objective
 from groundwork.training.fit import fit
-from groundwork.training.question import Question
 
 PARTS = {  # where it stands, what it is, and the lessons about it
     "archive": (0, 1, "fetch\n0"),
@@ -206,20 +205,20 @@ CPU = Hardware(accelerator="cpu", devices="auto", precision="auto", strategy="au
 section = apply.settings("titanic")
 competition, prepared = apply.tables("titanic")
 train, valid = prepared.training(0), prepared.validation(0)
-question = Question.of(competition, section.objective, train, prepared)  # loss and targets
+objective = make_objective(competition, section.objective, train, prepared)  # loss and targets
 encoder = make_encoder(competition, section, prepared)
-encoded = encoder.fit_transform(train, question.signals(train))  # of training rows alone
-sizes = encoder.edges.numpy(), encoder.categories, question.objective.outputs
+encoded = encoder.fit_transform(train, objective.signals(train))  # of training rows alone
+sizes = encoder.edges.numpy(), encoder.categories, objective.outputs
 manual_seed(0)
 network = models.FNN(*sizes, width=64, dropout=0.0)
 first_layer, activation, *_ = network.hidden  # what came second makes room
 network.hidden = nn.Sequential(first_layer, activation, GatedBlock(64, 64))
 result = fit(
     bridge.as_torch_module(network),
-    question.objective,
+    objective,
     METRICS[competition.metric],
-    Batches.seeded(Rows(encoded, question.tensor(train)), section.training.batch_size, seed=0),
-    Rows(encoder.transform(valid), question.tensor(valid)),
+    Batches.seeded(Rows(encoded, objective.tensor(train)), section.training.batch_size, seed=0),
+    Rows(encoder.transform(valid), objective.tensor(valid)),
     section.training,
     CPU,
 )

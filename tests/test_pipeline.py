@@ -94,7 +94,7 @@ def test_what_no_stage_uses_touches_none(edit: tuple[str, str, str], touched: To
 
 # --- what DVC runs again -------------------------------------------------------------------------------------------
 
-# Stands where `groundwork` would: writes the stage's outs anew, and notes that it was called. `validate` is the real one.
+# Stands where `groundwork` would: writes the stage's outs anew, and notes that it was called; `validate` is real.
 STAND_IN = """#!/bin/sh
 echo "$@" >> calls
 write() {{ mkdir -p "$(dirname "$1")"; echo "$2" > "$1"; }}

@@ -1,7 +1,7 @@
 """The schema of params.yaml: every key, its type, its range. Nothing has a default that changes a result unseen."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,8 +44,57 @@ class Hardware(Settings):
     num_nodes: Count
 
 
-class TableEncoding(Settings):
+class Encoding(Settings):
+    """How columns become tensors. `gives` names them; a test compares it with what the encoder makes."""
+
+    gives: ClassVar[tuple[str, ...]]
+
+
+class Network(Settings):
+    """A network's sizes.
+
+    `takes` names the tensors that it reads, `may_take` further ones that it reads where they are given, and `kinds` the
+    kinds of problem that it is made for, empty for all; a test compares them with the network.
+    """
+
+    takes: ClassVar[tuple[str, ...]]
+    may_take: ClassVar[tuple[str, ...]] = ()
+    kinds: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The tensors that it reads with these sizes."""
+        return self.takes
+
+    @property
+    def quantile_bins(self) -> int:
+        """Bins between which the encoder is to find edges, for a piecewise-linear encoding of numbers."""
+        return 1
+
+    @property
+    def computed_by(self) -> str:
+        """Name who computes the network: a key of `groundwork.training.build.BACKENDS`."""
+        return "torch"
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The section without the network's name and its backend."""
+        return self.model_dump(exclude={"network", "backend"})
+
+
+class Loss(Settings):
+    """A loss; the kinds that it fits name it in `groundwork.objectives`."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The section without the loss's name."""
+        return self.model_dump(exclude={"loss"})
+
+
+class TableEncoding(Encoding):
     """How a table's columns become tensors; see `groundwork.encoders.table.TableEncoder`."""
+
+    gives = ("numeric", "categorical")
 
     inputs: Literal["table"]
     clip: Annotated[float, Field(ge=0, lt=0.5)]
@@ -53,8 +102,10 @@ class TableEncoding(Settings):
     group_smoothing: Positive
 
 
-class ImageEncoding(Settings):
-    """How pictures are augmented while training; see `groundwork.training.augment.affine`."""
+class ImageEncoding(Encoding):
+    """How pictures are augmented while training; see `groundwork.encoders.augment.affine`."""
+
+    gives = ("image",)
 
     inputs: Literal["image"]
     degrees: Annotated[float, Field(ge=0, le=180)]
@@ -63,16 +114,20 @@ class ImageEncoding(Settings):
     shift: NotNegative
 
 
-class HistoryEncoding(Settings):
+class HistoryEncoding(Encoding):
     """How purchases become histories; see `groundwork.encoders.history.HistoryEncoder`."""
+
+    gives = ("history", "span")
 
     inputs: Literal["history"]
     length: Count
     spans: Count | None
 
 
-class TextEncoding(Settings):
+class TextEncoding(Encoding):
     """How texts become sub-words and terms; see `groundwork.encoders.text.TextEncoder`."""
+
+    gives = ("tokens", "terms", "weights")
 
     inputs: Literal["text"]
     subwords: Annotated[int, Field(ge=256)]
@@ -81,8 +136,10 @@ class TextEncoding(Settings):
     ngrams: Count
 
 
-class PairEncoding(Settings):
+class PairEncoding(Encoding):
     """How a query and a document become signals and sub-words; see `groundwork.encoders.pair.PairEncoder`."""
+
+    gives = ("query", "document", "signals")
 
     inputs: Literal["pair"]
     vocabulary: Annotated[int, Field(ge=256)]
@@ -91,8 +148,20 @@ class PairEncoding(Settings):
     width: Count
 
 
-class FNNSettings(Settings):
+class TableTextEncoding(Encoding):
+    """How a table beside a text becomes tensors; see `groundwork.encoders.beside.TableTextEncoder`."""
+
+    gives = (*TableEncoding.gives, *TextEncoding.gives)
+
+    inputs: Literal["table+text"]
+    table: TableEncoding
+    text: TextEncoding
+
+
+class FNNSettings(Network):
     """A feed-forward network for tables; see `groundwork.models.fnn`; its twin in `groundwork.scratch.models`."""
+
+    takes = ("numeric", "categorical")
 
     network: Literal["fnn"]
     backend: Literal["torch", "scratch"]
@@ -104,18 +173,38 @@ class FNNSettings(Settings):
     category_scale: Positive
     dropout: Fraction
 
+    @property
+    def quantile_bins(self) -> int:
+        """Bins of the piecewise-linear encoding."""
+        return self.bins
 
-class CNNSettings(Settings):
+    @property
+    def computed_by(self) -> str:
+        """Return `backend`."""
+        return self.backend
+
+
+class CNNSettings(Network):
     """A convolutional network for pictures; see `groundwork.models.cnn`; its twin in `groundwork.scratch.models`."""
+
+    takes = ("image",)
 
     network: Literal["cnn"]
     backend: Literal["torch", "scratch"]
     channels: Annotated[list[Count], Field(min_length=1)]
     dropout: Fraction
 
+    @property
+    def computed_by(self) -> str:
+        """Return `backend`."""
+        return self.backend
 
-class FactorizationSettings(Settings):
+
+class FactorizationSettings(Network):
     """Vectors of customers and articles; see `groundwork.models.factorization`."""
+
+    takes = ("history", "span")
+    kinds = ("recommendation",)  # it scores candidates
 
     network: Literal["factorization"]
     width: Count
@@ -123,20 +212,49 @@ class FactorizationSettings(Settings):
     negatives: Count
 
 
-class RNNSettings(Settings):
-    """A recurrent network for texts beside a linear one; see `groundwork.models.rnn` and `groundwork.models.text`."""
+class ColumnsSettings(Settings):
+    """The columns of a table beside a text; see `groundwork.models.text.ColumnFeatures`."""
 
-    network: Literal["rnn"]
+    bins: Annotated[int, Field(ge=2)]
     embedding: Count
-    width: Count
+
+
+class TextNetwork(Network):
+    """What networks for texts share: the linear path beside the deep one, and a table's columns where there are some.
+
+    `columns` is null, or left out, where the text stands alone.
+    """
+
+    takes = ("tokens", "terms", "weights")
+    may_take = ("numeric", "categorical")
+
     token_dropout: Fraction
     channel_dropout: Fraction
     dropout: Fraction
     shrinkage: Positive
     wide_learning_rate: Positive
+    columns: ColumnsSettings | None = None
+
+    @property
+    def quantile_bins(self) -> int:
+        """Bins of the columns' piecewise-linear encoding."""
+        return self.columns.bins if self.columns else 1
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The tensors of the text, and those of the columns if there are some."""
+        return (*self.takes, *self.may_take) if self.columns else self.takes
 
 
-class TransformerSettings(Settings):
+class RNNSettings(TextNetwork):
+    """A recurrent network for texts beside a linear one; see `groundwork.models.rnn` and `groundwork.models.text`."""
+
+    network: Literal["rnn"]
+    embedding: Count
+    width: Count
+
+
+class TransformerSettings(TextNetwork):
     """A transformer for texts beside a linear one; see `groundwork.models.transformer` and `groundwork.models.text`."""
 
     network: Literal["transformer"]
@@ -144,15 +262,12 @@ class TransformerSettings(Settings):
     head_width: Count
     depth: Count
     block_dropout: Fraction
-    token_dropout: Fraction
-    channel_dropout: Fraction
-    dropout: Fraction
-    shrinkage: Positive
-    wide_learning_rate: Positive
 
 
-class TwoTowerSettings(Settings):
+class TwoTowerSettings(Network):
     """Vectors of queries and documents, and lexical signals; see `groundwork.models.two_tower`."""
+
+    takes = ("query", "document", "signals")
 
     network: Literal["two_tower"]
     tower: Count
@@ -165,36 +280,41 @@ class TwoTowerSettings(Settings):
     dropout: Fraction
     product_dropout: Fraction
 
+    @property
+    def quantile_bins(self) -> int:
+        """Bins of the piecewise-linear encoding."""
+        return self.bins
 
-class CrossEntropy(Settings):
+
+class CrossEntropy(Loss):
     """The objective of classification."""
 
     loss: Literal["cross_entropy"]
     label_smoothing: Fraction
 
 
-class SmoothL1(Settings):
+class SmoothL1(Loss):
     """The objective of regression: squared below `beta` standard deviations of the target, absolute above."""
 
     loss: Literal["smooth_l1"]
     beta: Positive
 
 
-class BinaryCrossEntropy(Settings):
+class BinaryCrossEntropy(Loss):
     """The objective of tagging: each tag on its own."""
 
     loss: Literal["binary_cross_entropy"]
     label_smoothing: Fraction
 
 
-class SampledSoftmax(Settings):
+class SampledSoftmax(Loss):
     """The objective of recommendation: the article that was bought, among others."""
 
     loss: Literal["sampled_softmax"]
     candidates: Count
 
 
-EncodingSettings = TableEncoding | ImageEncoding | HistoryEncoding | TextEncoding | PairEncoding
+EncodingSettings = TableEncoding | ImageEncoding | HistoryEncoding | TextEncoding | PairEncoding | TableTextEncoding
 ModelSettings = FNNSettings | CNNSettings | FactorizationSettings | RNNSettings | TransformerSettings | TwoTowerSettings
 LossSettings = CrossEntropy | SmoothL1 | BinaryCrossEntropy | SampledSoftmax
 

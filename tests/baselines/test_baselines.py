@@ -17,9 +17,11 @@ from groundwork.baselines.lexical import FieldScores, PairTfIdf
 from groundwork.baselines.linear import constant
 from groundwork.baselines.purchases import ItemKNN, Popularity, Repurchase, first_distinct
 from groundwork.competitions import Pair
+from groundwork.settings import TextEncoding
 
 NOBODY = pd.DataFrame(index=range(3))
 TAGGED = dataclasses.replace(SURVIVAL, kind="tagging", metric="auc", targets=("a", "b"))
+TEXTS = TextEncoding(inputs="text", subwords=256, length=1, words=1, ngrams=1)
 PAIR = Pair("query", "document", ("title", "text"))
 
 
@@ -38,14 +40,15 @@ def asked(*customers: int, day: int = 100) -> pd.DataFrame:
 
 def test_the_constant_of_a_classification_is_the_shares_of_the_classes() -> None:
     train = pd.DataFrame(index=range(5))
-    predicted = constant(SURVIVAL, 4).fit_predict(train, np.array([0, 1, 1, 2, 1]), NOBODY)
+    labels = pd.DataFrame({"survived": range(4)})
+    predicted = constant(SURVIVAL, labels).fit_predict(train, np.array([0, 1, 1, 2, 1]), NOBODY)
     assert predicted.tolist() == [[0.2, 0.6, 0.2, 0.0]] * 3, "a class that these rows lack has no share"
 
 
 def test_the_constant_of_a_tagging_is_each_tags_share() -> None:
     train = pd.DataFrame(index=range(4))
     target = np.array([[0, 0], [1, 0], [0, 0], [1, 0]])
-    assert constant(TAGGED, 0).fit_predict(train, target, NOBODY).tolist() == [[0.5, 0.0]] * 3
+    assert constant(TAGGED, NOBODY).fit_predict(train, target, NOBODY).tolist() == [[0.5, 0.0]] * 3
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_the_constant_of_a_regression_is_the_mean_that_the_metric_takes(
 ) -> None:
     asked_by = dataclasses.replace(PRICES, metric=metric, log_target=log_target)
     target = np.array([1.0, 4.0, 16.0])
-    predicted = constant(asked_by, 0).fit_predict(pd.DataFrame(index=range(3)), target, NOBODY)
+    predicted = constant(asked_by, NOBODY).fit_predict(pd.DataFrame(index=range(3)), target, NOBODY)
     assert predicted == pytest.approx([expected] * 3)
 
 
@@ -108,7 +111,7 @@ def test_a_rare_tag_that_no_training_row_has_is_predicted_as_a_constant() -> Non
     texts = pd.DataFrame({"text": ["good word", "bad word", "bad thing", "good thing"]})
     target = np.array([[0, 0], [1, 0], [1, 0], [0, 0]])
     tagged = dataclasses.replace(TAGGED, inputs=dataclasses.replace(SURVIVAL.inputs, text="text"))
-    _, words, both = baselines_of(tagged, _text(), _rows(texts), seed=0)
+    _, words, both = baselines_of(tagged, TEXTS, _rows(texts), seed=0)
     for model in (words, both):
         predicted = model.fit_predict(texts, target, texts)
         assert (predicted[:, 0] > 0.5).tolist() == [False, True, True, False]
@@ -236,11 +239,6 @@ def test_a_later_purchase_reaches_no_list() -> None:
         told = model.fit_predict(train, np.empty(0), asked(*range(20)).assign(t0=3))
         assert (plain == told).all()
         assert all(max(Counter(row[row >= 0].tolist()).values()) == 1 for row in plain)
-
-
-def _text() -> Any:
-    """Stands for the settings of a text's encoding: the baselines read none of them."""
-    return None
 
 
 def _rows(train: pd.DataFrame) -> Any:

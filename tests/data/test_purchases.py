@@ -114,12 +114,6 @@ def test_nothing_of_a_later_week_reaches_an_earlier_one(tmp_path, sample, fold):
         assert content(after.validation(earlier)) == content(before.validation(earlier))
 
 
-def test_lists_are_ids_with_spaces_between_them(tmp_path):
-    lists = prepared(tmp_path).lists(np.array([[3, 0, 2], [1, -1, -1], [-1, -1, -1]]))
-    assert lists.tolist() == ["0040 0010 0030", "0020", ""]
-    assert lists.dtype == "str"
-
-
 def test_the_same_archive_gives_the_same_files_and_hashes_and_pictures_are_left_alone(tmp_path):
     first, again = prepared(tmp_path / "first"), prepared(tmp_path / "again", **{"images/001/0010": b"\xff"})
     assert contents(tmp_path / "first/lane") == contents(tmp_path / "again/lane")

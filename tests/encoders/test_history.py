@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from groundwork.encoders.history import HistoryEncoder, candidates
+from groundwork.encoders.history import HistoryEncoder
 from groundwork.encoders.ragged import Ragged
 
 ARTICLES = pd.DataFrame({"kind": ["coat", "hat", "hat", "sock"], "colour": ["red", "red", "blue", "blue"]})
@@ -83,11 +83,3 @@ def test_what_is_kept_on_the_disk_predicts_the_same() -> None:
     # However long after the log, the last span is what is known.
     for late in (fitted, kept):
         assert late.transform(asked((0, 21), (0, 28), (0, 90)))["span"].tolist() == [0, 0, 0]
-
-
-def test_candidates_are_what_sold_last_and_among_those_what_sold_most() -> None:
-    assert candidates(LOG, articles=5, most=1).tolist() == [3]
-    assert candidates(LOG, articles=5, most=3).tolist() == [0, 1, 3]
-    assert candidates(LOG, articles=5, most=9).tolist() == [0, 1, 2, 3, 4]
-    same_day = LOG.assign(day=np.int16(4))
-    assert candidates(same_day, articles=5, most=2).tolist() == [1, 3]

@@ -81,12 +81,6 @@ def test_nothing_is_learned_from_later_rows() -> None:
     assert len(learned["tokens"]) < len(strange["tokens"])
 
 
-def test_the_tags_of_training_rows_are_counted() -> None:
-    one = fitted()
-    assert one.rows == 12
-    assert one.positives.tolist() == [8, 4]
-
-
 @pytest.mark.parametrize("text", [None, float("nan"), ""])
 def test_a_missing_text_is_an_empty_one(text: str | None) -> None:
     encoded = fitted().transform(frame([text, TEXTS[0]]))

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from groundwork.models.cnn import CNN
-from groundwork.objectives.base import Classification
+from groundwork.objectives.classification import Classification
 
 
 @pytest.mark.parametrize(("height", "width"), [(28, 28), (9, 13), (8, 31), (7, 7)])

@@ -3,7 +3,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from groundwork.models.fnn import FNN, MemberLinear, PiecewiseLinearEmbedding
-from groundwork.objectives.base import Classification
+from groundwork.objectives.classification import Classification
 
 EDGES = torch.tensor([[-2.0, -0.5, 0.5, 0.5, 3.0], [0.0, 1.0, 1.0, 1.0, 1.0]])  # quantiles fall together
 

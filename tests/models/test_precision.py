@@ -14,7 +14,7 @@ EMPTY = torch.tensor([[3, 1, 2], [0, 0, 0]])
 
 
 def texts(deep: nn.Module) -> tuple[nn.Module, dict[str, torch.Tensor]]:
-    network = WideAndDeep(deep, terms=9, positives=torch.tensor([3.0, 1.0]), rows=10)
+    network = WideAndDeep(deep, terms=9, prior=torch.tensor([-0.7, -1.9]), examples=torch.tensor([3.0, 1.0]))
     return network, {"tokens": EMPTY, "terms": EMPTY, "weights": (EMPTY > 0).float()}
 
 

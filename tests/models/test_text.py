@@ -8,6 +8,7 @@ from groundwork.models.transformer import Transformer
 
 TOKENS, TERMS = 12, 9
 POSITIVES, ROWS = torch.tensor([100.0, 4.0, 0.0]), 200
+PRIOR = torch.logit((POSITIVES + 0.5) / (ROWS + 1))
 
 
 def deep(kind: str) -> DeepPath:
@@ -18,7 +19,7 @@ def deep(kind: str) -> DeepPath:
 
 def network(kind: str = "rnn") -> WideAndDeep:
     torch.manual_seed(0)
-    return WideAndDeep(deep(kind), TERMS, POSITIVES, ROWS, shrinkage=100.0)
+    return WideAndDeep(deep(kind), TERMS, PRIOR, POSITIVES, shrinkage=100.0)
 
 
 def spoken(net: WideAndDeep) -> WideAndDeep:
@@ -42,7 +43,7 @@ def test_terms_add_up_by_their_weights_and_padding_says_nothing() -> None:
     net, given = spoken(network()).train(), inputs()
     wide = net(**given)[:, 0]
     dense = torch.zeros(3, TERMS + 1).scatter(1, given["terms"].long(), given["weights"])
-    expected = dense[:, 1:] @ net.wide.weight[1:] + net.wide_bias + net.log_odds
+    expected = dense[:, 1:] @ net.wide.weight[1:] + net.wide_bias + net.prior
     torch.testing.assert_close(wide, expected)
     net(**given).sum().backward()
     assert net.wide.weight.grad is not None
@@ -59,9 +60,20 @@ def test_the_deep_path_counts_by_the_examples_that_a_tag_has(kind: str) -> None:
     wide, further = net.train()(**inputs()).unbind(1)
     answer = net.eval()(**inputs())
     trust = torch.tensor([0.5, 4 / 104, 0.0])
-    # Each path holds the tags' log-odds; they are counted once.
-    torch.testing.assert_close(answer, wide + trust * (further - net.log_odds))
+    # Each path starts from the prior; it is counted once.
+    torch.testing.assert_close(answer, wide + trust * (further - net.prior))
     torch.testing.assert_close(answer[:, 2], wide[:, 2])
+
+
+def test_numbers_of_both_paths_are_averaged() -> None:
+    torch.manual_seed(0)
+    net = spoken(WideAndDeep(deep("rnn"), TERMS, PRIOR, POSITIVES, shrinkage=100.0, dropout=0.0, evidence=False))
+    for module in net.modules():
+        if isinstance(module, nn.Dropout | nn.Dropout1d):
+            module.p = 0.0
+    wide, further = net.train()(**inputs()).unbind(1)
+    trust = torch.tensor([0.5, 4 / 104, 0.0])
+    torch.testing.assert_close(net.eval()(**inputs()), (wide + trust * further) / (1 + trust))
 
 
 def test_a_fresh_network_answers_with_the_tags_shares() -> None:
@@ -99,7 +111,7 @@ def test_padding_changes_no_rows_logits(kind: str) -> None:
 def test_the_deep_path_learns_twenty_comments_by_heart(kind: str) -> None:
     """The tag follows the order of two words: no bag of words tells them apart."""
     torch.manual_seed(0)
-    net = WideAndDeep(deep(kind), TERMS, torch.tensor([10.0]), 20, dropout=0.0)
+    net = WideAndDeep(deep(kind), TERMS, torch.zeros(1), torch.tensor([10.0]), dropout=0.0)
     fillers = torch.randint(3, TOKENS + 1, (20, 4))
     target = (torch.arange(20) % 2).float()[:, None]
     tokens = torch.cat([torch.where(target > 0, torch.tensor([[1, 2]]), torch.tensor([[2, 1]])), fillers], dim=1)

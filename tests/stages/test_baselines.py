@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.services.wandb_server import WandbServer
+from tests.training import products, purchases
 from tests.training.tiny import PRICES, SILENT, SURVIVAL, lane, prepared, trained
 
 from groundwork.data.purchases import PreparedPurchases
@@ -88,7 +89,7 @@ def test_a_search_has_its_queries_and_further_metrics() -> None:
     rows = PreparedRows(folds=[0, 1, 2], final=False, train=train, test=train, fold=folds, sample_submission=Path(),
                         data_sha256="d", folds_sha256="f")  # fmt: skip
     folder = Path("results/search")
-    flat, words_, bm25 = baselines("search", search, None, rows, folder, seed=0, tracking=SILENT)
+    flat, words_, bm25 = baselines("search", search, products.lane().encoding, rows, folder, seed=0, tracking=SILENT)
     assert [flat["name"], words_["name"], bm25["name"]] == ["constant", "TF-IDF + ridge", "BM25 + ridge"]
     for model in (words_, bm25):
         assert model["metrics"]["mean"] < 0.7 * flat["metrics"]["mean"]
@@ -109,7 +110,8 @@ def test_purchases_are_judged_week_by_week() -> None:
         weeks={0: (53, 59), 1: (46, 52)}, start=pd.Timestamp("2020-01-01").date(), test=log[:0],
         sample_submission=Path(), data_sha256="d", folds_sha256="f",
     )  # fmt: skip
-    records = baselines("fashion", competition, None, rows, Path("results/fashion"), seed=0, tracking=SILENT)
+    encoding, folder = purchases.lane().encoding, Path("results/fashion")
+    records = baselines("fashion", competition, encoding, rows, folder, seed=0, tracking=SILENT)
     scores = {record["name"]: record["metrics"] for record in records}
     assert list(scores) == ["popularity of the last week", "repurchase", "item-kNN"]
     assert scores["item-kNN"]["mean"] > 1.2 * scores["popularity of the last week"]["mean"]

@@ -195,7 +195,7 @@ def test_validation_rows_leave_no_trace_in_training_features_and_in_what_was_lea
     learned, other_learned = state(first), state(second)
     for name, value in learned.items():
         np.testing.assert_array_equal(value, other_learned[name], err_msg=name)
-    assert folds[0].question.objective == folds[1].question.objective
+    assert folds[0].objective == folds[1].objective
     if not stop or stop["holdout"]:
         # Where nothing is chosen by the validation rows, not even the weights know of them.
         assert all(torch.equal(value, folds[1].weights[name]) for name, value in folds[0].weights.items())

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from groundwork.encoders.ragged import Inputs, Ragged, lengths
-from groundwork.objectives.base import Regression
+from groundwork.objectives.regression import Regression
 from groundwork.training import batches as module
 from groundwork.training.batches import Batches, Rows, pieces
 from groundwork.training.inference import predict

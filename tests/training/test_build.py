@@ -8,9 +8,9 @@ from groundwork.competitions import Inputs
 from groundwork.encoders.image import ImageEncoder
 from groundwork.encoders.table import TableEncoder
 from groundwork.models.cnn import CNN
-from groundwork.objectives.base import Classification
+from groundwork.objectives.classification import Classification
 from groundwork.settings import CNNSettings, ImageEncoding
-from groundwork.training.build import make_augment, make_encoder, make_network
+from groundwork.training.build import make_encoder, make_network
 
 STILL = ImageEncoding(inputs="image", degrees=0, scale=0, shear=0, shift=0)
 PICTURES = lane().model_copy(update={"encoding": STILL})
@@ -37,9 +37,10 @@ def test_pixels_are_all_columns_but_the_target() -> None:
 
 
 def test_pictures_are_augmented_where_there_is_something_to_do() -> None:
-    assert make_augment(STILL) is None
-    assert make_augment(lane().encoding) is None
-    augment = make_augment(STILL.model_copy(update={"shift": 1.0}))
+    assert make_encoder(DIGITS, PICTURES, DATA).augment() is None
+    assert make_encoder(SURVIVAL, lane(), DATA).augment() is None
+    moved = PICTURES.model_copy(update={"encoding": STILL.model_copy(update={"shift": 1.0})})
+    augment = make_encoder(DIGITS, moved, DATA).augment()
     assert augment is not None
     images = torch.rand(2, 1, 5, 5)
     assert not torch.equal(augment({"image": images}, torch.Generator().manual_seed(0))["image"], images)

@@ -9,9 +9,8 @@ from tests.training.tiny import SURVIVAL, in_memory, lane
 
 from groundwork.errors import UserError
 from groundwork.models.fnn import FNN
-from groundwork.training.build import make_encoder, make_network
+from groundwork.training.build import make_encoder, make_network, make_objective
 from groundwork.training.checkpoint import TrainedFold
-from groundwork.training.question import Question
 
 
 def trained_fold() -> tuple[TrainedFold, pd.DataFrame]:
@@ -26,14 +25,14 @@ def trained_fold() -> tuple[TrainedFold, pd.DataFrame]:
     )
     frame["survived"] = rng.integers(0, 2, 30)
     settings, rows = lane(), in_memory(frame)
-    asked = Question.of(SURVIVAL, settings.objective, frame, rows)
+    objective = make_objective(SURVIVAL, settings.objective, frame, rows)
     encoder = make_encoder(SURVIVAL, settings, rows)
-    encoder.fit_transform(frame, asked.signals(frame))
-    network = make_network(settings.model, encoder, asked.objective)
+    encoder.fit_transform(frame, objective.signals(frame))
+    network = make_network(settings.model, encoder, objective)
     assert isinstance(network, FNN)
     torch.nn.init.normal_(network.head)
     validation = pd.DataFrame({"id": [1], "fold": np.int8(2), "target": [0], "p0": [0.5], "p1": [0.5]})
-    return TrainedFold(2, settings.model, encoder, asked, network.state_dict(), [{"epoch": 0}], validation), frame
+    return TrainedFold(2, settings.model, encoder, objective, network.state_dict(), [{"epoch": 0}], validation), frame
 
 
 def test_a_fold_predicts_and_encodes_bit_by_bit_the_same_from_its_file(tmp_path: Path) -> None:

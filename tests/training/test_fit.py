@@ -11,8 +11,10 @@ from groundwork.encoders.ragged import Inputs
 from groundwork.errors import UserError
 from groundwork.models.cnn import CNN
 from groundwork.models.fnn import FNN
-from groundwork.objectives.base import Classification, Objective, Regression
+from groundwork.objectives.base import Objective
+from groundwork.objectives.classification import Classification
 from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.regression import Regression
 from groundwork.training import module
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.fit import Fit, fit

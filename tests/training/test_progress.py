@@ -8,7 +8,7 @@ from rich.console import Console
 from tests.training.tiny import CPU, training
 from torch import nn
 
-from groundwork.objectives.base import Classification
+from groundwork.objectives.classification import Classification
 from groundwork.objectives.metrics import METRICS
 from groundwork.training import progress
 from groundwork.training.batches import Batches, Rows

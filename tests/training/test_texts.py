@@ -107,4 +107,4 @@ def test_a_network_knows_the_tags_of_its_folds_training_rows_alone() -> None:
     fold = train_fold(COMMENTS, lane("rnn"), prepared(frame), 1, seed=0, hardware=CPU)
     assert isinstance(fold.network, WideAndDeep)
     torch.testing.assert_close(fold.network.trust, torch.tensor([5 / 6, 10 / 11]))
-    torch.testing.assert_close(fold.network.log_odds.sigmoid(), torch.tensor([5.5 / 21, 10.5 / 21]))
+    torch.testing.assert_close(fold.network.prior.sigmoid(), torch.tensor([5.5 / 21, 10.5 / 21]))

@@ -38,6 +38,7 @@ def recommend(name: str, competition: Competition, prepared: Prepared, results: 
     """
     from rich.console import Console
 
+    # What is shown, dates and articles, is a log's.
     if not (isinstance(competition, Purchases) and isinstance(prepared, PreparedPurchases)):
         raise UserError(
             f"{name}: {competition.slug} is of kind {competition.kind}; expected recommendation",

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from groundwork.competitions import Competition, Labelled, Pair
+from groundwork.competitions import Competition, Pair
 from groundwork.data.prepared import Prepared, part
 from groundwork.data.rows import PreparedRows
 from groundwork.encoders.language.matching import Text
@@ -77,10 +77,8 @@ class Catalogue:
     ) -> None:
         from scipy import sparse
 
-        network = trained.network
-        assert isinstance(network, TwoTower)
-        assert isinstance(trained.encoder, PairEncoder)
-        self.network, self.encoder, self.objective = network, copy(trained.encoder), trained.question.objective
+        network, encoder = two_towers(trained)
+        self.network, self.encoder, self.objective = network, copy(encoder), trained.objective
         # A query is spelt as what is searched spells it, not as the training rows' part of that does.
         self.encoder.speller = self.encoder.spelling(products)
         self.pair: Pair = self.encoder.pair
@@ -181,14 +179,14 @@ def search(name: str, competition: Competition, prepared: Prepared, results: Pat
     from rich.console import Console
     from rich.progress import Progress
 
-    if not (isinstance(competition, Labelled) and competition.inputs.pair and isinstance(prepared, PreparedRows)):
+    # Any kind may be asked of pairs; what can be searched is a catalogue that two towers have read.
+    if competition.encoding != "pair" or not isinstance(prepared, PreparedRows):
         raise UserError(
             f"{name}: {competition.slug} is of kind {competition.kind}; expected search",
             "name a lane of that kind, such as product-search",
         )
     trained = TrainedFold.load(results / "checkpoints" / f"{part(prepared.folds[0])}.pt")
-    assert isinstance(trained.encoder, PairEncoder)
-    products = trained.encoder.documents(pd.concat([prepared.train, prepared.test]))[1]
+    products = two_towers(trained)[1].documents(pd.concat([prepared.train, prepared.test]))[1]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"Reading {len(products):,} products", total=len(products))
         catalogue = Catalogue(trained, products, on_progress=lambda done: progress.update(task, completed=done))
@@ -204,6 +202,17 @@ def search(name: str, competition: Competition, prepared: Prepared, results: Pat
         else:
             said = "no product holds any of these words, nor anything spelt like them"
         console.print(f" {said} · {seconds:.2f} s", style="dim", markup=False)
+
+
+def two_towers(trained: TrainedFold) -> tuple[TwoTower, PairEncoder]:
+    """Return the network and the encoder of a fold; raise `UserError` if it has no towers to search with."""
+    network, encoder = trained.network, trained.encoder
+    if not (isinstance(network, TwoTower) and isinstance(encoder, PairEncoder)):
+        raise UserError(
+            f"the trained network is a {type(network).__name__}; expected two towers",
+            "train the lane with `model.network: two_tower`",
+        )
+    return network, encoder
 
 
 def _lines(console: Any) -> Iterator[str]:

@@ -1,60 +1,96 @@
-"""Which baselines a competition is held against."""
+"""Which baselines a competition is held against, by what its rows are; the simplest first."""
+
+from collections.abc import Callable
+from typing import Any
 
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from groundwork.baselines import Baseline
 from groundwork.baselines.features import Pixels, Table, TfIdf
 from groundwork.baselines.lexical import FieldScores, PairTfIdf
-from groundwork.baselines.linear import Features, Linear, constant, head
+from groundwork.baselines.linear import Linear, constant, linear
 from groundwork.baselines.purchases import ItemKNN, Popularity, Repurchase
 from groundwork.competitions import Competition, Labelled, Purchases
 from groundwork.data.prepared import Prepared
 from groundwork.data.purchases import PreparedPurchases
-from groundwork.data.rows import PreparedRows
-from groundwork.settings import EncodingSettings, ImageEncoding, TableEncoding
+from groundwork.naming import ByName
+from groundwork.objectives import KINDS
+from groundwork.settings import EncodingSettings, TableEncoding, TableTextEncoding
 
 
 def baselines_of(competition: Competition, encoding: EncodingSettings, prepared: Prepared, seed: int) -> list[Baseline]:
-    """Choose by what the competition asks and by what its rows are; the simplest first.
+    """Choose by how the lane's rows are encoded.
 
     Parameters
     ----------
     encoding
         The lane's: how a table's columns become numbers.
     prepared
-        Says how many classes or articles there are.
+        Says which labels there are.
     seed
         Of the order in which pictures are passed over.
     """
-    if isinstance(competition, Purchases):
-        assert isinstance(prepared, PreparedPurchases)
-        size = (len(prepared.articles), competition.days, competition.answers)
-        return [Popularity(*size), Repurchase(*size), ItemKNN(*size)]
-    assert isinstance(competition, Labelled)
-    assert isinstance(prepared, PreparedRows)
-    classes = int(prepared.train[competition.targets[0]].max()) + 1 if competition.kind == "classification" else 0
-    model = "logistic regression" if competition.kind in ("classification", "tagging") else "ridge"
+    return BASELINES[encoding.inputs](competition, encoding, prepared, seed)
 
-    def linear(name: str, features: Features, classifier: LogisticRegression, penalty: float) -> Linear:
-        return Linear(name, features, head(competition, classes, classifier, Ridge(penalty)))
 
-    inputs = competition.inputs
-    found: list[Baseline] = [constant(competition, classes)]
-    if isinstance(encoding, TableEncoding):
-        found.append(linear(model, Table(competition, encoding), LogisticRegression(max_iter=1000), 10.0))
-    elif isinstance(encoding, ImageEncoding):
-        # Five passes over the pictures: they say as much as a solution to the last digit, in a tenth of the time.
-        passes = LogisticRegression(solver="saga", max_iter=5, random_state=seed)
-        found.append(linear(f"pixels + {model}", Pixels(competition), passes, 10.0))
-    elif inputs.pair:
-        classifier = LogisticRegression(max_iter=1000)
-        found.append(linear(f"TF-IDF + {model}", PairTfIdf(inputs.pair), classifier, 30.0))
-        found.append(linear(f"BM25 + {model}", FieldScores(inputs.pair), classifier, 1.0))
-    else:
-        assert inputs.text is not None  # `groundwork validate` has compared encoding and inputs
-        # liblinear is the fastest on words, and knows two classes only.
-        solver = "lbfgs" if classes > 2 else "liblinear"
-        classifier = LogisticRegression(C=4.0, solver=solver, max_iter=1000)
-        for seen, characters in (("TF-IDF of words", False), ("TF-IDF of words and characters", True)):
-            found.append(linear(f"{seen} + {model}", TfIdf(inputs.text, characters), classifier, 1.0))
-    return found
+def _of_table(competition: Labelled, encoding: TableEncoding, prepared: Prepared, seed: int) -> list[Baseline]:
+    classifier, features = LogisticRegression(max_iter=1000), Table(competition, encoding)
+    return [
+        constant(competition, prepared.labels),
+        linear(competition, prepared.labels, "", features, classifier, Ridge(10.0)),
+    ]
+
+
+def _of_pictures(competition: Labelled, encoding: object, prepared: Prepared, seed: int) -> list[Baseline]:
+    # Five passes over the pictures: they say as much as a solution to the last digit, in a tenth of the time.
+    passes = LogisticRegression(solver="saga", max_iter=5, random_state=seed)
+    return [
+        constant(competition, prepared.labels),
+        linear(competition, prepared.labels, "pixels", Pixels(competition), passes, Ridge(10.0)),
+    ]
+
+
+def _of_pairs(competition: Labelled, encoding: object, prepared: Prepared, seed: int) -> list[Baseline]:
+    pair, classifier = competition.inputs.pair, LogisticRegression(max_iter=1000)
+    if pair is None:
+        raise ValueError("inputs.pair: found None; expected a query and a document")
+    return [
+        constant(competition, prepared.labels),
+        linear(competition, prepared.labels, "TF-IDF", PairTfIdf(pair), classifier, Ridge(30.0)),
+        linear(competition, prepared.labels, "BM25", FieldScores(pair), classifier, Ridge(1.0)),
+    ]
+
+
+def _of_texts(competition: Labelled, encoding: object, prepared: Prepared, seed: int) -> list[Baseline]:
+    column = competition.inputs.text
+    if column is None:
+        raise ValueError("inputs.text: found None; expected a column")
+    # liblinear is the fastest on words, and knows two classes only.
+    several = KINDS[competition.kind].class_count(prepared.labels, competition.task) > 2
+    classifier = LogisticRegression(C=4.0, solver="lbfgs" if several else "liblinear", max_iter=1000)
+    found: list[Linear] = [constant(competition, prepared.labels)]
+    for seen, characters in (("TF-IDF of words", False), ("TF-IDF of words and characters", True)):
+        features = TfIdf(column, characters)
+        found.append(linear(competition, prepared.labels, seen, features, classifier, Ridge(1.0)))
+    return [*found]
+
+
+def _of_both(competition: Labelled, encoding: TableTextEncoding, prepared: Prepared, seed: int) -> list[Baseline]:
+    _, *of_texts = _of_texts(competition, encoding.text, prepared, seed)
+    return [*_of_table(competition, encoding.table, prepared, seed), *of_texts]
+
+
+def _of_purchases(competition: Purchases, encoding: object, prepared: PreparedPurchases, seed: int) -> list[Baseline]:
+    size = (len(prepared.articles), competition.days, competition.answers)
+    return [Popularity(*size), Repurchase(*size), ItemKNN(*size)]
+
+
+# By `encoding.inputs`; each takes the layout that its encoding reads.
+BASELINES: ByName[Callable[[Any, Any, Any, int], list[Baseline]]] = {
+    "table": _of_table,
+    "image": _of_pictures,
+    "text": _of_texts,
+    "table+text": _of_both,
+    "pair": _of_pairs,
+    "history": _of_purchases,
+}

@@ -12,6 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 from groundwork.baselines import Array
 from groundwork.baselines.linear import Matrix
 from groundwork.competitions import Labelled
+from groundwork.objectives import KINDS
 from groundwork.settings import TableEncoding
 
 PIXEL = 255
@@ -35,7 +36,9 @@ class Table:
         encoder = TableEncoder(
             self.competition.inputs, settings.clip, settings.min_category_count, settings.group_smoothing, bins=1
         )
-        encoded = [encoder.fit_transform(train, self._signals(target)), encoder.transform(valid)]
+        # What group keys may average, as a network's objective says; of these rows' labels alone.
+        objective = KINDS[self.competition.kind].fit(self.competition.task, train, train, {})
+        encoded = [encoder.fit_transform(train, objective.signals(train)), encoder.transform(valid)]
         numbers, codes = ([np.asarray(one[name]) for one in encoded] for name in ("numeric", "categorical"))
         if not codes[0].shape[1]:
             return numbers[0], numbers[1]
@@ -47,13 +50,6 @@ class Table:
         )
         return seen, asked
 
-    def _signals(self, target: Array) -> Array:
-        """Lay out what group keys may average, as the networks' question does."""
-        if self.competition.kind == "classification":
-            return (target[:, None] == np.unique(target)[None, 1:]).astype(float)
-        learned = np.log(target) if self.competition.log_target else target
-        return learned.reshape(len(target), -1).astype(float)
-
 
 @dataclass(frozen=True)
 class Pixels:
@@ -63,7 +59,7 @@ class Pixels:
 
     def __call__(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> tuple[Matrix, Matrix]:
         """Scale both: float32 ``[rows, pixels]``."""
-        names = [name for name in self.competition.columns if name not in self.competition.targets]
+        names = self.competition.pixels
         seen, asked = (frame[names].to_numpy(dtype=np.float32) / PIXEL for frame in (train, valid))
         return seen, asked
 

@@ -15,14 +15,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from groundwork.baselines import Array
 from groundwork.competitions import Labelled
+from groundwork.naming import ByName
+from groundwork.objectives import KINDS
+from groundwork.objectives.metrics import METRICS
 
 # Dense or sparse, [rows, features].
 Matrix: TypeAlias = Any
 Features = Callable[[pd.DataFrame, Array, pd.DataFrame], tuple[Matrix, Matrix]]
 Head = Callable[[Matrix, Array, Matrix], Array]
-
-# What the metric takes of the target before it averages: there the best constant is the mean.
-LINKS = {"rmse_log": (np.log, np.exp), "rmsle": (np.log1p, np.expm1)}
 
 
 @dataclass(frozen=True)
@@ -49,25 +49,56 @@ class Linear:
         return self.head(seen, target, asked)
 
 
-def constant(competition: Labelled, classes: int) -> Linear:
+def constant(competition: Labelled, labels: pd.DataFrame) -> Linear:
     """Make the best constant in the metric's sense: shares of the classes or tags, or a mean."""
-    return Linear("constant", _nothing, head(competition, classes, DummyClassifier(), DummyRegressor()))
+    return Linear("constant", _nothing, head(competition, labels, DummyClassifier(), DummyRegressor()))
 
 
-def head(competition: Labelled, classes: int, classifier: BaseEstimator, regressor: BaseEstimator) -> Head:
+def linear(
+    competition: Labelled,
+    labels: pd.DataFrame,
+    seen: str,
+    features: Features,
+    classifier: BaseEstimator,
+    regressor: BaseEstimator,
+) -> Linear:
+    """Make a linear model of what suits the kind of problem; its name says what it has `seen`."""
+    classifies = KINDS[competition.kind].class_count(labels, competition.task) > 0
+    name = "logistic regression" if classifies else "ridge"
+    return Linear(f"{seen} + {name}" if seen else name, features, head(competition, labels, classifier, regressor))
+
+
+def head(competition: Labelled, labels: pd.DataFrame, classifier: BaseEstimator, regressor: BaseEstimator) -> Head:
     """Choose what suits the kind of problem: one of two unfitted models of scikit-learn's.
 
     Parameters
     ----------
-    classes
-        How many there are, in a classification.
+    labels
+        The table in which every label stands.
     """
-    if competition.kind == "classification":
-        return partial(_classes, classifier, classes)
-    if competition.kind == "tagging":
-        return partial(_tags, classifier)
-    to, back = LINKS["rmse_log"] if competition.log_target else LINKS.get(competition.metric, (None, None))
+    return HEADS[KINDS[competition.kind].head](competition, labels, classifier, regressor)
+
+
+def _of_classes(competition: Labelled, labels: pd.DataFrame, classifier: BaseEstimator, _: object) -> Head:
+    return partial(_classes, classifier, KINDS[competition.kind].class_count(labels, competition.task))
+
+
+def _of_tags(competition: Labelled, labels: pd.DataFrame, classifier: BaseEstimator, _: object) -> Head:
+    return partial(_tags, classifier)
+
+
+def _of_numbers(competition: Labelled, labels: pd.DataFrame, _: object, regressor: BaseEstimator) -> Head:
+    link = (np.log, np.exp) if competition.task.log else METRICS[competition.metric].link
+    to, back = link or (None, None)
     return partial(_numbers, TransformedTargetRegressor(regressor, func=to, inverse_func=back, check_inverse=False))
+
+
+# By `Objective.head`.
+HEADS: ByName[Callable[[Any, pd.DataFrame, Any, Any], Head]] = {
+    "classes": _of_classes,
+    "tags": _of_tags,
+    "numbers": _of_numbers,
+}
 
 
 def _nothing(train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> tuple[Matrix, Matrix]:

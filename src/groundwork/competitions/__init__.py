@@ -5,16 +5,16 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from groundwork.errors import UserError, meant
+from groundwork.objectives.base import Task
 
 Tables = dict[str, pd.DataFrame | str]
 Columns = Mapping[str, type]
-Kind = Literal["classification", "regression", "tagging", "search", "recommendation"]
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,11 @@ class Inputs:
 
     @property
     def encodings(self) -> list[str]:
-        """The values of ``encoding.inputs`` in params.yaml that suit them: one, unless kinds are mixed."""
+        """The values of ``encoding.inputs`` in params.yaml that suit them: one, unless they are mixed as none reads."""
         table = (*self.numeric, *self.categorical, *self.group)
         named = {"image": self.image, "text": self.text, "pair": self.pair, "table": table}
-        return [name for name, given in named.items() if given] or ["table"]
+        given = [name for name, columns in named.items() if columns] or ["table"]
+        return ["table+text"] if given == ["text", "table"] else given
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -87,7 +88,8 @@ class Competition(ABC):
     slug
         Kaggle's name for it: the archive's and the rules page's.
     kind
-        The problem kind; decides loss and output head.
+        The kind of problem, a key of `groundwork.objectives.KINDS`: it decides legal targets, loss, predictions and
+        what is handed in.
     metric
         Kaggle's metric, a key of `groundwork.objectives.metrics.METRICS`.
     further_metrics
@@ -101,10 +103,17 @@ class Competition(ABC):
         Name of the file that shows the submission's format.
     charset
         How those of the archive's tables are written that are not UTF-8.
+    layout
+        How its tables lie in the archive: a key of `groundwork.data.load.LOAD`.
+    by_time
+        Whether folds follow one another in time, and a model trained on everything predicts.
     """
 
+    layout: ClassVar[str]
+    by_time: ClassVar[bool] = False
+
     slug: str
-    kind: Kind
+    kind: str
     metric: str
     further_metrics: tuple[str, ...] = ()
     id: str
@@ -119,8 +128,18 @@ class Competition(ABC):
 
     @property
     @abstractmethod
+    def task(self) -> Task:
+        """What it tells its kind: names of prepared columns, and how answers are read."""
+
+    @property
+    @abstractmethod
+    def encodings(self) -> tuple[str, ...]:
+        """The values of ``encoding.inputs`` in params.yaml that suit its tables: one, unless inputs are mixed."""
+
+    @property
     def encoding(self) -> str:
         """The value of ``encoding.inputs`` in params.yaml that suits its tables."""
+        return self.encodings[0]
 
     @property
     def rules_url(self) -> str:
@@ -153,7 +172,11 @@ class Labelled(Competition):
         Whether folds keep the target's distribution (classes, quantiles of a number, shares of tags).
     group_folds_by
         Column of train.csv whose equal values stay in one fold, or None.
+    query
+        Column of train.csv whose equal values are ranked among each other, or None. `inputs.pair` names it by itself.
     """
+
+    layout = "rows"
 
     targets: tuple[str, ...]
     columns: Columns
@@ -164,6 +187,7 @@ class Labelled(Competition):
     log_target: bool = False
     stratify: bool = True
     group_folds_by: str | None = None
+    query: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -171,9 +195,21 @@ class Labelled(Competition):
         return ("train.csv", "test.csv", self.sample_submission)
 
     @property
-    def encoding(self) -> str:
-        """The value of ``encoding.inputs`` in params.yaml that suits its tables."""
-        return self.inputs.encodings[0]
+    def pixels(self) -> list[str]:
+        """The columns of a picture, where `inputs` say that there is one: all that are nothing else."""
+        others = (self.id, *self.targets, self.group_folds_by, self.query)
+        return [name for name in self.columns if name not in others]
+
+    @property
+    def task(self) -> Task:
+        """What it tells its kind."""
+        query = self.inputs.pair.query if self.inputs.pair else self.query
+        return Task(id=self.id, targets=self.targets, query=query, groups=self.group_folds_by, log=self.log_target)
+
+    @property
+    def encodings(self) -> tuple[str, ...]:
+        """The values of ``encoding.inputs`` in params.yaml that suit its columns."""
+        return tuple(self.inputs.encodings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +232,9 @@ class Purchases(Competition):
         How many articles are named for each customer.
     """
 
+    layout = "purchases"
+    by_time = True
+
     transactions: str
     articles: str
     customers: str
@@ -212,9 +251,14 @@ class Purchases(Competition):
         return (self.transactions, self.articles, self.customers, self.sample_submission)
 
     @property
-    def encoding(self) -> str:
-        """The value of ``encoding.inputs`` in params.yaml that suits its tables."""
-        return "history"
+    def task(self) -> Task:
+        """What it tells its kind."""
+        return Task(id="customer", answers=self.answers)
+
+    @property
+    def encodings(self) -> tuple[str, ...]:
+        """The value of ``encoding.inputs`` in params.yaml that suits a log."""
+        return ("history",)
 
 
 def names() -> list[str]:

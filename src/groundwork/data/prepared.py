@@ -55,6 +55,15 @@ class Prepared(ABC):
     def validation(self, fold: int) -> pd.DataFrame:
         """Return what `fold`'s model is judged by."""
 
+    @property
+    @abstractmethod
+    def labels(self) -> pd.DataFrame:
+        """Return the table in which every label stands: all labelled rows, or all articles."""
+
+    @abstractmethod
+    def test_ids(self, sample: pd.DataFrame) -> pd.Series:
+        """Return the ids of `test` as a submission names them; `sample` is Kaggle's, whose first column they are."""
+
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table that `write_table` wrote; raise `UserError` as `load` does."""

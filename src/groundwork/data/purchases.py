@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from groundwork.competitions import Competition, Purchases
+from groundwork.competitions import Purchases
 from groundwork.data import archives, tables, transactions
 from groundwork.data.folds import MOST_FOLDS
 from groundwork.data.prepared import FINAL, FOLDS, SUBMISSION, TEST, Prepared, read_table, submission_in, write_table
@@ -24,10 +23,11 @@ PURCHASES, ARTICLES, CUSTOMERS = "purchases.parquet", "articles.parquet", "custo
 MISSING = "missing"
 
 
-def prepare(competition: Purchases, archive: archives.Archive, out: Path, folds: int) -> None:
+def prepare(competition: Purchases, archive: archives.Archive, out: Path, folds: int, seed: int) -> None:
     """Read and check the tables of `archive`; write them and the folds into the folder `out`.
 
-    Pictures in the archive are left alone. A value that an article lacks becomes the label "missing".
+    Pictures in the archive are left alone. A value that an article lacks becomes the label "missing". Folds are spans
+    of time: `seed` draws nothing.
 
     Raises
     ------
@@ -161,15 +161,17 @@ class PreparedPurchases(Prepared):
         who = pd.DataFrame({"customer": customers.astype(np.int32), "day": np.int16(first)})
         return pd.concat([who, pd.DataFrame(targets, columns=[f"t{i}" for i in range(targets.shape[1])])], axis=1)
 
-    def lists(self, codes: NDArray[np.integer]) -> pd.Series:
-        """Write ranked codes ``[rows, answers]`` as ids with spaces between them; leave -1 out."""
-        there = codes >= 0
-        ids = pa.array(self.articles["article"], type=pa.large_string()).take(pa.array(codes[there]))
-        ends = np.append(0, np.cumsum(there.sum(axis=1))).astype(np.int32)
-        return pc.binary_join(pa.ListArray.from_arrays(ends, ids), pa.scalar(" ", pa.large_string())).to_pandas()
+    @property
+    def labels(self) -> pd.DataFrame:
+        """Return all articles."""
+        return self.articles
+
+    def test_ids(self, sample: pd.DataFrame) -> pd.Series:
+        """Return the customers' ids, which stand in the sample's order."""
+        return sample.iloc[:, 0]
 
 
-def load(competition: Competition, folder: Path) -> PreparedPurchases:
+def load(competition: Purchases, folder: Path) -> PreparedPurchases:
     """Read what `prepare` wrote to `folder`; raise `UserError` as `groundwork.data.prepared.load` does."""
     purchases, folds = read_table(folder / PURCHASES), read_table(folder / FOLDS)
     weeks = {int(fold): (int(first), int(last)) for fold, first, last in folds[["fold", "first", "last"]].to_numpy()}

@@ -15,8 +15,7 @@ from groundwork.data import folds as fold
 from groundwork.data.prepared import FOLDS, SUBMISSION, TEST, TRAIN, Prepared, read_table, submission_in, write_table
 from groundwork.errors import UserError
 from groundwork.files import sha256_of_all
-
-STRATA: dict[str, fold.Strata] = {"classification": "classes", "tagging": "tags"}
+from groundwork.objectives import KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +42,15 @@ class PreparedRows(Prepared):
         """Return the rows inside `fold`."""
         return self.train[(self.fold["fold"] == fold).to_numpy()]
 
+    @property
+    def labels(self) -> pd.DataFrame:
+        """Return all labelled rows."""
+        return self.train
+
+    def test_ids(self, sample: pd.DataFrame) -> pd.Series:
+        """Return the row ids of `test`, in its order."""
+        return self.test[sample.columns[0]]
+
 
 def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: int, seed: int) -> None:
     """Read and check the tables of `archive`; write them and the folds into the folder `out`.
@@ -53,16 +61,16 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
         If the archive, a table in it or the number of folds is not what the competition needs.
     """
     key, targets = competition.id, list(competition.targets)
+    kind, task = KINDS[competition.kind], competition.task
     train = _table(competition, archive, "train.csv", competition.columns)
     asked = {name: kind for name, kind in competition.columns.items() if name not in targets}
     test = _table(competition, archive, "test.csv", asked)
     for name in targets:
-        _check_target(competition, train[name], archive)
+        if problem := kind.target_problem(train[name], task):
+            raise UserError(f"{archive}: train.csv: column {name!r}: found {problem}", archive.mend)
     submission = _submission(competition, archive, test[key])
 
-    strata = STRATA.get(competition.kind, "quantiles") if competition.stratify else None
-    if strata == "tags" and len(targets) == 1:
-        strata = "classes"
+    strata = kind.strata(task) if competition.stratify else None
     groups = train[competition.group_folds_by].to_numpy() if competition.group_folds_by else None
     numbers = fold.assign(train[targets if len(targets) > 1 else targets[0]].to_numpy(), folds, seed, strata, groups)
     extra = {
@@ -82,7 +90,7 @@ def _table(competition: Labelled, archive: archives.Archive, member: str, column
     if key not in columns:
         frame = pd.concat([pd.Series(np.arange(1, len(frame) + 1), name=key), frame], axis=1)
     if competition.inputs.image:
-        pixels = frame.drop(columns=[key, *competition.targets], errors="ignore")
+        pixels = frame[competition.pixels]
         values = pixels.to_numpy()
         if values.min() < 0 or values.max() > 255:
             row, column = np.argwhere((values < 0) | (values > 255))[0]
@@ -92,23 +100,6 @@ def _table(competition: Labelled, archive: archives.Archive, member: str, column
                 archive.mend,
             )
     return frame
-
-
-def _check_target(competition: Labelled, target: pd.Series, archive: archives.Archive) -> None:
-    """Refuse a target that a network cannot learn or the metric cannot score."""
-    problem, values = None, np.sort(target.unique())
-    if target.isna().any():
-        problem = f"{int(target.isna().sum())} missing values, expected none"
-    elif len(values) == 1:
-        problem = f"{values[0]} in every row, expected two values or more: there is nothing to learn"
-    elif competition.kind == "tagging" and not np.array_equal(values, [0, 1]):
-        problem = f"{values[0]} to {values[-1]}; expected 0 or 1: whether the row has the tag"
-    elif competition.kind == "classification" and not np.array_equal(values, np.arange(len(values))):
-        problem = f"the classes {', '.join(map(str, values[:10]))}; expected 0, 1, 2 … without a gap"
-    elif competition.log_target and values[0] <= 0:
-        problem = f"{values[0]}; expected numbers above 0: the metric takes their logarithm"
-    if problem:
-        raise UserError(f"{archive}: train.csv: column {target.name!r}: found {problem}", archive.mend)
 
 
 def _submission(competition: Labelled, archive: archives.Archive, ids: pd.Series) -> bytes:
@@ -141,7 +132,7 @@ def _with_features(competition: Labelled, frame: pd.DataFrame, extra: Mapping[st
     asked = frame.drop(columns=[key, *targets])
     made = competition.features(competition.join(asked, extra))
     if inputs.image:
-        made = made.astype("uint8")
+        made = made[competition.pixels].astype("uint8")
     else:
         missing = [name for name in (*inputs.numeric, *inputs.labels) if name not in made]
         if missing:
@@ -152,8 +143,9 @@ def _with_features(competition: Labelled, frame: pd.DataFrame, extra: Mapping[st
             )
         kinds = dict.fromkeys(inputs.numeric, "float64") | dict.fromkeys(inputs.labels, "str")
         made = made[list(kinds)].astype(kinds)
-    grouped = [competition.group_folds_by] if competition.group_folds_by not in (None, *made) else []
-    return pd.concat([frame[[key, *(name for name in grouped if name in frame)]], made, frame[targets]], axis=1)
+    # What rows are grouped and ranked by is no input, unless the competition's file says so.
+    kept = dict.fromkeys(name for name in (competition.group_folds_by, competition.query) if name not in (None, *made))
+    return pd.concat([frame[[key, *(name for name in kept if name in frame)]], made, frame[targets]], axis=1)
 
 
 def load(competition: Labelled, folder: Path) -> PreparedRows:

@@ -1,16 +1,24 @@
 """Purchases as tensors: what each customer had bought before a day, and what sold in the week before it."""
 
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from groundwork.competitions import Purchases
 from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.ragged import Encoded, Ragged
+from groundwork.settings import HistoryEncoding
 
 DAYS = 1 << 15  # beyond every day of a log: int16
+
+
+class HasArticles(Protocol):
+    """Prepared purchases: all that the encoder needs to know of them before it is fitted."""
+
+    articles: pd.DataFrame
 
 
 class HistoryEncoder(Encoder):
@@ -50,6 +58,12 @@ class HistoryEncoder(Encoder):
         # One table for all columns: the labels of column i begin at offsets[i].
         self.features = torch.tensor(np.column_stack([*codes, np.empty((len(articles), 0))]), dtype=torch.int64)
         self.features += torch.tensor(offsets[:-1])
+
+    @classmethod
+    def of(cls, encoding: HistoryEncoding, competition: Purchases, prepared: HasArticles, bins: int) -> Self:
+        """Make the encoder of a log whose articles are `prepared`."""
+        features = prepared.articles[list(competition.features)]
+        return cls(features, encoding.length, competition.days, encoding.spans)
 
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
         """Remember purchases (``customer``, ``article``, ``day``, by customer and day) and encode each as one to learn.
@@ -112,26 +126,3 @@ class HistoryEncoder(Encoder):
 def _keys(frame: pd.DataFrame) -> NDArray[np.int64]:
     """Make one number of customer and day; it ascends over purchases in their order."""
     return frame["customer"].to_numpy(np.int64) * DAYS + frame["day"].to_numpy(np.int64)
-
-
-def candidates(frame: pd.DataFrame, articles: int, most: int) -> NDArray[np.int64]:
-    """Pick the articles that may be recommended: those sold last, the most sold first where days are equal.
-
-    Parameters
-    ----------
-    frame
-        All purchases so far.
-    articles
-        Number of articles.
-    most
-        How many to pick; those never sold come last.
-
-    Returns
-    -------
-    array of int64
-        Their codes, ascending.
-    """
-    article, day = frame["article"].to_numpy(), frame["day"].to_numpy(np.int64)
-    last, sold = np.full(articles, -1), np.bincount(article, minlength=articles)
-    np.maximum.at(last, article, day)
-    return np.sort(np.lexsort((-sold, -last))[:most])

@@ -1,13 +1,17 @@
 """Pictures as tensors."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 import torch
 
+from groundwork.competitions import Labelled
 from groundwork.encoders import Encoder, Numbers
-from groundwork.encoders.ragged import Encoded
+from groundwork.encoders.augment import affine
+from groundwork.encoders.ragged import Augment, Encoded
+from groundwork.settings import ImageEncoding
 
 
 @dataclass
@@ -20,10 +24,25 @@ class ImageEncoder(Encoder):
         The pixel columns, row by row of the picture.
     shape
         Height and width.
+    changes
+        The largest turn, scale, shear and shift of a training picture: see `affine`.
     """
 
     columns: list[str]
     shape: tuple[int, int]
+    changes: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+    @classmethod
+    def of(cls, encoding: ImageEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
+        """Make the encoder of a competition whose columns are pixels, but for the targets."""
+        if competition.inputs.image is None:
+            raise ValueError("inputs.image: found None; expected height and width")
+        changes = (encoding.degrees, encoding.scale, encoding.shear, encoding.shift)
+        return cls(competition.pixels, competition.inputs.image, changes)
+
+    def augment(self) -> Augment | None:
+        """Turn, scale, shear and shift pictures, where any of it is wanted."""
+        return affine(*self.changes) if any(self.changes) else None
 
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
         """Fit on training rows and encode them; the target is not looked at."""

@@ -1,14 +1,14 @@
 """A query and a product as tensors: lexical signals, and the sub-words of both."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from groundwork.competitions import Pair
+from groundwork.competitions import Labelled, Pair
 from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.language.bm25 import BM25, Sparse, paired
 from groundwork.encoders.language.latent import LatentSemantics
@@ -16,6 +16,7 @@ from groundwork.encoders.language.matching import Likeness, Text, meant, signals
 from groundwork.encoders.language.subwords import Subwords
 from groundwork.encoders.language.words import STOP, Speller, stem, words
 from groundwork.encoders.ragged import Encoded, Ragged
+from groundwork.settings import PairEncoding
 
 FURTHEST = 4.0  # standard deviations
 
@@ -47,6 +48,14 @@ class PairEncoder(Encoder):
         self.query_length, self.document_length = query_length, document_length
         self.subwords = Subwords(vocabulary)
         self.bm25 = [BM25(analyzer=list) for _ in pair.fields]
+
+    @classmethod
+    def of(cls, encoding: PairEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
+        """Make the encoder of a competition's query and document."""
+        if competition.inputs.pair is None:
+            raise ValueError("inputs.pair: found None; expected a query and a document")
+        lengths = (encoding.query_length, encoding.document_length)
+        return cls(competition.inputs.pair, encoding.vocabulary, *lengths, encoding.width, bins)
 
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
         """Fit on training rows and encode them; `target` is not looked at."""

@@ -1,6 +1,6 @@
 """Encoded rows: tensors by name, and sequences of differing length."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +8,8 @@ from torch import Tensor
 
 Inputs = dict[str, Tensor]
 Encoded = Mapping[str, "Tensor | Ragged"]
+# Changes a mini-batch at random.
+Augment = Callable[[Inputs, torch.Generator], Inputs]
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import OrdinalEncoder
 
 from groundwork.competitions import Inputs as Columns
+from groundwork.competitions import Labelled
 from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.ragged import Encoded
 from groundwork.errors import UserError
+from groundwork.settings import TableEncoding
 
 
 class GroupRate:
@@ -81,6 +83,11 @@ class TableEncoder(Encoder):
         self.codes = OrdinalEncoder(
             handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=min_category_count
         )
+
+    @classmethod
+    def of(cls, encoding: TableEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
+        """Make the encoder of a competition's numeric, categorical and group columns."""
+        return cls(competition.inputs, encoding.clip, encoding.min_category_count, encoding.group_smoothing, bins)
 
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
         """Fit on training rows and encode them."""

@@ -1,6 +1,6 @@
 """Prose as tensors: each text's sub-words in their order, and its words and character n-grams by TF-IDF."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,12 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
+from groundwork.competitions import Labelled
 from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.language.subwords import Subwords
 from groundwork.encoders.ragged import Encoded, Ragged
 from groundwork.errors import UserError
+from groundwork.settings import TextEncoding
 
 
 class TextEncoder(Encoder):
@@ -33,8 +35,6 @@ class TextEncoder(Encoder):
     ----------
     terms
         How many terms there are.
-    rows, positives
-        Training rows, and how many of them have each tag, float32 ``[tags]``.
     """
 
     def __init__(self, column: str, subwords: int, length: int, words: int, ngrams: int) -> None:
@@ -47,10 +47,16 @@ class TextEncoder(Encoder):
             ]
         )
 
+    @classmethod
+    def of(cls, encoding: TextEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
+        """Make the encoder of a competition's column of prose."""
+        if competition.inputs.text is None:
+            raise ValueError("inputs.text: found None; expected a column")
+        return cls(competition.inputs.text, encoding.subwords, encoding.length, encoding.words, encoding.ngrams)
+
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
-        """Fit on training rows and encode them; the target, 0 or 1 for each tag, is counted."""
+        """Fit on training rows and encode them; `target` is not looked at."""
         texts = self._texts(frame)
-        self.rows, self.positives = len(target), torch.tensor(target.sum(0), dtype=torch.float32)
         self.subwords.fit(texts)
         try:
             table = self.tfidf.fit_transform(texts)

@@ -6,8 +6,8 @@ DVC's dependencies, the key of a fold and the seal of a run all read this one an
   to definition, within this package. Code of other packages is not followed; where its names come from is noted.
 - A competition is followed field by field: ``features=features`` counts for a stage that reads an attribute
   ``features`` somewhere.
-- A table of names to objects, annotated `ByName`, is entered at the names that the lane says: the strings in its
-  settings, and in those of its competition's fields that the stage reads.
+- A table of names to objects, annotated `ByName`, is entered at the lane's words: the strings in its settings, in those
+  of its competition's fields that the stage reads, and in those constants of classes that it reads.
 - A module's statements that do something when it is imported count as soon as one of its definitions does.
 - Files beside a module that a definition opens by ``__file__`` and by name count with their bytes.
 """
@@ -16,12 +16,13 @@ import ast
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from inspect import getmembers
 from pathlib import Path
 from typing import Any
 
 from groundwork.experiments.names import Reference, Uses
 from groundwork.experiments.source import Module, digest
-from groundwork.settings import Lane
+from groundwork.settings import Lane, Settings
 
 SOURCE = Path(__file__).parents[2]
 PACKAGE = "groundwork"
@@ -62,7 +63,7 @@ def fingerprint(stage: str, lane: Lane, source: Path = SOURCE) -> dict[str, str]
     SyntaxError
         If a file cannot be parsed.
     """
-    walk = _Walk(source, set(_strings(lane.model_dump(mode="json"))))
+    walk = _Walk(source, {*_strings(lane.model_dump(mode="json")), *_constants(lane)})
     walk.competition(f"{PACKAGE}.competitions.{lane.competition}")
     walk.reach(f"{PACKAGE}.stages.{stage}", ("run",))
     walk.finish()
@@ -100,6 +101,17 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
 
 
+def _constants(section: Settings) -> Iterator[str]:
+    """Strings that sections give as properties."""
+    for name, _ in getmembers(type(section), lambda member: isinstance(member, property)):
+        # Those that begin so are pydantic's own.
+        if not name.startswith("model_") and isinstance(value := getattr(section, name), str):
+            yield value
+    for inner in vars(section).values():
+        if isinstance(inner, Settings):
+            yield from _constants(inner)
+
+
 @lru_cache(maxsize=1024)
 def _module(name: str, path: Path, changed: int, size: int) -> Module:
     """Parse a file, again when it has changed."""
@@ -118,6 +130,7 @@ class _Walk:
         self.source = source
         self.words = words
         self.attributes: set[str] = set()
+        self.constants: set[tuple[str, str]] = set()
         self.found: dict[str, str] = {}
         self.modules: dict[str, Module | None] = {}
         self.tables: dict[Place, ast.Dict] = {}
@@ -137,6 +150,7 @@ class _Walk:
                     self._enter(self.home, f"competition.{name}", (field.value,))
                     # Strings of such a field are words of the lane: a metric, a kind.
                     self.words |= self.home.uses([field.value]).strings
+            self.words |= {value for name, value in self.constants if name in self.attributes}
             for (module, table), entries in self.tables.items():
                 self._rows(module, table, entries, self.words)
             if self.queue or len(self.found) > before:
@@ -225,6 +239,7 @@ class _Walk:
         self.found[name], used = _used(module, part, nodes)
         self._effects(module)
         self.attributes |= used.attributes
+        self.constants |= used.constants
         self.queue += [(module, name, reference, used) for reference in used.references]
 
     def _effects(self, module: Module) -> None:

@@ -47,11 +47,14 @@ class Uses:
         Names of all attributes that are read.
     strings
         All string constants.
+    constants
+        Strings that classes hold under a name: ``head = "classes"`` in a class's body.
     """
 
     references: set[Reference] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     strings: set[str] = field(default_factory=set)
+    constants: set[tuple[str, str]] = field(default_factory=set)
 
 
 def is_text(statement: ast.AST) -> bool:
@@ -187,6 +190,12 @@ class _Visitor(ast.NodeVisitor):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for part in (*node.decorator_list, *node.bases, *node.keywords):
             self.visit(part)
+        for statement in node.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(value))):
+                    self.uses.constants.add((name, value))
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(value))):
+                    self.uses.constants.add((name, value))
         self._inside(node.body, self._scope(node.body), is_class=True)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:

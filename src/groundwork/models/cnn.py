@@ -4,8 +4,13 @@ The manner of VGG (https://arxiv.org/abs/1409.1556), small, with batch normaliza
 (https://arxiv.org/abs/1502.03167) and global pooling in place of dense layers (https://arxiv.org/abs/1312.4400).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+from groundwork.objectives.base import Objective
 
 
 def _convolution(inputs: int, outputs: int, size: int, pool: bool) -> nn.Sequential:
@@ -47,3 +52,16 @@ class CNN(nn.Module):
         """Map pictures ``[rows, colours, height, width]`` to logits ``[rows, outputs]``."""
         maps = self.features(image.contiguous(memory_format=torch.channels_last))
         return self.head(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1))
+
+
+def build(settings: Mapping[str, Any], encoder: object, objective: Objective, network: Any = CNN) -> Any:
+    """Make the network for pictures of one colour.
+
+    Parameters
+    ----------
+    settings
+        The sizes of the section ``model``.
+    network
+        The class: `CNN`, or its twin.
+    """
+    return network(colours=1, outputs=objective.outputs, **settings)

@@ -9,9 +9,14 @@
   https://doi.org/10.1145/3298689.3346996.
 """
 
+from collections.abc import Mapping
+from typing import Any, Protocol
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from groundwork.objectives.recommendation import Recommendation
 
 
 class Factorization(nn.Module):
@@ -137,3 +142,19 @@ class Factorization(nn.Module):
         before = torch.unique((row * len(pool) + place)[pool[place] == history - 1])
         scores.view(-1).index_add_(0, before, self.bought_before.to(scores.dtype).expand(len(before)))
         return scores
+
+
+class Histories(Protocol):
+    """A fitted encoder of purchases: what there is to know of each article, and the longest history."""
+
+    features: Tensor
+    labels: int
+    sales: Tensor
+    share: Tensor
+    length: int
+
+
+def build(settings: Mapping[str, Any], encoder: Histories, objective: Recommendation) -> Factorization:
+    """Make the network that scores the candidates of `objective` for the histories that `encoder` gives."""
+    articles = (encoder.features, encoder.labels, encoder.sales, encoder.share)
+    return Factorization(*articles, objective.candidates, encoder.length, **settings)

@@ -8,10 +8,14 @@
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from groundwork.objectives.base import Objective
 
 
 class PiecewiseLinearEmbedding(nn.Module):
@@ -129,3 +133,24 @@ class FNN(nn.Module):
         )
         hidden = self.hidden(embedded[:, None].expand(-1, self.members, -1))
         return torch.einsum("nmi,mio->nmo", hidden, self.head) + self.bias
+
+
+class Columns(Protocol):
+    """A fitted encoder of numbers and categories: bin edges, and the number of codes of each categorical feature."""
+
+    edges: Tensor
+    categories: list[int]
+
+
+def build(settings: Mapping[str, Any], encoder: Columns, objective: Objective, network: Any = FNN) -> Any:
+    """Make the network for what `encoder` gives.
+
+    Parameters
+    ----------
+    settings
+        The sizes of the section ``model``. The encoder's edges hold its ``bins``.
+    network
+        The class: `FNN`, or its twin.
+    """
+    sizes = {name: size for name, size in settings.items() if name != "bins"}
+    return network(encoder.edges, encoder.categories, objective.outputs, **sizes)

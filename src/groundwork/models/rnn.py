@@ -4,10 +4,15 @@ Long short-term memory: Hochreiter & Schmidhuber, https://doi.org/10.1162/neco.1
 Schuster & Paliwal, https://doi.org/10.1109/78.650093.
 """
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from groundwork.models.text import PADDING, DeepPath, TokenEmbedding, pooled
+from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, build_beside, pooled
+from groundwork.objectives.base import Objective
 
 
 class RNN(DeepPath):
@@ -47,3 +52,8 @@ class RNN(DeepPath):
         ahead, _ = self.forwards(embedded)
         back, _ = self.backwards(embedded.take_along_dim(turned, dim=1))
         return pooled(torch.cat([ahead, back.take_along_dim(turned, dim=1)], dim=2), real)
+
+
+def build(settings: Mapping[str, Any], encoder: Texts, objective: Objective) -> WideAndDeep:
+    """Make the network beside a linear path, for the texts that `encoder` gives."""
+    return build_beside(partial(RNN, len(encoder.subwords)), settings, encoder, objective)

@@ -1,7 +1,13 @@
 """What the networks for texts share: embedded tokens, pooling, and a linear path beside the deep one."""
 
+from collections.abc import Callable, Mapping, Sized
+from typing import Any, Protocol
+
 import torch
 from torch import Tensor, nn
+
+from groundwork.models.fnn import Columns, PiecewiseLinearEmbedding
+from groundwork.objectives.base import Objective
 
 PADDING = 0
 
@@ -62,6 +68,31 @@ def pooled(hidden: Tensor, real: Tensor) -> Tensor:
     return torch.cat([mean, torch.where(counts > 0, most, 0.0)], dim=1)
 
 
+class ColumnFeatures(nn.Module):
+    """Embeds the columns of a table that stands beside a text.
+
+    Parameters
+    ----------
+    edges
+        Bin edges of the numbers, ``[numbers, bins + 1]``.
+    categories
+        Number of codes of each categorical feature; code 0 stands for unknown.
+    embedding
+        Length of an embedding.
+    """
+
+    def __init__(self, edges: Tensor, categories: list[int], embedding: int) -> None:
+        super().__init__()
+        self.numbers = PiecewiseLinearEmbedding(edges, embedding)
+        self.labels = nn.ModuleList(nn.Embedding(codes, embedding, padding_idx=0) for codes in categories)
+        self.size = (len(edges) + len(categories)) * embedding
+
+    def forward(self, numeric: Tensor, categorical: Tensor) -> Tensor:
+        """Map numbers ``[rows, numbers]`` and codes ``[rows, categories]`` to ``[rows, size]``."""
+        labels = [label(categorical[:, place]) for place, label in enumerate(self.labels)]
+        return torch.cat([self.numbers(numeric).flatten(1), *labels], dim=1)
+
+
 class TermWeights(nn.EmbeddingBag):
     """A linear map of sparse rows: a weight for each term and output.
 
@@ -87,10 +118,11 @@ class TermWeights(nn.EmbeddingBag):
 class WideAndDeep(nn.Module):
     """A linear path over terms beside a deep path over tokens (https://arxiv.org/abs/1606.07792).
 
-    While learning, each path answers for itself, as two members with a loss each. Later what they say is added, the
-    deep path's by as much as it is to be trusted: a tag of few examples is one that a deep network learns by heart.
-    That is the shrinkage of empirical Bayes (Efron & Morris, https://doi.org/10.1080/01621459.1973.10481350): an
-    estimate from n examples, whose error varies k / n times as much as the truth, counts n / (n + k).
+    While learning, each path answers for itself, as two members with a loss each. Later what they say is added, or
+    averaged where it is a number rather than evidence, the deep path's by as much as it is to be trusted: a class of
+    few examples is one that a deep network learns by heart. That is the shrinkage of empirical Bayes (Efron & Morris,
+    https://doi.org/10.1080/01621459.1973.10481350): an estimate from n examples, whose error varies k / n times as much
+    as the truth, counts n / (n + k).
 
     Parameters
     ----------
@@ -98,40 +130,59 @@ class WideAndDeep(nn.Module):
         Reads the tokens.
     terms
         Number of terms.
-    positives, rows
-        Training rows that have each tag, ``[tags]``; training rows.
+    prior, examples
+        What the objective's `prior` gives: the logits that both paths start from, such as the log-odds of tags, and the
+        training rows that each output is learned from, ``[outputs]``.
     shrinkage
-        The k above: with so many examples of a tag the deep path counts half.
+        The k above: with so many examples of an output the deep path counts half.
     dropout
         Share of the deep path's answer dropped before its head.
     wide_learning_rate
         See `TermWeights`.
+    columns
+        Embeds the columns of a table beside the text, which both paths then read too; or None.
+    evidence
+        Whether what the paths say adds up: see `Objective.evidence`.
     """
 
     def __init__(
         self,
         deep: DeepPath,
         terms: int,
-        positives: Tensor,
-        rows: int,
+        prior: Tensor,
+        examples: Tensor,
         shrinkage: float = 300.0,
         dropout: float = 0.5,
         wide_learning_rate: float = 1.0,
+        columns: ColumnFeatures | None = None,
+        evidence: bool = True,
     ) -> None:
         super().__init__()
-        self.wide = TermWeights(terms, len(positives), wide_learning_rate)
-        self.wide_bias = nn.Parameter(torch.zeros(len(positives)))
-        self.deep, self.dropout, self.head = deep, nn.Dropout(dropout), nn.Linear(deep.size, len(positives))
-        # Both paths start from the tags' own log-odds: else every term would first learn that a rare tag is rare.
+        self.wide = TermWeights(terms, len(prior), wide_learning_rate)
+        self.wide_bias = nn.Parameter(torch.zeros(len(prior)))
+        self.columns, self.evidence = columns, evidence
+        size = deep.size + (columns.size if columns else 0)
+        self.deep, self.dropout, self.head = deep, nn.Dropout(dropout), nn.Linear(size, len(prior))
+        if columns is not None:
+            self.wide_columns = nn.Linear(columns.size, len(prior), bias=False)
+            nn.init.zeros_(self.wide_columns.weight)
+        # Both paths start from the prior: else every term would first learn that a rare tag is rare.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.log_odds: Tensor
+        self.prior: Tensor
         self.trust: Tensor
-        self.register_buffer("log_odds", torch.logit((positives + 0.5) / (rows + 1)), persistent=False)
-        self.register_buffer("trust", positives / (positives + shrinkage), persistent=False)
+        self.register_buffer("prior", prior, persistent=False)
+        self.register_buffer("trust", examples / (examples + shrinkage), persistent=False)
 
-    def forward(self, tokens: Tensor, terms: Tensor, weights: Tensor) -> Tensor:
-        """Give each tag's logit.
+    def forward(
+        self,
+        tokens: Tensor,
+        terms: Tensor,
+        weights: Tensor,
+        numeric: Tensor | None = None,
+        categorical: Tensor | None = None,
+    ) -> Tensor:
+        """Give each output's logit.
 
         Parameters
         ----------
@@ -139,14 +190,53 @@ class WideAndDeep(nn.Module):
             int64 ``[rows, length]``, filled up with 0.
         terms, weights
             Each row's terms, int32 or int64, and what they weigh, ``[rows, most]``, filled up with 0.
+        numeric, categorical
+            What `ColumnFeatures` reads, where there is a table beside the text.
 
         Returns
         -------
         Tensor
-            ``[rows, tags]``. While learning: those of the linear and of the deep path, ``[rows, 2, tags]``.
+            ``[rows, outputs]``. While learning: those of the linear and of the deep path, ``[rows, 2, outputs]``.
         """
         wide = self.wide(terms, per_sample_weights=weights) + self.wide_bias
-        deep = self.head(self.dropout(self.deep(tokens)))
+        features = self.deep(tokens)
+        if self.columns is not None:
+            columns = self.columns(numeric, categorical)
+            wide, features = wide + self.wide_columns(columns), torch.cat([features, columns], dim=1)
+        deep = self.head(self.dropout(features))
         if self.training:
-            return torch.stack([wide, deep], dim=1) + self.log_odds
-        return wide + self.trust * deep + self.log_odds
+            return torch.stack([wide, deep], dim=1) + self.prior
+        if not self.evidence:
+            return (wide + self.trust * deep) / (1 + self.trust) + self.prior
+        return wide + self.trust * deep + self.prior
+
+
+class Texts(Protocol):
+    """A fitted encoder of texts: its sub-words, the longest text, and how many terms there are."""
+
+    subwords: Sized
+    length: int
+    terms: int
+
+
+def build_beside(
+    deep: Callable[..., DeepPath], settings: Mapping[str, Any], encoder: Any, objective: Objective
+) -> WideAndDeep:
+    """Make a deep path and the linear one beside it, with columns where the settings have some.
+
+    Parameters
+    ----------
+    deep
+        Makes the deep path of the sizes that are its own.
+    settings
+        The sizes of the section ``model``.
+    encoder
+        Fitted `Texts`, which are `Columns` too where ``columns`` is given.
+    """
+    shared = {name: settings[name] for name in ("dropout", "shrinkage", "wide_learning_rate")}
+    own = {name: size for name, size in settings.items() if name not in (*shared, "columns")}
+    path, columns = deep(**own), None
+    if settings.get("columns"):
+        table: Columns = encoder
+        columns = ColumnFeatures(table.edges, table.categories, settings["columns"]["embedding"])
+    return WideAndDeep(path, encoder.terms, *objective.prior(), **shared, columns=columns, evidence=objective.evidence)

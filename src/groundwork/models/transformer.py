@@ -3,11 +3,16 @@
 Encoder blocks that normalize before they attend: Xiong et al., https://arxiv.org/abs/2002.04745.
 """
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groundwork.models.text import PADDING, DeepPath, TokenEmbedding, pooled
+from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, build_beside, pooled
+from groundwork.objectives.base import Objective
 
 
 class Block(nn.Module):
@@ -86,3 +91,9 @@ class Transformer(DeepPath):
         for block in self.blocks:
             hidden = block(hidden, seen)
         return pooled(self.norm(hidden), real)
+
+
+def build(settings: Mapping[str, Any], encoder: Texts, objective: Objective) -> WideAndDeep:
+    """Make the network beside a linear path, for the texts that `encoder` gives."""
+    deep = partial(Transformer, len(encoder.subwords), encoder.length)
+    return build_beside(deep, settings, encoder, objective)

@@ -8,13 +8,15 @@
 """
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from groundwork.models.fnn import PiecewiseLinearEmbedding
+from groundwork.objectives.base import Objective
 
 ABSENT = -1e4  # a score that leaves nothing after softmax, also in half precision
 
@@ -137,3 +139,17 @@ class TwoTower(nn.Module):
         product = self.embed_query(query) * self.embed_document(document) * math.sqrt(self.vectors.embedding_dim)
         product = F.dropout(product, self.product_dropout, self.training)
         return self.head(self.hidden(torch.cat([self.signals(signals).flatten(1), product], dim=1)))
+
+
+class Pairs(Protocol):
+    """A fitted encoder of queries and documents: vectors and rarity of its sub-words, and the signals' bin edges."""
+
+    latent: Any
+    edges: Tensor
+
+
+def build(settings: Mapping[str, Any], encoder: Pairs, objective: Objective) -> TwoTower:
+    """Make the network for the pairs that `encoder` gives; the encoder's edges hold the settings' ``bins``."""
+    sizes = {name: size for name, size in settings.items() if name != "bins"}
+    vectors, rarity = torch.from_numpy(encoder.latent.vectors), torch.from_numpy(encoder.latent.rarity)
+    return TwoTower(vectors, rarity, encoder.edges, objective.outputs, **sizes)

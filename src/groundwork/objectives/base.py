@@ -1,192 +1,265 @@
-"""What a network is asked for, by problem kind: its number of outputs, its loss, and how logits become predictions.
+"""The abstract class of a kind of problem, and what the kinds share.
+
+A kind is one class: its class methods answer what can be answered before anything is trained (which targets are legal,
+how folds are stratified, what a submission holds), and an instance, fitted on a fold's training rows, gives the loss
+and the predictions. The rest of the house looks a kind up in `groundwork.objectives.KINDS` and never compares names.
 
 Networks may answer with several members' logits, shaped ``[rows, members, outputs]``; a single network's are
 ``[rows, outputs]``. Members are trained each on their own loss, and predict by the mean of their predictions
 (BatchEnsemble, https://arxiv.org/abs/2002.06715; TabM, https://arxiv.org/abs/2410.24210).
+
+The modules of this room import torch inside functions: `groundwork validate` reads kinds and must not wait for it.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
+from groundwork.objectives import columns
 
-class Objective(Protocol):
-    """What the training step and the predict stage ask of a problem kind."""
+if TYPE_CHECKING:
+    from torch import Tensor
 
-    @property
-    def outputs(self) -> int:
-        """Number of logits a network gives for each row."""
-        ...
-
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean loss over rows and members, a scalar."""
-        ...
-
-    def predict(self, logits: Tensor) -> Tensor:
-        """Predictions in the units of the competition's metric."""
-        ...
+Array = NDArray[Any]
+State = dict[str, Any]
+Strata = Literal["classes", "quantiles", "tags"]
 
 
-@dataclass(frozen=True)
-class Classification:
-    """Softmax over classes and cross-entropy.
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a competition tells its kind, in plain values: names of prepared columns, and how answers are read.
 
-    Parameters
+    Attributes
     ----------
-    classes
-        Number of classes; targets are class indices, int64.
-    label_smoothing
-        Share of the target's probability that is spread over all classes (https://arxiv.org/abs/1512.00567).
-    """
-
-    classes: int
-    label_smoothing: float = 0.0
-
-    @property
-    def outputs(self) -> int:
-        """One logit for each class."""
-        return self.classes
-
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean cross-entropy of `logits` ``[rows, (members,) classes]`` against class indices ``[rows]``."""
-        if logits.ndim == 3:
-            target = target.repeat_interleave(logits.shape[1])
-            logits = logits.flatten(0, 1)
-        return F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
-
-    def predict(self, logits: Tensor) -> Tensor:
-        """Probabilities ``[rows, classes]``, float32."""
-        probabilities = logits.float().softmax(-1)
-        return probabilities.mean(1) if logits.ndim == 3 else probabilities
-
-
-@dataclass(frozen=True)
-class Regression:
-    """Smooth L1 loss (Huber's, https://arxiv.org/abs/1504.08083) on the standardized target or its logarithm.
-
-    Parameters
-    ----------
-    mean, scale
-        Mean and standard deviation of the training rows' target (of its logarithm where `log` is set).
-    low, high
-        Range of the training rows' target, in its own units. Predictions keep within it: a network extrapolates
-        without bound, and one wild price would outweigh a thousand good ones.
-    beta
-        Errors below it, in standard deviations, count squared; larger ones by their size, so that a few outlying
-        sales do not steer the network.
+    id
+        Column that names a row.
+    targets
+        Columns that hold the answers, where there are labelled rows.
+    query
+        Column whose equal values are ranked among each other, or None.
+    groups
+        Column whose equal values stay in one fold, or None.
     log
-        Whether the network learns the logarithm.
-    """
-
-    mean: float
-    scale: float
-    low: float
-    high: float
-    beta: float = 1.0
-    log: bool = False
-
-    @property
-    def outputs(self) -> int:
-        """One number."""
-        return 1
-
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean smooth L1 loss of `logits` ``[rows, (members,) 1]`` against targets ``[rows]`` in their own units."""
-        wanted = ((target.log() if self.log else target) - self.mean) / self.scale
-        if logits.ndim == 3:
-            wanted = wanted[:, None]
-        return F.smooth_l1_loss(logits.squeeze(-1), wanted.expand(logits.shape[:-1]), beta=self.beta)
-
-    def predict(self, logits: Tensor) -> Tensor:
-        """Predictions ``[rows]`` in the target's own units, float32."""
-        answer = logits.float().squeeze(-1)
-        if logits.ndim == 3:
-            answer = answer.mean(1)
-        answer = answer * self.scale + self.mean
-        return (answer.exp() if self.log else answer).clamp(self.low, self.high)
-
-
-@dataclass(frozen=True)
-class Tagging:
-    """A sigmoid for each tag, and binary cross-entropy: a row may have several tags, or none.
-
-    Parameters
-    ----------
-    tags
-        Number of tags; targets are 0 or 1 for each, float32 ``[rows, tags]``.
-    label_smoothing
-        Share of each target that is drawn to one half.
-    """
-
-    tags: int
-    label_smoothing: float = 0.0
-
-    @property
-    def outputs(self) -> int:
-        """One logit for each tag."""
-        return self.tags
-
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean binary cross-entropy of `logits` ``[rows, (members,) tags]`` against ``[rows, tags]``."""
-        if logits.ndim == 3:
-            target = target[:, None]
-        target = target * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return F.binary_cross_entropy_with_logits(logits, target.expand(logits.shape))
-
-    def predict(self, logits: Tensor) -> Tensor:
-        """Probabilities ``[rows, tags]``, float32."""
-        probabilities = logits.float().sigmoid()
-        return probabilities.mean(1) if logits.ndim == 3 else probabilities
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """Softmax over candidates: the items that come next.
-
-    Parameters
-    ----------
-    items
-        Number of items.
-    candidates
-        Codes of the items that may be named, int64 ``[candidates]``.
+        Whether the network learns the logarithm of the target.
     answers
-        How many are named, best first.
+        The most items named for each row, where lists are asked for.
     """
 
-    items: int
-    candidates: Tensor
-    answers: int = 12
+    id: str
+    targets: tuple[str, ...] = ()
+    query: str | None = None
+    groups: str | None = None
+    log: bool = False
+    answers: int = 1
 
-    @property
-    def outputs(self) -> int:
-        """One logit for each candidate."""
-        return len(self.candidates)
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean negative log-likelihood, a scalar.
+class Objective(ABC):
+    """A kind of problem; an instance is fitted on the training rows of a fold.
+
+    Attributes
+    ----------
+    kind
+        Its key in `groundwork.objectives.KINDS`.
+    losses
+        The values of ``objective.loss`` in params.yaml that fit it.
+    judged_as
+        What its predictions are to a metric: see `groundwork.objectives.metrics.Metric`.
+    head
+        Which of the baselines' heads predicts it: see `groundwork.baselines.linear.HEADS`.
+    encodings
+        The values of ``encoding.inputs`` that it needs; empty where any will do.
+    evidence
+        Whether logits are evidence that adds up, as log-odds do; numbers that answer the same are averaged instead.
+    as_text
+        Whether all columns of a submission are text: an id may begin with a zero.
+    compared
+        Whether test predictions are compared with out-of-fold ones before they are handed in.
+    """
+
+    kind: ClassVar[str]
+    losses: ClassVar[tuple[str, ...]]
+    judged_as: ClassVar[tuple[str, ...]]
+    head: ClassVar[Literal["classes", "tags", "numbers", "lists"]]
+    encodings: ClassVar[tuple[str, ...]] = ()
+    evidence: ClassVar[bool] = True
+    as_text: ClassVar[bool] = False
+    compared: ClassVar[bool] = True
+
+    # --- before training: targets and folds --------------------------------------------------------------------------
+
+    @classmethod
+    def target_problem(cls, target: pd.Series, task: Task) -> str | None:
+        """Say what is wrong with a column of targets: a network cannot learn it, or the metric cannot score it."""
+        values = np.sort(target.unique())
+        if target.isna().any():
+            return f"{int(target.isna().sum())} missing values, expected none"
+        if len(values) == 1:
+            return f"{values[0]} in every row, expected two values or more: there is nothing to learn"
+        return cls._illegal_targets(values, task)
+
+    @classmethod
+    def _illegal_targets(cls, values: Array, task: Task) -> str | None:
+        """Say what is wrong with the sorted, different `values` of a column of targets."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def strata(cls, task: Task) -> Strata:
+        """Name what folds keep of the target's distribution: see `groundwork.data.folds.assign`."""
+
+    @classmethod
+    def holdout_strata(cls, frame: pd.DataFrame, task: Task) -> pd.Series | None:
+        """Pick the labels whose shares a held-out part of the training rows keeps; None where it is drawn at random."""
+        return None
+
+    @classmethod
+    def loss_problems(cls, task: Task, loss: Mapping[str, Any]) -> list[str]:
+        """Say what a loss's section of params.yaml has that does not suit the task: ``key: found …; expected …``."""
+        return []
+
+    # --- targets as arrays -------------------------------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
+        """Pick the targets of `frame`, as metrics and baselines take them."""
+
+    @classmethod
+    def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
+        """Count the labels that one classifier tells apart; 0 where there is nothing to classify."""
+        return 0
+
+    @classmethod
+    @abstractmethod
+    def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
+        """Shape of a row's prediction: empty for one number."""
+
+    # --- a fitted objective ------------------------------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
+        """Fit on a fold's training rows.
 
         Parameters
         ----------
-        logits
-            Of all candidates, or of the sampled ones that a network compares while it learns: ``[rows, compared]``.
-        target
-            Which of the compared came next, int64 ``[rows]``; or the codes of all items that came, ``[rows, most]``,
-            filled up with -1. Items that are no candidates add nothing.
+        train
+            The rows that the fold learns from.
+        labels
+            The table in which every label stands, so that all folds agree on them: `Prepared.labels`.
+        loss
+            The keys of the loss's section of params.yaml but ``loss``; those that are missing have defaults.
         """
-        if target.ndim == 1:
-            return F.cross_entropy(logits, target)
-        places = torch.full((self.items + 1,), -1, device=target.device)
-        places[self.candidates.to(target.device)] = torch.arange(self.outputs, device=target.device)
-        # Code -1 finds the last place, which no item has.
-        place = places[target]
-        came = place >= 0
-        likelihood = logits.log_softmax(1).gather(1, place.clamp(min=0))
-        return -(torch.where(came, likelihood, 0.0).sum(1) / came.sum(1).clamp(min=1)).mean()
 
-    def predict(self, logits: Tensor) -> Tensor:
-        """Codes of the likeliest items, best first, int64 ``[rows, answers]``; -1 where there are too few."""
-        best = logits.topk(min(self.answers, logits.shape[1])).indices
-        return F.pad(self.candidates.to(best.device)[best], (0, self.answers - best.shape[1]), value=-1)
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Number of logits that a network gives for each row."""
+
+    @abstractmethod
+    def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
+        """Mean loss over rows and members, a scalar."""
+
+    @abstractmethod
+    def predict(self, logits: "Tensor") -> "Tensor":
+        """Predictions in the units of the competition's metric."""
+
+    @abstractmethod
+    def tensor(self, frame: pd.DataFrame) -> "Tensor":
+        """Targets as `loss` takes them: class indices (int64) or numbers (float32) ``[rows]``, several columns."""
+
+    def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Targets as an encoder may average them, ``[rows, signals]``; no column where there is nothing to average."""
+        return np.empty((len(frame), 0))
+
+    @abstractmethod
+    def prior(self) -> "tuple[Tensor, Tensor]":
+        """Return what a network may start from, float32 ``[outputs]`` each.
+
+        Returns
+        -------
+        logits
+            What an answer that looks at no input would be.
+        examples
+            How many training rows each output is learned from.
+        """
+
+    def state(self) -> State:
+        """Return what `from_state` needs, in JSON scalars, lists and NumPy arrays."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Make the objective whose `state` this is."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in state.items()})
+
+    # --- predictions and the submission ------------------------------------------------------------------------------
+
+    @classmethod
+    def combine(cls, predictions: Sequence[Array]) -> Array:
+        """Combine what several folds' networks predict for the same rows."""
+        mean: Array = np.mean(predictions, axis=0)
+        return mean
+
+    @classmethod
+    def oof_problem(cls, target: Array, predicted: Array) -> str | None:
+        """Say what is wrong with out-of-fold rows of this kind beyond what holds for all."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
+        """Write predictions as a submission's columns, in their order."""
+
+    @classmethod
+    def legal(cls, labels: pd.DataFrame, task: Task) -> pd.Series:
+        """Pick the column whose values may be handed in."""
+        return labels[task.targets[0]]
+
+    @classmethod
+    def column_failures(
+        cls, values: pd.Series, sample: pd.Series, legal: pd.Series, *, positive: bool = False, most: int = 1
+    ) -> list[str]:
+        """Say what is wrong with a submission's column.
+
+        Parameters
+        ----------
+        sample
+            The column as the competition's sample submission has it.
+        legal
+            What `legal` gives.
+        positive
+            Whether the metric takes a logarithm, so that a number must lie above 0.
+        most
+            The longest list of ids.
+        """
+        if failures := columns.unreadable(values, sample):
+            return failures
+        return cls._illegal_values(values, positive) + columns.constant(values)
+
+    @classmethod
+    def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
+        """Say which numbers of a submission's column are out of range."""
+        return []
+
+    @classmethod
+    def column_notes(cls, values: pd.Series) -> list[str]:
+        """Say what is unusual in a column but allowed."""
+        return []
+
+    @classmethod
+    def distance_failure(cls, values: pd.Series, oof: pd.Series) -> str | None:
+        """Compare test with out-of-fold predictions; None where they are near enough."""
+        return columns.numbers_apart(values, oof)
+
+    # --- the report --------------------------------------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
+        """Collect what the report draws of out-of-fold rows: a ``kind`` that `stages.report` knows, and its values."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from groundwork.naming import ByName
 from groundwork.objectives.ranking import Array, OnDevice, Score, map_at, mrr, ndcg, recall, recall_at
 
 if TYPE_CHECKING:
@@ -25,18 +26,30 @@ class Metric:
         Its key in `METRICS`.
     higher_is_better
         Its direction.
+    judges
+        What it takes: ``classes`` (targets ``[rows]`` of classes, predictions ``[rows, classes]`` of probabilities),
+        ``tags`` (targets ``[rows, tags]`` of 0 and 1, predictions of probabilities), ``numbers`` (both ``[rows]``),
+        ``queries`` (numbers, and the query of each row) or ``lists`` (targets ``[customers, most purchases]`` and
+        predictions ``[customers, answers]`` of codes). A kind names those that suit it in `Objective.judged_as`.
     score
         ``score(target, prediction, groups=None) -> float`` on arrays; nan where nothing can be scored. `groups`, the
         query of each row, serves the rankings within queries and is ignored by the rest.
     on_device
         ``on_device(target, prediction)``, the same on tensors, a scalar tensor on their device; None for a metric that
         is only computed after training.
+    link
+        What it takes of the target before it averages, and the way back: there the best constant is the mean.
+    positive
+        Whether predictions must lie above 0.
     """
 
     name: str
     higher_is_better: bool
+    judges: str
     score: Score
     on_device: "OnDevice | None" = None
+    link: tuple[np.ufunc, np.ufunc] | None = None
+    positive: bool = False
 
 
 def _accuracy(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
@@ -53,7 +66,8 @@ def _accuracy_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
     )
 
 
-def _auc(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
+def auc(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
+    """Compute the mean area under the ROC curve over the tags that some rows have and others lack."""
     from sklearn.metrics import roc_auc_score
 
     # One column of a single class makes scikit-learn's macro average nan.
@@ -111,26 +125,21 @@ def _rmsle_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
 # begin at 2.2, so that no rounding of a mean crosses this line.
 _MORE_THAN_PARTIALLY = 2.1
 
-METRICS = {
-    metric.name: metric
-    for metric in (
-        # Classification: targets [rows] of classes, predictions [rows, classes] of probabilities.
-        Metric("accuracy", True, _accuracy, _accuracy_on_device),
-        # Tagging: targets [rows, tags] of 0 and 1, predictions [rows, tags] of probabilities. The mean over the tags
-        # that some rows have and others lack.
-        Metric("auc", True, _auc, _auc_on_device),
-        # Regression: targets and predictions [rows]. rmse_log is Kaggle's for house prices: errors of the logarithm, so
-        # that cheap and dear houses count alike; rmsle, of log(1 + x), allows zeros.
-        Metric("rmse", False, _rmse, _rmse_on_device),
-        Metric("rmse_log", False, _rmse_log, _rmse_log_on_device),
-        Metric("rmsle", False, _rmsle, _rmsle_on_device),
-        # Search: targets [rows] of relevance, predictions [rows] of scores, groups [rows] of queries. A query has six
-        # judged rows or so: ten places would find them all in any order.
-        Metric("ndcg@10", True, ndcg(10)),
-        Metric("mrr", True, mrr(_MORE_THAN_PARTIALLY)),
-        Metric("recall@3", True, recall(3, _MORE_THAN_PARTIALLY)),
-        # Recommendation: targets [customers, most purchases] and predictions [customers, 12] of article codes.
-        Metric("map@12", True, *map_at(12)),
-        Metric("recall@12", True, *recall_at(12)),
-    )
+METRICS: ByName[Metric] = {
+    "accuracy": Metric("accuracy", True, "classes", _accuracy, _accuracy_on_device),
+    # The mean over the tags that some rows have and others lack.
+    "auc": Metric("auc", True, "tags", auc, _auc_on_device),
+    # rmse_log is Kaggle's for house prices: errors of the logarithm, so that cheap and dear houses count alike; rmsle,
+    # of log(1 + x), allows zeros.
+    "rmse": Metric("rmse", False, "numbers", _rmse, _rmse_on_device),
+    "rmse_log": Metric(
+        "rmse_log", False, "numbers", _rmse_log, _rmse_log_on_device, link=(np.log, np.exp), positive=True
+    ),
+    "rmsle": Metric("rmsle", False, "numbers", _rmsle, _rmsle_on_device, link=(np.log1p, np.expm1)),
+    # A query has six judged rows or so: ten places would find them all in any order.
+    "ndcg@10": Metric("ndcg@10", True, "queries", ndcg(10)),
+    "mrr": Metric("mrr", True, "queries", mrr(_MORE_THAN_PARTIALLY)),
+    "recall@3": Metric("recall@3", True, "queries", recall(3, _MORE_THAN_PARTIALLY)),
+    "map@12": Metric("map@12", True, "lists", *map_at(12)),
+    "recall@12": Metric("recall@12", True, "lists", *recall_at(12)),
 }

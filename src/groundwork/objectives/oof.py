@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.errors import UserError
+from groundwork.objectives.base import Objective, Task
 from groundwork.objectives.metrics import METRICS
 
 
@@ -42,6 +43,36 @@ def columns(letter: str, name: str, values: NDArray[Any]) -> dict[str, NDArray[A
     if values.ndim == 1:
         return {name: values}
     return {f"{letter}{column}": values[:, column] for column in range(values.shape[1])}
+
+
+def outcome(frame: pd.DataFrame, task: Task, fold: int, target: NDArray[Any], predicted: NDArray[Any]) -> pd.DataFrame:
+    """Make a fold's rows of ``oof.parquet``: ``id``, ``fold``, targets, predictions, and ``query`` if ranked.
+
+    Parameters
+    ----------
+    frame
+        The fold's validation rows.
+    target, predicted
+        ``[rows]``, or ``[rows, columns]``.
+    """
+    ranked = {"query": frame[task.query].to_numpy(dtype=object)} if task.query else {}
+    return pd.DataFrame(
+        {
+            "id": frame[task.id].to_numpy(),
+            "fold": np.int8(fold),
+            **ranked,
+            **columns("t", "target", target),
+            **columns("p", "prediction", predicted),
+        }
+    )
+
+
+def together(folds: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Lay the rows of several folds one below another; shorter lists of targets are filled up with -1."""
+    oof = pd.concat(folds)
+    lists = oof.filter(regex=r"^t\d+$").columns
+    oof[lists] = oof[lists].fillna(-1).astype("int64") if oof[lists].isna().any(axis=None) else oof[lists]
+    return oof
 
 
 def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] = ()) -> dict[str, Any]:
@@ -89,7 +120,7 @@ def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] =
     }
 
 
-def read_oof(path: Path, lane: str, kind: str) -> pd.DataFrame:
+def read_oof(path: Path, lane: str, kind: type[Objective]) -> pd.DataFrame:
     """Read out-of-fold predictions.
 
     Raises
@@ -111,8 +142,8 @@ def read_oof(path: Path, lane: str, kind: str) -> pd.DataFrame:
             f"{path}: found no {', '.join(absent)}; expected id, fold, target and predictions in rows", again
         )
     target, predicted = targets(oof), predictions(oof)
-    if kind == "classification" and predicted.ndim == 2 and predicted.shape[1] <= target.max():
-        raise UserError(f"{path}: found {predicted.shape[1]} columns of probabilities; expected more", again)
+    if problem := kind.oof_problem(target, predicted):
+        raise UserError(f"{path}: {problem}", again)
     values = np.column_stack([target, predicted]).astype(float)
     broken = ~np.isfinite(values).all(1)
     if broken.any():

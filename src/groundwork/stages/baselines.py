@@ -4,16 +4,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from groundwork.baselines import Array, Baseline
-from groundwork.competitions import Competition, Labelled
+from groundwork.baselines import Baseline
+from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.data.prepared import Prepared
 from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json
-from groundwork.objectives.oof import columns, cross_validate
+from groundwork.objectives import KINDS
+from groundwork.objectives.oof import cross_validate, outcome, together
 from groundwork.settings import EncodingSettings, Tracking
 from groundwork.stages.job import Job
 from groundwork.tracking.tracker import Tracker, cross_validated
@@ -70,7 +70,7 @@ def baselines(
         model = {"model": {"network": "baseline", "baseline": baseline.name}}
         config = {**facts, "params": {"seed": seed, **model}}
         with Tracker(tracking, group=name, name=f"{name} baseline: {baseline.name}", config=config) as tracker:
-            oof = _out_of_fold(baseline, competition, prepared)
+            oof = together([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
             metrics = cross_validate(oof, competition.metric, competition.further_metrics)
             tracker.summarize(cross_validated(competition.metric, metrics["folds"], metrics["oof"]))
         records.append(
@@ -88,27 +88,9 @@ def baselines(
     return records
 
 
-def _out_of_fold(baseline: Baseline, competition: Competition, prepared: Prepared) -> pd.DataFrame:
-    oof = pd.concat([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
-    # Lists of what customers bought are as long as the longest of their fold.
-    lists = oof.filter(regex=r"^t\d+$").columns
-    return oof.assign(**oof[lists].fillna(-1).astype("int64"))
-
-
 def predict_fold(baseline: Baseline, competition: Competition, prepared: Prepared, fold: int) -> pd.DataFrame:
-    """Predict a fold's validation rows; its rows have the columns of ``oof.parquet`` that a score is made of."""
+    """Predict a fold's validation rows; they have the columns of ``oof.parquet``."""
+    kind, task = KINDS[competition.kind], competition.task
     train, valid = prepared.training(fold), prepared.validation(fold)
-    if isinstance(competition, Labelled):
-        target, truth = (_targets(competition, frame) for frame in (train, valid))
-        pair = competition.inputs.pair
-        queries = {"query": valid[pair.query].to_numpy(dtype=object)} if pair else {}
-    else:
-        target, truth, queries = train["article"].to_numpy(), valid.filter(regex=r"^t\d+$").to_numpy(np.int64), {}
-    predicted = baseline.fit_predict(train, target, valid)
-    parts = {**queries, **columns("t", "target", truth), **columns("p", "prediction", predicted)}
-    return pd.DataFrame({"fold": np.int8(fold), **parts})
-
-
-def _targets(competition: Labelled, frame: pd.DataFrame) -> Array:
-    targets: Array = frame[list(competition.targets)].to_numpy()
-    return targets if competition.kind == "tagging" else targets[:, 0]
+    predicted = baseline.fit_predict(train, kind.target_array(train, task), valid)
+    return outcome(valid, task, fold, kind.target_array(valid, task), predicted)

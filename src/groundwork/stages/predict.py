@@ -1,19 +1,16 @@
 """The predict stage: the folds' models answer the test rows, and the gate decides whether that is a submission."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.data.prepared import FINAL, Prepared, part
-from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.kaggle import gate
+from groundwork.objectives import KINDS
 from groundwork.settings import Hardware
 from groundwork.stages.job import Job
 from groundwork.training.checkpoint import TrainedFold
@@ -55,12 +52,13 @@ def predict(
     if not checkpoints:
         raise UserError(f"{where}: no checkpoints", f"train first: `dvc repro train@{name}`")
     folds = [TrainedFold.load(path) for path in checkpoints]
-    answers = [fold.predict(prepared.test, device(hardware)) for fold in folds]
-    predicted = answers[0] if prepared.final else np.mean(answers, axis=0)
+    kind = KINDS[competition.kind]
+    predicted = kind.combine([fold.predict(prepared.test, device(hardware)) for fold in folds])
     # The sample submission names the columns: the id's and the answers'.
-    lists = competition.kind == "recommendation"
-    sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{name}", text=lists)
-    submission = _submission(competition, prepared, folds[0].question.classes, predicted, sample)
+    sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{name}", text=kind.as_text)
+    identifier, *columns = sample.columns
+    answers = kind.handed_in(predicted, prepared.labels, competition.task)
+    submission = pd.DataFrame({identifier: prepared.test_ids(sample), **dict(zip(columns, answers, strict=True))})
     path = (out or results) / SUBMISSION
     with writing(path) as temporary:
         submission.to_csv(temporary, index=False)
@@ -68,17 +66,3 @@ def predict(
         for note in gate.check_files(name, competition, prepared, results, temporary):
             print(note)
     return path
-
-
-def _submission(
-    competition: Competition, prepared: Prepared, classes: NDArray[Any], predicted: NDArray[Any], sample: pd.DataFrame
-) -> pd.DataFrame:
-    """Write predictions as the competition asks for them: labels, numbers, probabilities, or lists of ids."""
-    identifier, *answers = sample.columns
-    if isinstance(prepared, PreparedPurchases):
-        # The customers asked about stand in the sample's order.
-        return pd.DataFrame({identifier: sample[identifier], answers[0]: prepared.lists(predicted)})
-    if competition.kind == "classification":
-        predicted = classes[predicted.argmax(1)]
-    columns = predicted.reshape(len(predicted), -1).T
-    return pd.DataFrame({identifier: prepared.test[competition.id], **dict(zip(answers, columns, strict=True))})

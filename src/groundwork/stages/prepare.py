@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from groundwork.competitions import Competition, Labelled, Purchases
-from groundwork.data import archives, purchases, rows
+from groundwork.competitions import Competition
+from groundwork.data import archives
+from groundwork.data import load as layouts
 from groundwork.files import writing
 from groundwork.stages.job import Job
 
@@ -42,8 +43,4 @@ def prepare(
     archive = archives.archive(competition, source, path)
     with writing(out) as temporary:
         temporary.mkdir()
-        if isinstance(competition, Labelled):
-            rows.prepare(competition, archive, temporary, folds, seed)
-        else:
-            assert isinstance(competition, Purchases)  # there are no others
-            purchases.prepare(competition, archive, temporary, folds)
+        layouts.prepare(competition, archive, temporary, folds, seed)

@@ -5,15 +5,13 @@ the training step itself.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from groundwork.encoders.ragged import Encoded, Inputs, lengths
-
-Augment = Callable[[Inputs, torch.Generator], Inputs]
+from groundwork.encoders.ragged import Augment, Encoded, Inputs, lengths
 
 NOISE = 1 << 32  # beyond every seed that params.yaml allows
 # Mini-batches that are filled from one pool of rows, sorted by length: enough to waste little on padding, few enough

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from groundwork.encoders import Encoder
 from groundwork.errors import UserError
 from groundwork.files import writing
+from groundwork.objectives.base import Objective
 from groundwork.settings import ModelSettings
 from groundwork.training.build import make_network
 from groundwork.training.inference import Epoch, predict
-from groundwork.training.question import Question
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class TrainedFold:
         Its number; `FINAL` for what was trained on everything.
     model
         Section ``model`` of params.yaml that made the network.
-    encoder, question
+    encoder, objective
         Fitted on the fold's training rows.
     weights
         The network's state dict.
@@ -41,7 +41,7 @@ class TrainedFold:
     fold: int
     model: ModelSettings
     encoder: Encoder
-    question: Question
+    objective: Objective
     weights: dict[str, Tensor]
     history: list[Epoch]
     validation: pd.DataFrame | None
@@ -49,13 +49,13 @@ class TrainedFold:
     @property
     def network(self) -> nn.Module:
         """The trained network, in evaluation mode, on the CPU."""
-        network = make_network(self.model, self.encoder, self.question.objective)
+        network = make_network(self.model, self.encoder, self.objective)
         network.load_state_dict(self.weights)
         return network.eval()
 
     def predict(self, frame: pd.DataFrame, device: torch.device) -> NDArray[Any]:
         """Predict prepared rows, as the objective's `predict` shapes it."""
-        return predict(self.network, self.question.objective, self.encoder.transform(frame), device).numpy()
+        return predict(self.network, self.objective, self.encoder.transform(frame), device).numpy()
 
     def save(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""

@@ -6,17 +6,18 @@ import pandas as pd
 import pytorch_lightning as pl
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from groundwork.competitions import Competition, Labelled
+from groundwork.competitions import Competition
 from groundwork.data.prepared import FINAL, Prepared
 from groundwork.errors import UserError
+from groundwork.objectives import KINDS
 from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.oof import outcome
 from groundwork.settings import Hardware, Lane
 from groundwork.training.batches import Batches, Rows
-from groundwork.training.build import make_augment, make_encoder, make_network
+from groundwork.training.build import make_encoder, make_network, make_objective
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fit import fit
 from groundwork.training.inference import Epoch, device, predict
-from groundwork.training.question import Question
 
 
 def train_fold(
@@ -52,17 +53,17 @@ def train_fold(
     watched = valid
     if settings.early_stopping and settings.early_stopping.holdout:
         train, watched = _held_out(competition, train, settings.early_stopping.holdout, fold, seed)
-    question = Question.of(competition, lane.objective, train, prepared)
+    objective = make_objective(competition, lane.objective, train, prepared)
     encoder = make_encoder(competition, lane, prepared)
-    rows = Rows(encoder.fit_transform(train, question.signals(train)), question.tensor(encoder.examples(train)))
-    watched_rows = None if watched is None else Rows(encoder.transform(watched), question.tensor(watched))
+    rows = Rows(encoder.fit_transform(train, objective.signals(train)), objective.tensor(encoder.examples(train)))
+    watched_rows = None if watched is None else Rows(encoder.transform(watched), objective.tensor(watched))
 
-    network = make_network(lane.model, encoder, question.objective)
+    network = make_network(lane.model, encoder, objective)
     result = fit(
         network,
-        question.objective,
+        objective,
         METRICS[competition.metric],
-        Batches.seeded(rows, settings.batch_size, seed, make_augment(lane.encoding)),
+        Batches.seeded(rows, settings.batch_size, seed, encoder.augment()),
         watched_rows,
         settings,
         hardware,
@@ -72,22 +73,22 @@ def train_fold(
     validation = None
     if valid is not None:
         inputs = watched_rows.inputs if watched_rows and watched is valid else encoder.transform(valid)
-        predicted = predict(result.network, question.objective, inputs, device(hardware))
-        validation = question.outcome(valid, predicted.numpy(), fold)
-    return TrainedFold(fold, lane.model, encoder, question, result.network.state_dict(), result.history, validation)
+        predicted = predict(result.network, objective, inputs, device(hardware))
+        validation = outcome(valid, competition.task, fold, objective.tensor(valid).numpy(), predicted.numpy())
+    return TrainedFold(fold, lane.model, encoder, objective, result.network.state_dict(), result.history, validation)
 
 
 def _held_out(
     competition: Competition, train: pd.DataFrame, share: float, fold: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part training rows into those to learn from and those to stop by; groups stay whole."""
-    assert isinstance(competition, Labelled)  # `groundwork validate` refuses it for others
+    task = competition.task
     try:
-        if competition.group_folds_by:
+        if task.groups:
             split = GroupShuffleSplit(1, test_size=share, random_state=seed)
-            kept, watched = next(split.split(train, groups=train[competition.group_folds_by]))
+            kept, watched = next(split.split(train, groups=train[task.groups]))
             return train.iloc[kept], train.iloc[watched]
-        strata = train[competition.targets[0]] if competition.kind == "classification" else None
+        strata = KINDS[competition.kind].holdout_strata(train, task)
         kept, watched = train_test_split(train, test_size=share, stratify=strata, random_state=seed)
         return kept, watched
     except ValueError as error:

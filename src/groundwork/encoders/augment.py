@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from groundwork.encoders.ragged import Inputs
-from groundwork.training.batches import Augment
+from groundwork.encoders.ragged import Augment, Inputs
 
 
 def affine(degrees: float, scale: float, shear: float, shift: float) -> Augment:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from groundwork.training.augment import affine
+from groundwork.encoders.augment import affine
 
 
 def pictures(count: int = 3, height: int = 9, width: int = 12) -> Tensor:

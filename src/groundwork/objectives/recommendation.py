@@ -1,0 +1,248 @@
+"""Recommendation: which items come next, a list for each row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from groundwork.objectives import columns
+from groundwork.objectives.base import Array, Objective, State, Strata, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Recommendation(Objective):
+    """Softmax over candidates: the items that come next.
+
+    Parameters
+    ----------
+    items
+        Number of items.
+    candidates
+        Codes of the items that may be named, int64 ``[candidates]``.
+    most
+        How many are named, best first.
+    rows
+        Training rows.
+    """
+
+    items: int
+    candidates: "Tensor"
+    most: int = 12
+    rows: int = 0
+
+    kind = "recommendation"
+    losses = ("sampled_softmax",)
+    judged_as = ("lists",)
+    head = "lists"
+    encodings = ("history",)
+    as_text = True
+    compared = False
+
+    @classmethod
+    def strata(cls, task: Task) -> Strata:
+        """Folds of a log are spans of time: there is nothing to stratify by."""
+        raise NotImplementedError("recommendation: folds are spans of time")
+
+    @classmethod
+    def loss_problems(cls, task: Task, loss: Mapping[str, Any]) -> list[str]:
+        """There must be as many candidates as are named for each row."""
+        if (found := loss["candidates"]) < task.answers:
+            return [
+                f"candidates: found {found}; expected {task.answers} or more: so many articles are named for each "
+                "customer"
+            ]
+        return []
+
+    @classmethod
+    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
+        """Codes of what was bought: one each ``[rows]`` in a log, all ``[rows, most]`` of the rows that judge."""
+        if "article" in frame:
+            return frame["article"].to_numpy()
+        return frame.filter(regex=r"^t\d+$").to_numpy(np.int64)
+
+    @classmethod
+    def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
+        """Codes of the items named."""
+        return (task.answers,)
+
+    @classmethod
+    def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
+        """Pick the candidates from the log."""
+        import torch
+
+        named = candidates(train, len(labels), loss["candidates"])
+        return cls(len(labels), torch.from_numpy(named), task.answers, len(train))
+
+    @property
+    def outputs(self) -> int:
+        """One logit for each candidate."""
+        return len(self.candidates)
+
+    def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
+        """Mean negative log-likelihood, a scalar.
+
+        Parameters
+        ----------
+        logits
+            Of all candidates, or of the sampled ones that a network compares while it learns: ``[rows, compared]``.
+        target
+            Which of the compared came next, int64 ``[rows]``; or the codes of all items that came, ``[rows, most]``,
+            filled up with -1. Items that are no candidates add nothing.
+        """
+        import torch
+        from torch.nn import functional as F
+
+        if target.ndim == 1:
+            return F.cross_entropy(logits, target)
+        places = torch.full((self.items + 1,), -1, device=target.device)
+        places[self.candidates.to(target.device)] = torch.arange(self.outputs, device=target.device)
+        # Code -1 finds the last place, which no item has.
+        place = places[target]
+        came = place >= 0
+        likelihood = logits.log_softmax(1).gather(1, place.clamp(min=0))
+        return -(torch.where(came, likelihood, 0.0).sum(1) / came.sum(1).clamp(min=1)).mean()
+
+    def predict(self, logits: "Tensor") -> "Tensor":
+        """Codes of the likeliest items, best first, int64 ``[rows, most]``; -1 where there are too few."""
+        from torch.nn import functional as F
+
+        best = logits.topk(min(self.most, logits.shape[1])).indices
+        return F.pad(self.candidates.to(best.device)[best], (0, self.most - best.shape[1]), value=-1)
+
+    def tensor(self, frame: pd.DataFrame) -> "Tensor":
+        """Codes of what was bought, int64 ``[rows, most]``, filled up with -1.
+
+        While a network learns from purchases, each is compared with others and stands first: index 0, ``[rows]``.
+        """
+        import torch
+
+        if "article" in frame:
+            return torch.zeros(len(frame), dtype=torch.int64)
+        return torch.tensor(frame.filter(regex=r"^t\d+$").to_numpy(), dtype=torch.int64)
+
+    def prior(self) -> "tuple[Tensor, Tensor]":
+        """Zeros, and the training rows."""
+        import torch
+
+        return torch.zeros(self.outputs), torch.full((self.outputs,), float(self.rows))
+
+    def state(self) -> State:
+        """Return what `from_state` needs: the candidates are an array."""
+        return super().state() | {"candidates": self.candidates.numpy()}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Make the objective whose `state` this is."""
+        import torch
+
+        return super().from_state(state | {"candidates": torch.from_numpy(state["candidates"])})
+
+    @classmethod
+    def combine(cls, predictions: Sequence[Array]) -> Array:
+        """Rank the items that several lists name by the sum of their reciprocal ranks; one list stays as it is."""
+        first, *others = predictions
+        if not others:
+            return first
+        lists = np.stack(predictions, axis=1).astype(np.int64)  # [rows, lists, most]
+        rows, _, most = lists.shape
+        weights = np.broadcast_to(1 / np.arange(1, most + 1), lists.shape)
+        row = np.broadcast_to(np.arange(rows)[:, None, None], lists.shape)
+        named = lists >= 0
+        votes = pd.DataFrame({"row": row[named], "item": lists[named], "weight": weights[named]})
+        # The item's code decides between equals.
+        ranked = votes.groupby(["row", "item"])[["weight"]].sum().reset_index()
+        ranked = ranked.sort_values(["row", "weight", "item"], ascending=[True, False, True])
+        place = ranked.groupby("row").cumcount().to_numpy()
+        kept = place < most
+        merged = np.full((rows, most), -1, dtype=np.int64)
+        merged[ranked["row"].to_numpy()[kept], place[kept]] = ranked["item"].to_numpy()[kept]
+        return merged
+
+    @classmethod
+    def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
+        """Write ranked codes as ids with spaces between them; -1 is left out."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        there = predicted >= 0
+        ids = pa.array(cls.legal(labels, task), type=pa.large_string()).take(pa.array(predicted[there]))
+        ends = np.append(0, np.cumsum(there.sum(axis=1))).astype(np.int32)
+        lists = pa.ListArray.from_arrays(ends, ids)
+        return [pc.binary_join(lists, pa.scalar(" ", pa.large_string())).to_pandas()]
+
+    @classmethod
+    def legal(cls, labels: pd.DataFrame, task: Task) -> pd.Series:
+        """Return the articles' ids; the row is the code."""
+        return labels["article"]
+
+    @classmethod
+    def column_failures(
+        cls, values: pd.Series, sample: pd.Series, legal: pd.Series, *, positive: bool = False, most: int = 1
+    ) -> list[str]:
+        """Check lists of ids: `most` in a list at the most, all known, none twice."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        missing = values.isna()
+        if missing.any():
+            return [f"{columns.lines(missing)}: found no value; expected ids with spaces between them"]
+        lists = pc.split_pattern(pa.array(values, type=pa.string()), " ")
+        counts = np.asarray(pc.list_value_length(lists))
+        row, ids = np.repeat(np.arange(len(values)), counts), pc.list_flatten(lists)
+        numbers = np.asarray(pc.fill_null(pc.index_in(ids, value_set=pa.array(legal, type=pa.string())), -1))
+        # Rows of equal ids stand beside each other once sorted.
+        order = np.lexsort((numbers, row))
+        again = (np.diff(row[order]) == 0) & (np.diff(numbers[order]) == 0)
+        failures = []
+        for wrong, found, expected in (
+            (np.flatnonzero(counts > most), lambda line: f"{counts[line]} ids", f"{most} at the most"),
+            (row[numbers < 0], lambda _: ids[int(np.argmax(numbers < 0))].as_py(), "an id of the competition's"),
+            (np.unique(row[order][1:][again]), lambda line: values.iloc[line], "each id once"),
+        ):
+            if len(wrong):
+                place = pd.Series(np.isin(np.arange(len(values)), wrong))
+                failures.append(f"{columns.lines(place)}: found {found(wrong[0])}; expected {expected}")
+        return failures
+
+    @classmethod
+    def column_notes(cls, values: pd.Series) -> list[str]:
+        """Note that everybody gets the same list."""
+        if len(values) > 1 and values.nunique() == 1:
+            return ["every row is the same list: allowed, for whom nothing is known of"]
+        return []
+
+    @classmethod
+    def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
+        """Draw how often the article at each place of the list was bought."""
+        hits = [(predicted[:, [place]] == target).any(1).mean() for place in range(predicted.shape[1])]
+        bars = [[str(place), float(share)] for place, share in enumerate(hits, start=1)]
+        return {"kind": "bars", "title": "Share of customers who bought the article at each place", "bars": bars}
+
+
+def candidates(frame: pd.DataFrame, articles: int, most: int) -> NDArray[np.int64]:
+    """Pick the articles that may be recommended: those sold last, the most sold first where days are equal.
+
+    Parameters
+    ----------
+    frame
+        All purchases so far.
+    articles
+        Number of articles.
+    most
+        How many to pick; those never sold come last.
+
+    Returns
+    -------
+    array of int64
+        Their codes, ascending.
+    """
+    article, day = frame["article"].to_numpy(), frame["day"].to_numpy(np.int64)
+    last, sold = np.full(articles, -1), np.bincount(article, minlength=articles)
+    np.maximum.at(last, article, day)
+    return np.sort(np.lexsort((-sold, -last))[:most])

@@ -1,0 +1,131 @@
+"""Tagging: which of several tags a row has; it may have several, or none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from groundwork.objectives import columns
+from groundwork.objectives.base import Array, Objective, Strata, Task
+from groundwork.objectives.metrics import auc
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tagging(Objective):
+    """A sigmoid for each tag, and binary cross-entropy.
+
+    Parameters
+    ----------
+    tags
+        Number of tags; targets are 0 or 1 for each, float32 ``[rows, tags]``.
+    label_smoothing
+        Share of each target that is drawn to one half.
+    targets
+        The column of each tag.
+    counts, rows
+        Training rows that have each tag; training rows.
+    """
+
+    tags: int
+    label_smoothing: float = 0.0
+    targets: tuple[str, ...] = ()
+    counts: tuple[float, ...] = ()
+    rows: int = 0
+
+    kind = "tagging"
+    losses = ("binary_cross_entropy",)
+    judged_as = ("tags",)
+    head = "tags"
+
+    @classmethod
+    def _illegal_targets(cls, values: Array, task: Task) -> str | None:
+        if np.array_equal(values, [0, 1]):
+            return None
+        return f"{values[0]} to {values[-1]}; expected 0 or 1: whether the row has the tag"
+
+    @classmethod
+    def strata(cls, task: Task) -> Strata:
+        """Folds keep the share of each tag."""
+        return "tags" if len(task.targets) > 1 else "classes"
+
+    @classmethod
+    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
+        """Return 0 or 1 for each tag, ``[rows, tags]``."""
+        return frame[list(task.targets)].to_numpy()
+
+    @classmethod
+    def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
+        """Two: a classifier is made for each tag, which a row has or has not."""
+        return 2
+
+    @classmethod
+    def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
+        """Return one number for each tag: its probability."""
+        return (len(task.targets),)
+
+    @classmethod
+    def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
+        """Count the training rows that have each tag."""
+        counts = cls.target_array(train, task).astype(float).sum(0)
+        return cls(len(task.targets), **loss, targets=task.targets, counts=tuple(counts.tolist()), rows=len(train))
+
+    @property
+    def outputs(self) -> int:
+        """One logit for each tag."""
+        return self.tags
+
+    def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
+        """Mean binary cross-entropy of `logits` ``[rows, (members,) tags]`` against ``[rows, tags]``."""
+        from torch.nn import functional as F
+
+        if logits.ndim == 3:
+            target = target[:, None]
+        target = target * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits, target.expand(logits.shape))
+
+    def predict(self, logits: "Tensor") -> "Tensor":
+        """Probabilities ``[rows, tags]``, float32."""
+        probabilities = logits.float().sigmoid()
+        return probabilities.mean(1) if logits.ndim == 3 else probabilities
+
+    def tensor(self, frame: pd.DataFrame) -> "Tensor":
+        """Return 0 or 1 for each tag, float32 ``[rows, tags]``."""
+        import torch
+
+        return torch.tensor(frame[list(self.targets)].to_numpy(), dtype=torch.float32)
+
+    def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return 0 or 1 for each tag, ``[rows, tags]``."""
+        return frame[list(self.targets)].to_numpy().astype(float)
+
+    def prior(self) -> "tuple[Tensor, Tensor]":
+        """Log-odds of the tags, half a row added to either side, and the training rows that have each tag."""
+        import torch
+
+        examples = torch.tensor(self.counts or [0.0] * self.tags, dtype=torch.float32)
+        return torch.logit((examples + 0.5) / (self.rows + 1)), examples
+
+    @classmethod
+    def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
+        """Write the probability of each tag."""
+        return list(predicted.T)
+
+    @classmethod
+    def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
+        if (outside := (values < 0) | (values > 1)).any():
+            found = values[outside].iloc[0]
+            return [f"{columns.lines(outside)}: found {found}; expected a probability from 0 to 1"]
+        return []
+
+    @classmethod
+    def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
+        """Draw the AUC of each tag; a tag that no row has, or every row, has none."""
+        scores = [auc(target[:, [tag]], predicted[:, [tag]]) for tag in range(target.shape[1])]
+        bars = [[tag, score] for tag, score in zip(task.targets, scores, strict=True) if np.isfinite(score)]
+        return {"kind": "bars", "title": "AUC of each tag", "bars": bars}

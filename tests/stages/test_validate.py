@@ -1,0 +1,142 @@
+"""A kind, its metric and its loss, an encoding and a network either suit each other or are all named in one message."""
+
+import dataclasses
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groundwork import competitions, params
+from groundwork.competitions import Inputs, Pair
+from groundwork.errors import UserError
+from groundwork.settings import Params
+from groundwork.stages.validate import validate
+
+
+@pytest.fixture
+def shipped(repository: Path) -> Params:
+    return params.load(repository / "params.yaml")
+
+
+def problems(read: Params, lane_name: str, monkeypatch: pytest.MonkeyPatch | None = None, **changes: Any) -> list[str]:
+    """Say what is wrong with one lane when its competition is changed so."""
+    lane = read.competitions[lane_name]
+    if monkeypatch:
+        module = importlib.import_module(f"groundwork.competitions.{lane.competition}")
+        monkeypatch.setattr(module, "competition", dataclasses.replace(module.competition, **changes))
+    with pytest.raises(UserError) as caught:
+        validate(read.model_copy(update={"competitions": {lane_name: lane}}))
+    return caught.value.problem.splitlines()
+
+
+def with_sections(read: Params, lane_name: str, **sections: Any) -> Params:
+    """Replace sections of a lane by those of another lane, or by changed ones."""
+    lane = read.competitions[lane_name].model_copy(update=sections)
+    return read.model_copy(update={"competitions": {lane_name: lane}})
+
+
+def test_the_shipped_lanes_suit_their_competitions(shipped: Params) -> None:
+    validate(shipped)
+
+
+def test_all_mismatches_of_a_lane_come_in_one_message(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = shipped.competitions["digit-recognizer"]
+    prices = shipped.competitions["house-prices"]
+    mixed = with_sections(shipped, "titanic", encoding=other.encoding, model=other.model, objective=prices.objective)
+    found = problems(mixed, "titanic", monkeypatch, metric="auc", further_metrics=("rmse", "acuracy"))
+    assert found == [
+        "src/groundwork/competitions/titanic.py: metric: found auc; classification needs accuracy",
+        "src/groundwork/competitions/titanic.py: further_metrics: found rmse; classification needs accuracy",
+        "src/groundwork/competitions/titanic.py: further_metrics: found 'acuracy'; did you mean 'accuracy'?",
+        "params.yaml: competitions.titanic.encoding.inputs: found image; titanic needs table",
+        "params.yaml: competitions.titanic.model.network: found cnn; titanic needs fnn",
+        "params.yaml: competitions.titanic.objective.loss: found smooth_l1; titanic needs cross_entropy",
+    ]
+
+
+def test_an_unknown_kind_is_named(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = problems(shipped, "titanic", monkeypatch, kind="clasification")
+    assert found.endswith("titanic.py: kind: found 'clasification'; did you mean 'classification'?")
+
+
+@pytest.mark.parametrize(
+    ("lane_name", "changes", "loss_of"),
+    [
+        ("toxic-comments", {"kind": "classification", "metric": "accuracy"}, "titanic"),
+        ("toxic-comments", {"kind": "regression", "metric": "rmse"}, "house-prices"),
+        ("digit-recognizer", {"kind": "regression", "metric": "rmse"}, "house-prices"),
+        ("digit-recognizer", {"kind": "tagging", "metric": "auc"}, "toxic-comments"),
+        ("house-prices", {"kind": "search", "further_metrics": ("ndcg@10",), "query": "Neighborhood"}, None),
+        ("product-search", {"kind": "classification", "metric": "accuracy", "further_metrics": ()}, "titanic"),
+    ],
+)
+def test_any_kind_takes_any_rows(
+    lane_name: str, changes: dict[str, Any], loss_of: str | None, shipped: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module(f"groundwork.competitions.{shipped.competitions[lane_name].competition}")
+    monkeypatch.setattr(module, "competition", dataclasses.replace(module.competition, **changes))
+    objective = shipped.competitions[loss_of or lane_name].objective
+    validate(with_sections(shipped, lane_name, objective=objective))
+
+
+def test_a_ranking_metric_needs_a_query(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = problems(shipped, "house-prices", monkeypatch, kind="search", further_metrics=("mrr",))
+    assert found.endswith(
+        "further_metrics: found mrr, which ranks the rows of a query; expected `query`, the column of it"
+    )
+
+
+def test_purchases_are_for_recommendation_and_recommendation_for_purchases(
+    shipped: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = {"kind": "classification", "metric": "accuracy", "further_metrics": ()}
+    found = problems(shipped, "fashion-recommendations", monkeypatch, **log)
+    assert "kind: found classification; expected recommendation: inputs of history are for it" in found[0]
+    found = problems(shipped, "titanic", monkeypatch, kind="recommendation", metric="map@12")
+    assert "kind: found recommendation, which needs inputs of history; found inputs of table" in found[0]
+
+
+def test_fewer_candidates_than_answers_and_early_stopping_do_not_suit_purchases(shipped: Params) -> None:
+    lane = shipped.competitions["fashion-recommendations"]
+    few = lane.objective.model_copy(update={"candidates": 3})
+    stopping = shipped.competitions["digit-recognizer"].training.early_stopping
+    training = lane.training.model_copy(update={"early_stopping": stopping})
+    name = "fashion-recommendations"
+    found = problems(with_sections(shipped, name, objective=few, training=training), name)
+    assert found[0].startswith(f"params.yaml: competitions.{name}.objective.candidates: found 3; expected 12 or more")
+    assert found[1].startswith(f"params.yaml: competitions.{name}.training.early_stopping: found a section")
+    assert len(found) == 2
+
+
+def test_a_picture_beside_a_table_is_no_networks(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed = Inputs(numeric=("a",), pair=Pair("query", "document", ("title",)))
+    (found, *_) = problems(shipped, "titanic", monkeypatch, inputs=mixed)
+    assert "inputs: found pair and table; expected one of them: a network reads one kind" in found
+
+
+def test_competitions_say_what_their_kinds_need() -> None:
+    tasks = {competitions.load(name).slug: competitions.load(name).task for name in competitions.names()}
+    assert tasks["titanic"].targets == ("Survived",)
+    assert tasks["house-prices-advanced-regression-techniques"].log
+    assert tasks["home-depot-product-search-relevance"].query == "search_term"
+    assert tasks["h-and-m-personalized-fashion-recommendations"].answers == 12
+
+
+def test_a_table_beside_a_text_needs_the_networks_columns_and_a_text_alone_has_none(
+    shipped: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from groundwork.settings import ColumnsSettings, TableTextEncoding
+
+    lane, name = shipped.competitions["toxic-comments"], "toxic-comments"
+    columns = ColumnsSettings(bins=4, embedding=4)
+    with_columns = lane.model.model_copy(update={"columns": columns})
+    (found,) = problems(with_sections(shipped, name, model=with_columns), name)
+    assert found == f"params.yaml: competitions.{name}.model.columns: expected null: there is no table beside the text"
+    table = shipped.competitions["titanic"].encoding
+    encoding = TableTextEncoding.model_validate({"inputs": "table+text", "table": table, "text": lane.encoding})
+    (found, *_) = problems(shipped, name, monkeypatch, inputs=Inputs(numeric=("length",), text="comment_text"))
+    assert found == f"params.yaml: competitions.{name}.encoding.inputs: found text; toxic_comments needs table+text"
+    (found,) = problems(with_sections(shipped, name, encoding=encoding), name)
+    assert found.endswith(f"{name}.model.columns: expected a section, for the table beside the text")
+    validate(with_sections(shipped, name, encoding=encoding, model=with_columns))
