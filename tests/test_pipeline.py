@@ -80,7 +80,7 @@ IDLE = {
     "a new metric": (
         "objectives/metrics.py",
         "METRICS: ByName[Metric] = {",
-        'METRICS: ByName[Metric] = {\n    "new": Metric("new", True, _accuracy),',
+        'METRICS: ByName[Metric] = {\n    "new": Metric("new", True, "classes", _accuracy),',
     ),
     "a docstring": ("training/fit.py", '"""Train `network` until', '"""Train the network until'),
     "a real change in what lessons alone use": ("scratch/hardware.py", "", "EXTRA = 1\n"),

@@ -16,7 +16,6 @@ import ast
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from inspect import getmembers
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +102,9 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _constants(section: Settings) -> Iterator[str]:
     """Strings that sections give as properties."""
-    for name, _ in getmembers(type(section), lambda member: isinstance(member, property)):
-        # Those that begin so are pydantic's own.
-        if not name.startswith("model_") and isinstance(value := getattr(section, name), str):
+    ours = [cls for cls in type(section).__mro__ if issubclass(cls, Settings)]
+    for name in {name for cls in ours for name, member in vars(cls).items() if isinstance(member, property)}:
+        if isinstance(value := getattr(section, name), str):
             yield value
     for inner in vars(section).values():
         if isinstance(inner, Settings):
