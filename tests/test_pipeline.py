@@ -109,7 +109,7 @@ case $1 in
     fetch) write data/raw/$2.zip archive ;;
     prepare) write data/prepared/$2/train.parquet rows ;;
     baselines) write results/$2/baselines.json baselines ;;
-    train) for out in checkpoints/fold_0.pt oof.parquet run.json history.csv; do write results/$2/$out $$; done ;;
+    train) for out in checkpoints/fold_0.fold oof.parquet run.json history.csv; do write results/$2/$out $$; done ;;
     evaluate) write results/$2/experiment.json $$; write results/metrics/$2.json "{\\"score\\": $$}" ;;
     predict) write results/$2/submission.csv $$ ;;
     report) write results/report/index.html $$ ;;

@@ -9,6 +9,7 @@ from tests.training.tiny import PRICES, SURVIVAL, in_memory, lane
 from groundwork.competitions import Inputs, Labelled, Pair
 from groundwork.objectives.base import Classification, Regression, Tagging
 from groundwork.settings import BinaryCrossEntropy, LossSettings
+from groundwork.training.archive import pack_state, unpack_state
 from groundwork.training.question import Question
 
 TAGS = dataclasses.replace(SURVIVAL, kind="tagging", metric="auc", targets=("loud", "rude"))
@@ -111,3 +112,29 @@ def test_out_of_fold_rows_of_a_search_name_their_query() -> None:
     outcome = question(search, rows, loss=lane(PRICES).objective).outcome(rows, np.array([1.5, 2.5]), fold=0)
     assert list(outcome) == ["id", "fold", "query", "target", "prediction"]
     assert outcome["query"].tolist() == ["angle bracket", "2x4"]
+
+
+@pytest.mark.parametrize("labels", [[4, 2, 2], ["b", "漢", "half \ud83d"], [0.5, 1.5, 1.5], [True, False, True]])
+def test_a_question_from_its_state_is_the_same(labels: list[object]) -> None:
+    dtype = object if isinstance(labels[0], str) else None
+    frame = pd.DataFrame({"Id": range(3), "survived": pd.Series(labels, dtype=dtype)})
+    asked = question(SURVIVAL, frame)
+    again = Question.from_state(unpack_state(pack_state(asked.state())))
+    assert (again.objective, again.targets, again.id, again.query) == (
+        asked.objective,
+        asked.targets,
+        asked.id,
+        asked.query,
+    )
+    assert again.classes.tolist() == asked.classes.tolist()
+    assert torch.equal(again.tensor(frame), asked.tensor(frame))
+
+
+def test_objectives_from_their_state_predict_bit_by_bit_the_same() -> None:
+    prices, tags = priced([1.5, 20.0, 3.25]), tagged([[1, 0], [0, 1]])
+    loss = BinaryCrossEntropy(loss="binary_cross_entropy", label_smoothing=0.1)
+    for asked in (question(PRICES, prices), question(TAGS, tags, loss=loss)):
+        again = Question.from_state(unpack_state(pack_state(asked.state())))
+        assert again.objective == asked.objective
+        logits = torch.randn(7, 2, asked.objective.outputs)
+        assert torch.equal(again.objective.predict(logits), asked.objective.predict(logits))

@@ -1,12 +1,14 @@
 """Fitted transforms: what turns prepared columns into a network's tensors, learned from training rows alone."""
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.encoders.ragged import Encoded
+from groundwork.state import State
 
 Numbers = NDArray[np.float64]
 
@@ -21,6 +23,15 @@ class Encoder(ABC):
     @abstractmethod
     def transform(self, frame: pd.DataFrame) -> Encoded:
         """Encode rows that were not fitted on."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """Return all that `transform` needs, as data."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
 
     def examples(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the training rows that `fit_transform` encodes; the others are only looked back at."""

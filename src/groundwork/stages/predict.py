@@ -8,13 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.competitions import Competition
-from groundwork.data.prepared import FINAL, Prepared, part
+from groundwork.data.prepared import FINAL, Prepared
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.kaggle import gate
 from groundwork.settings import Hardware
-from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.checkpoint import TrainedFold, fold_file
 from groundwork.training.inference import device
 
 
@@ -35,10 +35,11 @@ def predict(name: str, competition: Competition, prepared: Prepared, results: Pa
         written.
     """
     where = results / "checkpoints"
-    checkpoints = [where / f"{part(FINAL)}.pt"] if prepared.final else sorted(where.glob("fold_*.pt"))
-    if not checkpoints:
+    checkpoints = [where / fold_file(FINAL)] if prepared.final else sorted(where.glob("fold_*.fold"))
+    former = sorted(where.glob("fold_*.pt"))[:1]
+    if not checkpoints and not former:
         raise UserError(f"{where}: no checkpoints", f"train first: `dvc repro train@{name}`")
-    folds = [TrainedFold.load(path) for path in checkpoints]
+    folds = [TrainedFold.load(path) for path in checkpoints or former]
     answers = [fold.predict(prepared.test, device(hardware)) for fold in folds]
     predicted = answers[0] if prepared.final else np.mean(answers, axis=0)
     # The sample submission names the columns: the id's and the answers'.

@@ -80,7 +80,7 @@ def train(
     run_open = tracker if first_process() else nullcontext()
     with TrainingProgress(name, len(folds), lane.training.epochs, f"val_{metric.name}") as progress, run_open:
         for position, fold in enumerate(folds):
-            checkpoint = kept / f"{part(fold)}.pt"
+            checkpoint = kept / f"{part(fold)}.fold"
             trained = _taken_over(checkpoint)
             if trained is not None:
                 for epoch in trained.history:
@@ -183,7 +183,7 @@ def _log(tracker: Tracker, fold: int, epoch: Epoch) -> None:
 def _write(results: Path, folds: list[TrainedFold], oof: pd.DataFrame, folds_sha256: str, run: dict[str, Any]) -> None:
     with writing(results / "checkpoints") as checkpoints:
         for trained in folds:
-            trained.save(checkpoints / f"{part(trained.fold)}.pt")
+            trained.save(checkpoints / f"{part(trained.fold)}.fold")
     # What was trained on everything has no validation to compare.
     judged = [trained for trained in folds if trained.validation is not None]
     history = pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in judged])

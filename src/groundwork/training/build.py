@@ -47,6 +47,15 @@ from groundwork.settings import (
 from groundwork.training.augment import affine
 from groundwork.training.batches import Augment
 
+# By `encoding.inputs` of params.yaml: a fold on the disk names its encoder by it.
+ENCODERS: dict[str, type[Encoder]] = {
+    "table": TableEncoder,
+    "image": ImageEncoder,
+    "history": HistoryEncoder,
+    "text": TextEncoder,
+    "pair": PairEncoder,
+}
+
 
 def make_encoder(competition: Competition, lane: Lane, prepared: Prepared) -> Encoder:
     """Make the transform that turns the competition's columns into tensors; it is not fitted yet."""

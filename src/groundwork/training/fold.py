@@ -16,7 +16,9 @@ from groundwork.training.build import make_augment, make_encoder, make_network
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fit import fit
 from groundwork.training.inference import Epoch, device, predict
+from groundwork.training.origin import Origin, resolved
 from groundwork.training.question import Question
+from groundwork.training.seeds import fold_seed
 
 
 def train_fold(
@@ -28,6 +30,7 @@ def train_fold(
     hardware: Hardware,
     callbacks: Sequence[pl.Callback] = (),
     on_epoch: Callable[[Epoch], None] | None = None,
+    replicate: int = 0,
 ) -> TrainedFold:
     """Fit transforms and network on what `fold` may learn from, and predict what it is judged by.
 
@@ -35,8 +38,8 @@ def train_fold(
     ----------
     fold
         Its number; `FINAL` learns from everything, and nothing is left to judge it by.
-    seed
-        Fold k starts from ``seed + k``.
+    seed, replicate
+        See `groundwork.training.seeds.fold_seed`.
     callbacks, on_epoch
         See `groundwork.training.fit.fit`.
 
@@ -45,13 +48,13 @@ def train_fold(
     UserError
         If the rows do not suffice, or the loss becomes NaN.
     """
-    seed = (seed + fold) % 2**32  # where NumPy's seeds end
-    pl.seed_everything(seed, workers=True, verbose=False)
+    start, hardware = fold_seed(seed, replicate, fold), resolved(hardware)
+    pl.seed_everything(start, workers=True, verbose=False)
     settings = lane.training
     train, valid = prepared.training(fold), None if fold == FINAL else prepared.validation(fold)
     watched = valid
     if settings.early_stopping and settings.early_stopping.holdout:
-        train, watched = _held_out(competition, train, settings.early_stopping.holdout, fold, seed)
+        train, watched = _held_out(competition, train, settings.early_stopping.holdout, fold, start)
     question = Question.of(competition, lane.objective, train, prepared)
     encoder = make_encoder(competition, lane, prepared)
     rows = Rows(encoder.fit_transform(train, question.signals(train)), question.tensor(encoder.examples(train)))
@@ -62,7 +65,7 @@ def train_fold(
         network,
         question.objective,
         METRICS[competition.metric],
-        Batches.seeded(rows, settings.batch_size, seed, make_augment(lane.encoding)),
+        Batches.seeded(rows, settings.batch_size, start, make_augment(lane.encoding)),
         watched_rows,
         settings,
         hardware,
@@ -74,7 +77,17 @@ def train_fold(
         inputs = watched_rows.inputs if watched_rows and watched is valid else encoder.transform(valid)
         predicted = predict(result.network, question.objective, inputs, device(hardware))
         validation = question.outcome(valid, predicted.numpy(), fold)
-    return TrainedFold(fold, lane.model, encoder, question, result.network.state_dict(), result.history, validation)
+    return TrainedFold(
+        fold,
+        lane.encoding.inputs,
+        lane.model,
+        encoder,
+        question,
+        result.network.state_dict(),
+        result.history,
+        validation,
+        Origin.here(hardware, seed, replicate),
+    )
 
 
 def _held_out(

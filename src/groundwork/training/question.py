@@ -17,8 +17,15 @@ from groundwork.encoders.history import candidates
 from groundwork.objectives.base import Classification, Objective, Recommendation, Regression, Tagging
 from groundwork.objectives.oof import columns
 from groundwork.settings import BinaryCrossEntropy, CrossEntropy, LossSettings, SampledSoftmax, SmoothL1
+from groundwork.state import State, scalar, texts
 
 Target = NDArray[Any]
+OBJECTIVES: dict[str, Any] = {
+    "Classification": Classification,
+    "Regression": Regression,
+    "Tagging": Tagging,
+    "Recommendation": Recommendation,
+}
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,34 @@ class Question:
                 **columns("t", "target", self.tensor(frame).numpy()),
                 **columns("p", "prediction", predicted),
             }
+        )
+
+    def state(self) -> State:
+        """Return everything as data."""
+        fields = {
+            name: value.numpy() if isinstance(value, Tensor) else value for name, value in vars(self.objective).items()
+        }
+        return {
+            "objective": {"name": type(self.objective).__name__, **fields},
+            "targets": list(self.targets),
+            "id": self.id,
+            "query": self.query,
+            "classes": self.classes.tolist() if self.classes.dtype.kind in "OU" else self.classes,
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state`; raise ValueError, TypeError or KeyError where that is not one."""
+        fields = dict(state["objective"])
+        kind = OBJECTIVES[fields.pop("name")]
+        tensors = {name: torch.from_numpy(value) for name, value in fields.items() if isinstance(value, np.ndarray)}
+        query, classes = state["query"], state["classes"]
+        return cls(
+            kind(**{**fields, **tensors}),
+            tuple(texts(state, "targets")),
+            scalar(state, "id", str),
+            None if query is None else scalar(state, "query", str),
+            np.array(texts(state, "classes"), dtype=object) if isinstance(classes, list) else classes,
         )
 
     def _all(self, frame: pd.DataFrame) -> Target:
