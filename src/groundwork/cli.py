@@ -15,6 +15,7 @@ import typer
 from groundwork.errors import UserError
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, STOPPED
+from groundwork.training.commands import app as store
 
 if TYPE_CHECKING:
     from groundwork.competitions import Competition
@@ -30,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
+app.add_typer(store, name="store", rich_help_panel="Every day")
 
 
 @app.callback()
@@ -93,7 +95,7 @@ def prepare(lane: Lane) -> None:
     from groundwork.stages.prepare import prepare
 
     params, settings, competition = _load(lane)
-    prepare(competition, archive(lane), prepared(lane), settings.folds, params.seed, settings.source)
+    prepare(competition, archive(lane), prepared(lane), settings.folds, params.folds_seed, settings.source)
 
 
 @app.command(rich_help_panel="Pipeline")
@@ -111,6 +113,8 @@ def baselines(lane: Lane) -> None:
 def train(lane: Lane) -> None:
     """Train the folds' networks and log the run."""
     from groundwork.data.load import load
+    from groundwork.experiments.provenance import source_sha256
+    from groundwork.settings import size_in_bytes
     from groundwork.stages.train import train
 
     params, settings, competition = _load(lane)
@@ -123,6 +127,8 @@ def train(lane: Lane) -> None:
         seed=params.seed,
         tracking=params.tracking,
         hardware=params.hardware,
+        code=source_sha256(),
+        store_bytes=size_in_bytes(params.store),
     )
 
 

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -77,8 +78,14 @@ def test_it_writes_the_history_of_each_fold_and_what_the_run_was() -> None:
     run = json.loads((results / "run.json").read_text())
     assert set(run) == {
         "run_id", "wandb_dir", "started", "seconds", "commit", "dirty", "params", "data_sha256", "folds_sha256",
-        "hardware",
+        "hardware", "folds",
     }  # fmt: skip
+    files = {fold: TrainedFold.load(results / "checkpoints" / f"{fold}.fold") for fold in run["folds"]}
+    assert list(files) == ["fold_0", "fold_1", "fold_2"]
+    assert {fold: made["key"] for fold, made in run["folds"].items()} == {
+        fold: trained.origin.key for fold, trained in files.items()
+    }
+    assert all(made["seconds"] > 0 for made in run["folds"].values())
     data = prepared()
     assert run["data_sha256"] == data.data_sha256
     assert run["params"] == {"seed": 0, **lane(epochs=4).model_dump(mode="json")}
@@ -210,6 +217,97 @@ def test_too_few_rows_to_keep_aside_is_refused() -> None:
         trained(early_stopping={"patience": 1, "min_delta": 0.0, "holdout": 0.01})
 
 
+# --- the fold store ---------------------------------------------------------------------------------------------------
+
+TAKEN = "taken from the fold store"
+
+
+def printed_by(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_going_back_to_former_settings_trains_nothing_and_gives_the_same_bytes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = trained()
+    before = {path.name: path.read_bytes() for path in (first / "checkpoints").iterdir()}
+    rows = (first / "oof.parquet").read_bytes()
+    trained(dropout=0.5)
+    assert TAKEN not in printed_by(capsys)
+    shutil.rmtree(first)  # as DVC deletes outputs, and `dvc gc` what it had of them
+    again = trained()
+    assert printed_by(capsys).count(TAKEN) == FOLDS
+    assert {path.name: path.read_bytes() for path in (again / "checkpoints").iterdir()} == before
+    assert (again / "oof.parquet").read_bytes() == rows
+
+
+def test_folds_are_equal_bytes_wherever_they_were_trained() -> None:
+    first, second = trained(results="first"), trained(results="second")
+    for fold in range(FOLDS):
+        name = f"checkpoints/fold_{fold}.fold"
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_a_lane_that_was_pulled_is_a_filled_store(capsys: pytest.CaptureFixture[str]) -> None:
+    results = trained(folds=2)
+    shutil.rmtree("results/.folds")
+    capsys.readouterr()
+    trained()
+    assert printed_by(capsys).count(TAKEN) == 2
+    assert json.loads((results / "run.json").read_text())["folds"]["fold_0"]["seconds"] > 0
+
+
+def test_pulled_folds_that_are_damaged_or_name_a_place_elsewhere_are_trained_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    results = trained()
+    expected = weights(results)
+    shutil.rmtree("results/.folds")
+    paths = sorted((results / "checkpoints").iterdir())
+    paths[0].write_bytes(b"x")
+    fold = TrainedFold.load(paths[1])
+    dataclasses.replace(fold, origin=dataclasses.replace(fold.origin, key="../../../outside")).save(paths[1])
+    fold = TrainedFold.load(paths[2])
+    other = dataclasses.replace(fold, fold=0, validation=fold.validation.assign(fold=np.int8(0)))
+    other.save(paths[2])
+    capsys.readouterr()
+    trained()
+    printed = printed_by(capsys)
+    assert TAKEN not in printed
+    assert "fold_0.fold: cannot be read as a fold" in printed
+    assert "fold_2.fold: is another fold than its name says; it is trained again" in printed
+    assert not list(Path().rglob("outside"))
+    for first, second in zip(expected, weights(results), strict=True):
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_lane_that_mixes_folds_of_two_machines_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    trained()
+    assert "not all made in the same way" not in printed_by(capsys)
+    (path,) = Path("results/.folds").rglob("fold_1.fold")
+    fold = TrainedFold.load(path)
+    dataclasses.replace(fold, origin=dataclasses.replace(fold.origin, threads=77)).save(path)
+    trained()
+    printed = printed_by(capsys)
+    assert printed.count("its folds were not all made in the same way (threads") == 1
+    assert "or 77)" in printed
+
+
+def test_the_store_gives_up_weights_of_former_settings_and_trains_them_anew_with_the_same_outcome(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    results = trained()
+    expected = weights(results)
+    trained(dropout=0.5, store_bytes=0)
+    assert printed_by(capsys).count("the fold store gave up 3 folds that were used longest ago, of survival:") == 1
+    assert len(list(Path("results/.folds").rglob("*.fold"))) == 2 * FOLDS
+    trained()
+    printed = printed_by(capsys)
+    assert printed.count("its weights were given up to keep the fold store small; it is trained again") == FOLDS
+    for first, second in zip(expected, weights(results), strict=True):
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 # --- stopped and resumed ----------------------------------------------------------------------------------------------
 
 SCRIPT = """
@@ -277,10 +375,9 @@ def test_a_stopped_training_goes_on_at_the_last_finished_fold_with_the_same_outc
 
     resumed = trained(weight_averaging=0.5)
     printed = capsys.readouterr().out
-    assert "fold 0: taken over from the run that was stopped" in printed
-    assert printed.count("taken over") == 1
+    assert printed.count("taken from the fold store") == 1
+    assert "fold 0: taken from the fold store" in printed
     assert_bit_equal(resumed, trained(results="whole", weight_averaging=0.5))
-    assert not list(Path("results/.resume").glob("*"))
 
 
 @pytest.fixture
@@ -301,7 +398,7 @@ def broken_off(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
             patched.setattr(stage, "train_fold", stopped)
             with pytest.raises(UserError, match="stopped in fold 1"):
                 trained(**changes)
-        (kept,) = Path("results/.resume").rglob("fold_0.fold")
+        (kept,) = Path("results/.folds").rglob("fold_0.fold")
         return kept
 
     return train
@@ -315,7 +412,7 @@ def test_folds_of_other_parameters_are_not_taken_over(
     if "hardware" in change:
         change = {"hardware": CPU.model_copy(update={"precision": change["hardware"]})}
     trained(**change)
-    assert "taken over" not in capsys.readouterr().out
+    assert TAKEN not in capsys.readouterr().out
 
 
 def test_folds_of_other_data_are_not_taken_over(
@@ -327,7 +424,7 @@ def test_folds_of_other_data_are_not_taken_over(
     frame.loc[0, "z"] += 1
     frame.to_parquet(path)
     trained()
-    assert "taken over" not in capsys.readouterr().out
+    assert TAKEN not in capsys.readouterr().out
 
 
 def test_more_folds_of_the_same_training_take_over_the_finished_ones(
@@ -335,7 +432,7 @@ def test_more_folds_of_the_same_training_take_over_the_finished_ones(
 ) -> None:
     broken_off(folds=2)
     trained()
-    assert "fold 0: taken over" in capsys.readouterr().out
+    assert "fold 0: taken from the fold store" in capsys.readouterr().out
 
 
 def test_a_kept_fold_that_cannot_be_read_is_trained_again(
@@ -344,7 +441,10 @@ def test_a_kept_fold_that_cannot_be_read_is_trained_again(
     kept = broken_off()
     kept.write_bytes(kept.read_bytes()[:100])
     resumed = trained()
-    assert "taken over" not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert TAKEN not in printed
+    assert printed.count("it is trained again") == 1
+    assert f"{kept}: cannot be read as a fold" in " ".join(printed.split())
     assert_bit_equal(resumed, trained(results="whole"))
 
 
@@ -380,4 +480,3 @@ def test_two_processes_train_together_and_one_writes() -> None:
     assert together["oof"] > oof["target"].value_counts(normalize=True).max() + 0.1
     assert together["oof"] == pytest.approx(single["oof"], abs=0.2)
     assert not oof["p0"].equals(alone["p0"])
-    assert not list(Path("results/.resume").glob("*"))

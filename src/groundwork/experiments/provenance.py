@@ -1,13 +1,9 @@
-"""Where results come from: the commit, and a hash of everything that a fold's outcome depends on."""
+"""Where results come from: the commit, and a hash of the source."""
 
 import hashlib
-import json
 import subprocess
 from pathlib import Path
 from typing import Any
-
-from groundwork.data.prepared import Prepared
-from groundwork.settings import Hardware, Lane
 
 ROOMS = ("competitions", "data", "encoders", "models", "objectives", "scratch", "training")
 PACKAGE = Path(__file__).parents[1]
@@ -31,16 +27,9 @@ def git_state() -> dict[str, Any]:
     return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changes)}
 
 
-def fold_key(lane: Lane, prepared: Prepared, seed: int, hardware: Hardware) -> str:
-    """Hash parameters, data, code and versions, so that a fold is never taken over from a different training."""
-    import torch
-
-    settings = lane.model_dump(mode="json", include={"competition", "encoding", "model", "objective", "training"})
-    # How many folds are trained changes none of them.
-    settings["training"].pop("folds")
+def source_sha256() -> str:
+    """Hash the source of all that a fold may be made by."""
     code = hashlib.sha256()
     for path in sorted(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py")):
         code.update(path.read_bytes())
-    read = [settings, seed, hardware.model_dump(mode="json"), prepared.data_sha256, prepared.folds_sha256]
-    read += [code.hexdigest(), torch.__version__]
-    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:16]
+    return code.hexdigest()

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
 from groundwork.baselines import Array, Baseline
 from groundwork.competitions import Competition, Labelled
 from groundwork.data.prepared import Prepared
 from groundwork.experiments.provenance import git_state
-from groundwork.files import write_json
+from groundwork.files import write_json, writing
 from groundwork.objectives.oof import columns, cross_validate
 from groundwork.settings import EncodingSettings, Tracking
 from groundwork.tracking.tracker import Tracker, cross_validated
@@ -27,7 +29,9 @@ def baselines(
     seed: int,
     tracking: Tracking,
 ) -> list[dict[str, Any]]:
-    """Score the lane's baselines, log a run for each, and write ``baselines.json``.
+    """Score the lane's baselines, log a run for each, and write ``baselines.json`` and ``baselines.parquet``.
+
+    The latter has the columns of ``oof.parquet`` and ``baseline``, its name: whoever compares needs the rows.
 
     Parameters
     ----------
@@ -49,7 +53,7 @@ def baselines(
     from groundwork.baselines.choice import baselines_of
 
     facts = {**git_state(), "data_sha256": prepared.data_sha256, "folds_sha256": prepared.folds_sha256}
-    records = []
+    records, rows = [], []
     for baseline in baselines_of(competition, encoding, prepared, seed):
         started = time.monotonic()
         model = {"model": {"network": "baseline", "baseline": baseline.name}}
@@ -58,6 +62,7 @@ def baselines(
             oof = _out_of_fold(baseline, competition, prepared)
             metrics = cross_validate(oof, competition.metric, competition.further_metrics)
             tracker.summarize(cross_validated(competition.metric, metrics["folds"], metrics["oof"]))
+        rows.append(oof.sort_values(["id", "fold"], ignore_index=True).assign(baseline=baseline.name))
         records.append(
             {
                 "name": baseline.name,
@@ -69,6 +74,9 @@ def baselines(
                 "folds_sha256": prepared.folds_sha256,
             }
         )
+    with writing(results / "baselines.parquet") as path:
+        table = pa.Table.from_pandas(pd.concat(rows, ignore_index=True), preserve_index=False)
+        parquet.write_table(table.replace_schema_metadata({"folds_sha256": prepared.folds_sha256}), path)
     write_json(results / "baselines.json", records)
     return records
 
@@ -81,17 +89,19 @@ def _out_of_fold(baseline: Baseline, competition: Competition, prepared: Prepare
 
 
 def predict_fold(baseline: Baseline, competition: Competition, prepared: Prepared, fold: int) -> pd.DataFrame:
-    """Predict a fold's validation rows; its rows have the columns of ``oof.parquet`` that a score is made of."""
+    """Predict a fold's validation rows, in the columns of ``oof.parquet``."""
     train, valid = prepared.training(fold), prepared.validation(fold)
     if isinstance(competition, Labelled):
         target, truth = (_targets(competition, frame) for frame in (train, valid))
         pair = competition.inputs.pair
+        ids = valid[competition.id]
         queries = {"query": valid[pair.query].to_numpy(dtype=object)} if pair else {}
     else:
-        target, truth, queries = train["article"].to_numpy(), valid.filter(regex=r"^t\d+$").to_numpy(np.int64), {}
+        ids, queries = valid["customer"], {}
+        target, truth = train["article"].to_numpy(), valid.filter(regex=r"^t\d+$").to_numpy(np.int64)
     predicted = baseline.fit_predict(train, target, valid)
     parts = {**queries, **columns("t", "target", truth), **columns("p", "prediction", predicted)}
-    return pd.DataFrame({"fold": np.int8(fold), **parts})
+    return pd.DataFrame({"id": ids.to_numpy(), "fold": np.int8(fold), **parts})
 
 
 def _targets(competition: Labelled, frame: pd.DataFrame) -> Array:

@@ -10,7 +10,7 @@ import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -46,6 +46,12 @@ def write(path: Path, members: Mapping[str, bytes]) -> None:
             archive.writestr(entry, members[name])
 
 
+def names(path: Path) -> list[str]:
+    """Name the members of a fold's file; raise as `read` does."""
+    with path.open("rb") as stream:
+        return [entry.filename for entry in _opened(stream)[1]]
+
+
 def read(path: Path, *names: str) -> dict[str, bytes]:
     """Read members of a fold's file: those of `names` that are there, or all of them.
 
@@ -57,16 +63,21 @@ def read(path: Path, *names: str) -> dict[str, bytes]:
         If it is not a whole file of this format.
     """
     with path.open("rb") as stream:
-        if stream.read(2) == b"\x80\x02":  # how pickles begin
-            raise FormerFormatError
-        size = stream.seek(0, io.SEEK_END)
-        with zipfile.ZipFile(stream) as archive:
-            entries = archive.infolist()
-            if any(entry.filename.endswith("data.pkl") for entry in entries):
-                raise FormerFormatError
-            _check(entries, size)
-            wanted = [entry.filename for entry in entries if not names or entry.filename in names]
-            return {name: archive.read(name) for name in wanted}
+        archive, entries = _opened(stream)
+        wanted = [entry.filename for entry in entries if not names or entry.filename in names]
+        return {name: archive.read(name) for name in wanted}
+
+
+def _opened(stream: BinaryIO) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
+    if stream.read(2) == b"\x80\x02":  # how pickles begin
+        raise FormerFormatError
+    size = stream.seek(0, io.SEEK_END)
+    archive = zipfile.ZipFile(stream)
+    entries = archive.infolist()
+    if any(entry.filename.endswith("data.pkl") for entry in entries):
+        raise FormerFormatError
+    _check(entries, size)
+    return archive, entries
 
 
 def _check(entries: list[zipfile.ZipInfo], size: int) -> None:

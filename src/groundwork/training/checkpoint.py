@@ -157,6 +157,14 @@ def without_weights(path: Path) -> None:
         archive.write(temporary, members)
 
 
+def has_weights(path: Path) -> bool:
+    """Whether a fold's file is there with its weights; False for one that is broken at first sight."""
+    try:
+        return archive.WEIGHTS in archive.names(path)
+    except Exception:
+        return False
+
+
 def key_of(path: Path) -> str:
     """Read the key of the fold in a file; raise `UserError` as `TrainedFold.load` does."""
     try:
