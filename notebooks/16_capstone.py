@@ -238,7 +238,7 @@ claim("this network, too, beats the constant by far", own > scores["constant"] +
 # %%
 def hand_in(run, folder):
     """Do as the predict stage does: write submission.csv, if it passes the gate; return its table."""
-    run.trained.save(folder / "checkpoints" / "fold_0.pt")
+    run.trained.save(folder / "checkpoints" / "fold_0.fold")
     run.trained.validation.to_parquet(folder / "oof.parquet")
     return pd.read_csv(predict("titanic", competition, prepared, folder, CPU))
 

@@ -55,6 +55,11 @@ def test_the_shipped_file_is_valid_and_keeps_to_one_screen(repository: Path, tex
         ("project: groundwork", "project: a/b", "tracking.project: found 'a/b' (str); expected letters, digits"),
         ("    epochs: 20", "    epochs: 20\n    epochs: 21", "key 'epochs' stands twice in its section"),
         ("seed: 0", "seed: .nan", "seed: found nan (float)"),
+        ("folds_seed: 0", "folds_seed: -1", "folds_seed: found -1 (int); expected greater than or equal to 0"),
+        ("folds_seed: 0", "folds_sead: 0", "folds_seed: missing"),
+        ("store: 5 GB", "store: 5", "store: found 5 (int); expected a valid string"),
+        ("store: 5 GB", "store: 5 GiB", "store: found '5 GiB' (str); expected a number and MB, GB or TB, such as 5 GB"),
+        ("store: 5 GB", "store: -5 GB", "store: found '-5 GB' (str); expected a number and MB, GB or TB"),
     ],
 )
 def test_a_mistake_is_named(there: str, instead: str, said: str, text: str, tmp_path: Path) -> None:
@@ -63,7 +68,7 @@ def test_a_mistake_is_named(there: str, instead: str, said: str, text: str, tmp_
 
 
 def test_all_mistakes_are_named_at_once(text: str, tmp_path: Path) -> None:
-    wrong = text.replace("seed: 0", "seed: x").replace("mode: offline", "mode: x")
+    wrong = text.replace("\nseed: 0", "\nseed: x").replace("mode: offline", "mode: x")
     assert len(refused(tmp_path, wrong).splitlines()) == 2
 
 

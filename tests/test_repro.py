@@ -20,7 +20,7 @@ def test_the_main_job(clone: Path) -> None:
     assert "results/report/index.html" in done.stdout
     assert "accuracy" in done.stdout
     first = outputs(clone)
-    assert {Path(name).name for name in first} >= {"submission.csv", "oof.parquet", "fold_0.pt", "experiment.json"}
+    assert {Path(name).name for name in first} >= {"submission.csv", "oof.parquet", "fold_0.fold", "experiment.json"}
 
     again = groundwork(clone, "repro")
     assert again.returncode == 0

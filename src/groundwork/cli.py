@@ -16,6 +16,7 @@ from groundwork import processes
 from groundwork.errors import UserError
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import BEGUN, ERRORS, MESSAGES, STOPPED, VALIDATED
+from groundwork.training.commands import app as store
 
 if TYPE_CHECKING:
     from groundwork.competitions import Competition
@@ -31,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
+app.add_typer(store, name="store", rich_help_panel="Every day")
 
 
 @app.callback()

@@ -10,12 +10,13 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node
 
 from groundwork.errors import UserError, meant
-from groundwork.settings import LANE, PARAMS, PROJECT, TIME, Params, Settings
+from groundwork.settings import LANE, PARAMS, PROJECT, SIZE, TIME, Params, Settings
 
 # What pydantic says less plainly, by its error type or by the pattern.
 EXPECTED = {
     PROJECT: "letters, digits, . _ -",
     LANE: "small letters, digits and hyphens: it becomes a folder and a stage's name",
+    SIZE: "a number and MB, GB or TB, such as 5 GB",
     TIME: "DD:HH:MM:SS, such as 00:01:30:00",
     "model_type": "a section with keys",
     "model_attributes_type": "a section with keys",

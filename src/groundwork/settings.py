@@ -1,5 +1,6 @@
 """The schema of params.yaml: every key, its type, its range. Nothing has a default that changes a result unseen."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,13 +13,24 @@ PARAMS = Path("params.yaml")
 PROJECT = r"^[A-Za-z0-9._-]+$"
 LANE = r"^[a-z0-9][a-z0-9-]*$"
 TIME = r"^\d\d:\d\d:\d\d:\d\d$"
+SIZE = r"^(\d{1,6}(?:\.\d{1,3})?) ?(MB|GB|TB)$"
+UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 NotNegative = Annotated[float, Field(ge=0)]
 # A lane's name becomes a folder, a word in a shell and a stage of DVC.
 LaneName = Annotated[str, Field(pattern=LANE)]
+
+
+def size_in_bytes(text: str) -> int:
+    """Return how many bytes a size such as ``5 GB`` is; raise `UserError` if it is none."""
+    found = re.match(SIZE, text)
+    if not found:
+        raise UserError(f"found the size {text!r}; expected a number and MB, GB or TB", "write it so: 5 GB")
+    return round(float(found[1]) * UNITS[found[2]])
 
 
 class Settings(BaseModel):
@@ -360,9 +372,15 @@ class Lane(Settings):
 
 
 class Params(Settings):
-    """The whole of params.yaml. `source` is the value that lanes refer to as `*source`."""
+    """The whole of params.yaml. `source` is the value that lanes refer to as `*source`.
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    `seed` is of weights, order, dropout and augmentation; `folds_seed` of which row is in which fold, so that another
+    seed is judged by the same rows. `store` is the size to which finished folds are kept.
+    """
+
+    seed: Seed
+    folds_seed: Seed
+    store: Annotated[str, Field(pattern=SIZE)]
     source: Literal["sample", "kaggle"]
     tracking: Tracking
     hardware: Hardware

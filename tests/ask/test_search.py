@@ -35,7 +35,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PreparedRows]:
 @pytest.fixture(scope="module")
 def parts(rows: tuple[Path, PreparedRows]) -> tuple[TrainedFold, pd.DataFrame]:
     folder, found = rows
-    trained = TrainedFold.load(folder / RESULTS / "checkpoints" / "fold_0.pt")
+    trained = TrainedFold.load(folder / RESULTS / "checkpoints" / "fold_0.fold")
     assert isinstance(trained.encoder, PairEncoder)
     return trained, trained.encoder.documents(pd.concat([found.train, found.test]))[1]
 

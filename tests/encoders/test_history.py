@@ -1,5 +1,3 @@
-import pickle
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +5,7 @@ import torch
 
 from groundwork.encoders.history import HistoryEncoder
 from groundwork.encoders.ragged import Ragged
+from groundwork.training.archive import pack_state, unpack_state
 
 ARTICLES = pd.DataFrame({"kind": ["coat", "hat", "hat", "sock"], "colour": ["red", "red", "blue", "blue"]})
 # customer, article, day: by customer and day
@@ -75,7 +74,7 @@ def test_labels_of_all_columns_are_numbered_in_one_table() -> None:
 def test_what_is_kept_on_the_disk_predicts_the_same() -> None:
     fitted = encoder(length=2)
     fitted.fit_transform(LOG, np.empty((len(LOG), 0)))
-    kept = pickle.loads(pickle.dumps(fitted))
+    kept = HistoryEncoder.from_state(unpack_state(pack_state(fitted.state())))
     rows = asked((0, 21), (1, 21), (2, 21))
     assert histories(kept.transform(rows)) == histories(fitted.transform(rows)) == [[0, 3], [], [3, 1]]
     assert len(kept.bought) == 4

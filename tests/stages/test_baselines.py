@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from tests.services.wandb_server import WandbServer
 from tests.training import products, purchases
 from tests.training.tiny import PRICES, SILENT, SURVIVAL, lane, prepared, trained
 
+from groundwork.competitions import Labelled
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.data.rows import PreparedRows
 from groundwork.objectives.oof import cross_validate
@@ -44,6 +46,22 @@ def test_they_are_scored_on_the_rows_and_folds_of_the_network() -> None:
     assert line["metrics"]["mean"] < 0.8 * flat["metrics"]["mean"]
     assert line["folds_sha256"] == prepared(PRICES).folds_sha256
     assert line["data_sha256"] == prepared(PRICES).data_sha256
+
+
+@pytest.mark.parametrize("competition", [SURVIVAL, PRICES], ids=lambda competition: competition.slug)
+def test_their_rows_lie_beside_the_networks_and_give_their_scores(competition: Labelled) -> None:
+    records = run(competition)
+    rows = pd.read_parquet(Path("results", competition.slug, "baselines.parquet"))
+    oof = pd.read_parquet(trained(competition, epochs=1) / "oof.parquet")
+    assert list(rows.columns) == [*oof.columns, "baseline"]
+    assert list(rows["baseline"].unique()) == [record["name"] for record in records]
+    for record in records:
+        own = rows[rows["baseline"] == record["name"]].reset_index(drop=True)
+        assert own[["id", "fold"]].equals(oof[["id", "fold"]])
+        np.testing.assert_allclose(own["target"], oof["target"], rtol=1e-6)
+        assert cross_validate(own, competition.metric)["folds"] == pytest.approx(record["metrics"]["folds"], rel=1e-12)
+    stored = pq.read_schema(Path("results", competition.slug, "baselines.parquet")).metadata[b"folds_sha256"]
+    assert stored.decode() == records[0]["folds_sha256"]
 
 
 def test_all_but_time_and_ids_is_the_same_again() -> None:

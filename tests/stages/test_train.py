@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from groundwork.data.rows import PreparedRows
 from groundwork.encoders.table import TableEncoder
 from groundwork.errors import UserError
 from groundwork.objectives.oof import cross_validate
+from groundwork.training.archive import pack_state
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fold import train_fold
 
@@ -62,7 +64,7 @@ def test_it_writes_predictions_for_each_row_by_the_fold_that_did_not_see_it(comp
         assert oof["target"].dtype == np.int64
         np.testing.assert_allclose(oof[columns].sum(axis=1), 1, rtol=1e-5)
     for fold in range(FOLDS):
-        model = TrainedFold.load(results / "checkpoints" / f"fold_{fold}.pt")
+        model = TrainedFold.load(results / "checkpoints" / f"fold_{fold}.fold")
         inside = (data.fold["fold"] == fold).to_numpy()
         again = model.predict(data.train[inside], torch.device("cpu"))
         np.testing.assert_array_equal(oof.loc[inside, columns].to_numpy().squeeze(), again)
@@ -76,8 +78,14 @@ def test_it_writes_the_history_of_each_fold_and_what_the_run_was() -> None:
     run = json.loads((results / "run.json").read_text())
     assert set(run) == {
         "run_id", "wandb_dir", "started", "seconds", "commit", "dirty", "params", "data_sha256", "folds_sha256",
-        "hardware",
+        "hardware", "folds",
     }  # fmt: skip
+    files = {fold: TrainedFold.load(results / "checkpoints" / f"{fold}.fold") for fold in run["folds"]}
+    assert list(files) == ["fold_0", "fold_1", "fold_2"]
+    assert {fold: made["key"] for fold, made in run["folds"].items()} == {
+        fold: trained.origin.key for fold, trained in files.items()
+    }
+    assert all(made["seconds"] > 0 for made in run["folds"].values())
     data = prepared()
     assert run["data_sha256"] == data.data_sha256
     assert run["params"] == {"seed": 0, **lane(epochs=4).model_dump(mode="json")}
@@ -89,7 +97,7 @@ def test_it_writes_the_history_of_each_fold_and_what_the_run_was() -> None:
 def test_a_later_training_replaces_every_file_of_the_former_one() -> None:
     trained()
     results = trained(folds=1, epochs=2)
-    assert [path.name for path in (results / "checkpoints").iterdir()] == ["fold_0.pt"]
+    assert [path.name for path in (results / "checkpoints").iterdir()] == ["fold_0.fold"]
     assert set(pd.read_parquet(results / "oof.parquet")["fold"]) == {0}
     assert {path.name for path in results.iterdir()} == FILES
 
@@ -149,19 +157,6 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TableEncoder, list[i
     return fits
 
 
-def state(encoder: TableEncoder) -> dict[str, np.ndarray]:
-    """Everything that a table encoder has learned."""
-    key = encoder.groups["key"]
-    learned: dict[str, Any] = {
-        "medians": encoder.medians, "low": encoder.low, "high": encoder.high, "mean": encoder.mean,
-        "scale": encoder.scale, "edges": encoder.edges.numpy(), "sizes": np.array(encoder.categories),
-        "labels": np.concatenate(encoder.codes.categories_), "rates": key.sums.to_numpy(),
-        "keys": np.array(key.counts.index.tolist()), "counts": key.counts.to_numpy(), "overall": key.mean,
-    }  # fmt: skip
-    rare = encoder.codes.infrequent_categories_[0]
-    return {**learned, "rare": np.array([] if rare is None else rare)}
-
-
 def planted(data: PreparedRows, competition: Labelled, fold: int) -> PreparedRows:
     """Change everything about the validation rows of `fold`: numbers, labels, keys, targets."""
     train, inside = data.train.copy(), (data.fold["fold"] == fold).to_numpy()
@@ -192,9 +187,9 @@ def test_validation_rows_leave_no_trace_in_training_features_and_in_what_was_lea
     assert len(ids) == pytest.approx(len(outside) * (0.8 if stop is HOLDOUT else 1), abs=1)
     for name, tensor in features.items():
         assert torch.equal(tensor, other_features[name]), name
-    learned, other_learned = state(first), state(second)
-    for name, value in learned.items():
-        np.testing.assert_array_equal(value, other_learned[name], err_msg=name)
+    learned, other_learned = (pack_state(encoder.state()) for encoder in (first, second))
+    assert learned.keys() == other_learned.keys()
+    assert [name for name in learned if learned[name] != other_learned[name]] == []
     assert folds[0].objective == folds[1].objective
     if not stop or stop["holdout"]:
         # Where nothing is chosen by the validation rows, not even the weights know of them.
@@ -220,6 +215,97 @@ def test_too_few_rows_to_keep_aside_is_refused() -> None:
         UserError, match=r"early_stopping.holdout: found 0.01, which does not suit the 80 training rows"
     ):
         trained(early_stopping={"patience": 1, "min_delta": 0.0, "holdout": 0.01})
+
+
+# --- the fold store ---------------------------------------------------------------------------------------------------
+
+TAKEN = "taken from the fold store"
+
+
+def printed_by(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_going_back_to_former_settings_trains_nothing_and_gives_the_same_bytes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = trained()
+    before = {path.name: path.read_bytes() for path in (first / "checkpoints").iterdir()}
+    rows = (first / "oof.parquet").read_bytes()
+    trained(dropout=0.5)
+    assert TAKEN not in printed_by(capsys)
+    shutil.rmtree(first)  # as DVC deletes outputs, and `dvc gc` what it had of them
+    again = trained()
+    assert printed_by(capsys).count(TAKEN) == FOLDS
+    assert {path.name: path.read_bytes() for path in (again / "checkpoints").iterdir()} == before
+    assert (again / "oof.parquet").read_bytes() == rows
+
+
+def test_folds_are_equal_bytes_wherever_they_were_trained() -> None:
+    first, second = trained(results="first"), trained(results="second")
+    for fold in range(FOLDS):
+        name = f"checkpoints/fold_{fold}.fold"
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_a_lane_that_was_pulled_is_a_filled_store(capsys: pytest.CaptureFixture[str]) -> None:
+    results = trained(folds=2)
+    shutil.rmtree("results/.folds")
+    capsys.readouterr()
+    trained()
+    assert printed_by(capsys).count(TAKEN) == 2
+    assert json.loads((results / "run.json").read_text())["folds"]["fold_0"]["seconds"] > 0
+
+
+def test_pulled_folds_that_are_damaged_or_name_a_place_elsewhere_are_trained_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    results = trained()
+    expected = weights(results)
+    shutil.rmtree("results/.folds")
+    paths = sorted((results / "checkpoints").iterdir())
+    paths[0].write_bytes(b"x")
+    fold = TrainedFold.load(paths[1])
+    dataclasses.replace(fold, origin=dataclasses.replace(fold.origin, key="../../../outside")).save(paths[1])
+    fold = TrainedFold.load(paths[2])
+    other = dataclasses.replace(fold, fold=0, validation=fold.validation.assign(fold=np.int8(0)))
+    other.save(paths[2])
+    capsys.readouterr()
+    trained()
+    printed = printed_by(capsys)
+    assert TAKEN not in printed
+    assert "fold_0.fold: cannot be read as a fold" in printed
+    assert "fold_2.fold: is another fold than its name says; it is trained again" in printed
+    assert not list(Path().rglob("outside"))
+    for first, second in zip(expected, weights(results), strict=True):
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_lane_that_mixes_folds_of_two_machines_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    trained()
+    assert "not all made in the same way" not in printed_by(capsys)
+    (path,) = Path("results/.folds").rglob("fold_1.fold")
+    fold = TrainedFold.load(path)
+    dataclasses.replace(fold, origin=dataclasses.replace(fold.origin, threads=77)).save(path)
+    trained()
+    printed = printed_by(capsys)
+    assert printed.count("its folds were not all made in the same way (threads") == 1
+    assert "or 77)" in printed
+
+
+def test_the_store_gives_up_weights_of_former_settings_and_trains_them_anew_with_the_same_outcome(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    results = trained()
+    expected = weights(results)
+    trained(dropout=0.5, store_bytes=0)
+    assert printed_by(capsys).count("the fold store gave up 3 folds that were used longest ago, of survival:") == 1
+    assert len(list(Path("results/.folds").rglob("*.fold"))) == 2 * FOLDS
+    trained()
+    printed = printed_by(capsys)
+    assert printed.count("its weights were given up to keep the fold store small; it is trained again") == FOLDS
+    for first, second in zip(expected, weights(results), strict=True):
+        assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 # --- stopped and resumed ----------------------------------------------------------------------------------------------
@@ -289,10 +375,9 @@ def test_a_stopped_training_goes_on_at_the_last_finished_fold_with_the_same_outc
 
     resumed = trained(weight_averaging=0.5)
     printed = capsys.readouterr().out
-    assert "fold 0: taken over from the run that was stopped" in printed
-    assert printed.count("taken over") == 1
+    assert printed.count("taken from the fold store") == 1
+    assert "fold 0: taken from the fold store" in printed
     assert_bit_equal(resumed, trained(results="whole", weight_averaging=0.5))
-    assert not list(Path("results/.resume").glob("*"))
 
 
 @pytest.fixture
@@ -313,7 +398,7 @@ def broken_off(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
             patched.setattr(stage, "train_fold", stopped)
             with pytest.raises(UserError, match="stopped in fold 1"):
                 trained(**changes)
-        (kept,) = Path("results/.resume").rglob("fold_0.pt")
+        (kept,) = Path("results/.folds").rglob("fold_0.fold")
         return kept
 
     return train
@@ -327,7 +412,7 @@ def test_folds_of_other_parameters_are_not_taken_over(
     if "hardware" in change:
         change = {"hardware": CPU.model_copy(update={"precision": change["hardware"]})}
     trained(**change)
-    assert "taken over" not in capsys.readouterr().out
+    assert TAKEN not in capsys.readouterr().out
 
 
 def test_folds_of_other_data_are_not_taken_over(
@@ -339,7 +424,7 @@ def test_folds_of_other_data_are_not_taken_over(
     frame.loc[0, "z"] += 1
     frame.to_parquet(path)
     trained()
-    assert "taken over" not in capsys.readouterr().out
+    assert TAKEN not in capsys.readouterr().out
 
 
 def test_more_folds_of_the_same_training_take_over_the_finished_ones(
@@ -347,7 +432,7 @@ def test_more_folds_of_the_same_training_take_over_the_finished_ones(
 ) -> None:
     broken_off(folds=2)
     trained()
-    assert "fold 0: taken over" in capsys.readouterr().out
+    assert "fold 0: taken from the fold store" in capsys.readouterr().out
 
 
 def test_a_kept_fold_that_cannot_be_read_is_trained_again(
@@ -356,7 +441,10 @@ def test_a_kept_fold_that_cannot_be_read_is_trained_again(
     kept = broken_off()
     kept.write_bytes(kept.read_bytes()[:100])
     resumed = trained()
-    assert "taken over" not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert TAKEN not in printed
+    assert printed.count("it is trained again") == 1
+    assert f"{kept}: cannot be read as a fold" in " ".join(printed.split())
     assert_bit_equal(resumed, trained(results="whole"))
 
 
@@ -377,7 +465,9 @@ def test_two_processes_train_together_and_one_writes() -> None:
     assert process.returncode == 0, errors
     results = Path("results/survival")
     assert {path.name for path in results.iterdir()} == FILES
-    assert [path.name for path in sorted((results / "checkpoints").iterdir())] == [f"fold_{k}.pt" for k in range(FOLDS)]
+    assert [path.name for path in sorted((results / "checkpoints").iterdir())] == [
+        f"fold_{k}.fold" for k in range(FOLDS)
+    ]
     for fold in range(FOLDS):
         assert printed.count(f"survival: fold {fold}: accuracy") == 1, "one process speaks"
     oof = pd.read_parquet(results / "oof.parquet")
@@ -390,4 +480,3 @@ def test_two_processes_train_together_and_one_writes() -> None:
     assert together["oof"] > oof["target"].value_counts(normalize=True).max() + 0.1
     assert together["oof"] == pytest.approx(single["oof"], abs=0.2)
     assert not oof["p0"].equals(alone["p0"])
-    assert not list(Path("results/.resume").glob("*"))

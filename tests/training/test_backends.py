@@ -123,8 +123,8 @@ def test_the_same_seed_drops_the_same_and_gives_the_same_bits(competition: Label
 @every_competition
 def test_a_checkpoint_predicts_the_same_in_the_other_backend(competition: Labelled, backend: str) -> None:
     fold = trained(competition, backend, dropout=0.3, learning_rate=0.1)
-    in_the_other(fold).save(Path("fold_0.pt"))
-    other = TrainedFold.load(Path("fold_0.pt"))
+    in_the_other(fold).save(Path("fold_0.fold"))
+    other = TrainedFold.load(Path("fold_0.fold"))
     assert {computes_in(fold), computes_in(other)} == {"models", "scratch"}
     rows = drawn() if competition is PICTURES else prepared(competition)
     expected, found = (one.predict(rows.test, torch.device("cpu")) for one in (fold, other))
@@ -169,7 +169,7 @@ def test_a_lane_of_scratch_ends_in_a_submission(name: str, repository: Path, mon
     write_params(repository, "scratch")
     for stage in ("fetch", "prepare", "train", "evaluate", "predict"):
         groundwork(stage, name)
-    assert computes_in(TrainedFold.load(Path(f"results/{name}/checkpoints/fold_0.pt"))) == "scratch"
+    assert computes_in(TrainedFold.load(Path(f"results/{name}/checkpoints/fold_0.fold"))) == "scratch"
     assert len(pd.read_csv(f"results/{name}/submission.csv")) == len(
         pd.read_parquet(f"data/prepared/{name}/test.parquet")
     )

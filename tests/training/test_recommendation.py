@@ -29,9 +29,9 @@ def test_a_shop_goes_from_its_archive_to_a_submission_that_passes_the_gate(tmp_p
     tables, results = prepared(), tmp_path / "results"
     train("shop", SHOP, lane(), tables, results / "shop", seed=0, tracking=SILENT, hardware=CPU)
     assert sorted(path.name for path in (results / "shop/checkpoints").iterdir()) == [
-        "final.pt",
-        "fold_0.pt",
-        "fold_1.pt",
+        "final.fold",
+        "fold_0.fold",
+        "fold_1.fold",
     ]
     history = pd.read_csv(results / "shop/history.csv")
     assert set(history["fold"]) == {0, 1}
@@ -95,8 +95,8 @@ def test_fewer_candidates_than_answers_leave_places_empty() -> None:
 def test_a_fold_on_the_disk_answers_as_it_did(tmp_path: Path) -> None:
     tables = prepared()
     trained = train_fold(SHOP, lane(epochs=1), tables, 0, 0, CPU)
-    trained.save(tmp_path / "fold_0.pt")
-    loaded = TrainedFold.load(tmp_path / "fold_0.pt")
+    trained.save(tmp_path / "fold_0.fold")
+    loaded = TrainedFold.load(tmp_path / "fold_0.fold")
     day = tables.weeks[0][0]
     asked = pd.DataFrame({"customer": np.arange(90, dtype=np.int32), "day": np.int16(day)})
     assert (loaded.predict(asked, torch.device("cpu")) == trained.predict(asked, torch.device("cpu"))).all()

@@ -87,8 +87,8 @@ def test_twenty_comments_are_learned_by_heart(network: str, deep: type) -> None:
 @pytest.mark.parametrize("network", ["rnn", "transformer"])
 def test_a_fold_predicts_the_same_from_its_file(network: str, tmp_path: Path) -> None:
     fold, rows = fold_of(network)
-    fold.save(tmp_path / "fold_1.pt")
-    again = TrainedFold.load(tmp_path / "fold_1.pt").predict(rows.validation(1), CPU_DEVICE)
+    fold.save(tmp_path / "fold_1.fold")
+    again = TrainedFold.load(tmp_path / "fold_1.fold").predict(rows.validation(1), CPU_DEVICE)
     assert fold.validation is not None
     np.testing.assert_array_equal(again, fold.validation[["p0", "p1"]].to_numpy())
     assert len(np.unique(again[:, 0])) > 10

@@ -135,6 +135,7 @@ def trained(
     seed: int = 0,
     hardware: Hardware = CPU,
     tracking: Tracking = SILENT,
+    store_bytes: int = 10**9,
     **changes: Any,
 ) -> Path:
     """Run the train stage; return the lane's folder of results."""
@@ -148,5 +149,7 @@ def trained(
         seed=seed,
         tracking=tracking,
         hardware=hardware,
+        code="the code",
+        store_bytes=store_bytes,
     )
     return folder

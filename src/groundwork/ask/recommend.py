@@ -8,11 +8,11 @@ from pyarrow import compute as pc
 from pyarrow import parquet
 
 from groundwork.competitions import Competition, Purchases
-from groundwork.data.prepared import FINAL, Prepared, part
+from groundwork.data.prepared import FINAL, Prepared
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.encoders.language.subwords import readable
 from groundwork.errors import UserError
-from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.checkpoint import TrainedFold, fold_file
 from groundwork.training.inference import device
 
 HISTORY = 12  # purchases shown
@@ -45,7 +45,7 @@ def recommend(name: str, competition: Competition, prepared: Prepared, results: 
             "name a lane of that kind, such as fashion-recommendations",
         )
     code, identifier = _customer(prepared.customers, readable(customer), name)
-    trained = TrainedFold.load(results / "checkpoints" / f"{part(FINAL)}.pt")
+    trained = TrainedFold.load(results / "checkpoints" / fold_file(FINAL))
     day = prepared.weeks[0][1] + 1  # the first after the log
     asked = pd.DataFrame({"customer": [code], "day": [day]}).astype({"customer": "int32", "day": "int16"})
     ranked = [int(article) for article in trained.predict(asked, device())[0] if article >= 0]

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from groundwork.competitions import Competition, Pair
-from groundwork.data.prepared import Prepared, part
+from groundwork.data.prepared import Prepared
 from groundwork.data.rows import PreparedRows
 from groundwork.encoders.language.matching import Text
 from groundwork.encoders.language.subwords import readable
@@ -25,7 +25,7 @@ from groundwork.encoders.pair import PairEncoder
 from groundwork.errors import UserError
 from groundwork.models.two_tower import TwoTower
 from groundwork.training.batches import pieces
-from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.checkpoint import TrainedFold, fold_file
 from groundwork.training.inference import predict
 
 # What the towers' cosine weighs against BM25, whose best is 1.
@@ -185,7 +185,7 @@ def search(name: str, competition: Competition, prepared: Prepared, results: Pat
             f"{name}: {competition.slug} is of kind {competition.kind}; expected search",
             "name a lane of that kind, such as product-search",
         )
-    trained = TrainedFold.load(results / "checkpoints" / f"{part(prepared.folds[0])}.pt")
+    trained = TrainedFold.load(results / "checkpoints" / fold_file(prepared.folds[0]))
     products = two_towers(trained)[1].documents(pd.concat([prepared.train, prepared.test]))[1]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"Reading {len(products):,} products", total=len(products))

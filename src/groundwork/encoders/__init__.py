@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.encoders.ragged import Augment, Encoded
+from groundwork.state import State
 
 Numbers = NDArray[np.float64]
 
@@ -40,6 +41,15 @@ class Encoder(ABC):
     @abstractmethod
     def transform(self, frame: pd.DataFrame) -> Encoded:
         """Encode rows that were not fitted on."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """Return all that `transform` needs, as data."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
 
     def examples(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the training rows that `fit_transform` encodes; the others are only looked back at."""

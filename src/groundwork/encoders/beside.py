@@ -12,6 +12,7 @@ from groundwork.encoders.ragged import Encoded
 from groundwork.encoders.table import TableEncoder
 from groundwork.encoders.text import TextEncoder
 from groundwork.settings import TableTextEncoding
+from groundwork.state import State
 
 
 class TableTextEncoder(Encoder):
@@ -64,3 +65,12 @@ class TableTextEncoder(Encoder):
     def terms(self) -> int:
         """How many terms there are."""
         return self.text.terms
+
+    def state(self) -> State:
+        """Return what `from_state` needs, as data."""
+        return {"table": self.table.state(), "text": self.text.state()}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state`; raise ValueError, TypeError or KeyError where that is not one."""
+        return cls(TableEncoder.from_state(state["table"]), TextEncoder.from_state(state["text"]))

@@ -1,6 +1,6 @@
 """Purchases as tensors: what each customer had bought before a day, and what sold in the week before it."""
 
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from groundwork.competitions import Purchases
 from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.ragged import Encoded, Ragged
 from groundwork.settings import HistoryEncoding
+from groundwork.state import State, array, scalar
 
 DAYS = 1 << 15  # beyond every day of a log: int16
 
@@ -110,17 +111,38 @@ class HistoryEncoder(Encoder):
         """Count the whole spans between each row's day and the end of the log; -1 for all that comes after."""
         return np.maximum((self.end - 1 - frame["day"].to_numpy(np.int64)) // self.days, -1)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Keep what prediction needs: each customer's last purchases and the last span's sales."""
-        state = dict(self.__dict__)
+    def state(self) -> State:
+        """Return what prediction needs, as data: each customer's last purchases and the last span's sales."""
         customers = self.keys // DAYS
         from_the_end = np.searchsorted(customers, customers, side="right") - np.arange(len(customers))
         kept = from_the_end <= self.length
-        return state | {
-            "bought": self.bought[torch.from_numpy(kept)],
+        return {
+            **{name: getattr(self, name) for name in ("articles", "length", "days", "spans", "labels", "end")},
+            "features": self.features.numpy(),
+            "sales": self.sales[:1].numpy(),
+            "share": self.share.numpy(),
+            "bought": self.bought.numpy()[kept],
             "keys": self.keys[kept],
-            "sales": self.sales[:1].clone(),
         }
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
+        encoder = cls.__new__(cls)  # the labels that `__init__` counts are not kept, only their numbers
+        encoder.articles, encoder.length, encoder.days, encoder.labels, encoder.end = (
+            scalar(state, name, int) for name in ("articles", "length", "days", "labels", "end")
+        )
+        encoder.spans = None if state["spans"] is None else scalar(state, "spans", int)
+        encoder.features = torch.from_numpy(array(state, "features", np.int64, 2))
+        encoder.sales = torch.from_numpy(array(state, "sales", np.float32, 2))
+        encoder.share = torch.from_numpy(array(state, "share", np.float32))
+        encoder.bought, encoder.keys = (
+            torch.from_numpy(array(state, "bought", np.int32)),
+            array(state, "keys", np.int64),
+        )
+        if len(encoder.bought) != len(encoder.keys) or len(encoder.features) != encoder.articles:
+            raise ValueError("purchases, keys and articles differ in number")
+        return encoder
 
 
 def _keys(frame: pd.DataFrame) -> NDArray[np.int64]:

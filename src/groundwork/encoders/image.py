@@ -12,6 +12,7 @@ from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.augment import affine
 from groundwork.encoders.ragged import Augment, Encoded
 from groundwork.settings import ImageEncoding
+from groundwork.state import State, scalar, texts
 
 
 @dataclass
@@ -55,3 +56,17 @@ class ImageEncoder(Encoder):
         """Encode rows: ``image`` float32 ``[rows, 1, height, width]``."""
         pixels = frame[self.columns].to_numpy(dtype=np.float32)
         return {"image": torch.from_numpy((pixels - self.mean) / self.scale).reshape(-1, 1, *self.shape)}
+
+    def state(self) -> State:
+        """Return all that `transform` needs, as data."""
+        return {"columns": list(self.columns), "shape": list(self.shape), "mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
+        height, width = (int(side) for side in state["shape"])
+        encoder = cls(texts(state, "columns"), (height, width))
+        if len(encoder.columns) != height * width:
+            raise ValueError(f"{len(encoder.columns)} columns for a picture of {height} × {width}")
+        encoder.mean, encoder.scale = scalar(state, "mean", float), scalar(state, "scale", float)
+        return encoder

@@ -17,6 +17,7 @@ from groundwork.encoders.language.subwords import Subwords
 from groundwork.encoders.language.words import STOP, Speller, stem, words
 from groundwork.encoders.ragged import Encoded, Ragged
 from groundwork.settings import PairEncoding
+from groundwork.state import State, array, scalar, texts
 
 FURTHEST = 4.0  # standard deviations
 
@@ -83,6 +84,38 @@ class PairEncoder(Encoder):
             ``signals``, float32 ``[rows, signals]``, standardized; ``query`` and ``document``, sequences of sub-words.
         """
         return self._encoded(frame, self._scaled(self._signals(frame)))
+
+    def state(self) -> State:
+        """Return all that `transform` needs, as data."""
+        return {
+            **{name: getattr(self, name) for name in ("width", "bins", "query_length", "document_length")},
+            "query": self.pair.query,
+            "document": self.pair.document,
+            "fields": list(self.pair.fields),
+            "speller": self.speller.state(),
+            "subwords": self.subwords.state(),
+            "latent": self.latent.state(),
+            "bm25": [bm25.state() for bm25 in self.bm25],
+            "mean": self.mean,
+            "scale": self.scale,
+            "edges": self.edges.numpy(),
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
+        pair = Pair(scalar(state, "query", str), scalar(state, "document", str), tuple(texts(state, "fields")))
+        subwords = Subwords.from_state(state["subwords"])
+        lengths = (scalar(state, name, int) for name in ("query_length", "document_length", "width", "bins"))
+        encoder = cls(pair, subwords.size, *lengths)
+        encoder.subwords = subwords
+        encoder.speller = Speller.from_state(state["speller"])
+        encoder.latent = LatentSemantics.from_state(state["latent"], subwords)
+        fields = zip(scalar(state, "bm25", list), pair.fields, strict=True)
+        encoder.bm25 = [BM25.from_state(part, analyzer=list) for part, _ in fields]
+        encoder.mean, encoder.scale = array(state, "mean", np.float32), array(state, "scale", np.float32)
+        encoder.edges = torch.from_numpy(array(state, "edges", np.float32, 2))
+        return encoder
 
     def documents(self, frame: pd.DataFrame) -> tuple[NDArray[Any], pd.DataFrame]:
         """Return the number of each row's product, and the products: one row for each with different texts."""

@@ -1,5 +1,6 @@
 """Columns of a table as tensors: numbers, categories, and keys that few rows share."""
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +15,9 @@ from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.ragged import Encoded
 from groundwork.errors import UserError
 from groundwork.settings import TableEncoding
+from groundwork.state import State, array, scalar, texts
+
+LEARNED = ("medians", "low", "high", "mean", "scale")  # of each number
 
 
 class GroupRate:
@@ -36,8 +40,13 @@ class GroupRate:
     def fit(self, keys: pd.Series, target: Numbers) -> Self:
         """Learn sums and counts for each key; a missing key belongs to no group."""
         self.mean = target.mean(0)
-        grouped = pd.DataFrame(target).groupby(keys.to_numpy(dtype=object))
-        self.sums, self.counts = grouped.sum(), grouped.size()
+        codes, known = pd.factorize(keys.to_numpy(dtype=object))
+        member = codes >= 0
+        grouped = pd.DataFrame(target[member]).groupby(codes[member])
+        self.keys = _lookup(known.tolist())
+        # The last row is for keys that are missing or were never seen.
+        self.sums = np.vstack([grouped.sum().to_numpy(), np.zeros((1, target.shape[1]))])
+        self.counts = np.append(grouped.size().to_numpy(dtype=float), 0.0)
         return self
 
     def transform(self, keys: pd.Series, own: Numbers | None = None) -> Numbers:
@@ -48,14 +57,79 @@ class GroupRate:
         own
             The rows' own targets when they are the training rows, to be left out.
         """
-        labels = keys.to_numpy(dtype=object)
-        sums = self.sums.reindex(labels).fillna(0.0).to_numpy()
-        counts = self.counts.reindex(labels).fillna(0.0).to_numpy(dtype=float)
+        rows = _find(self.keys, keys.to_numpy(dtype=object))
+        sums, counts = self.sums[rows], self.counts[rows]
         if own is not None:
             member = keys.notna().to_numpy(dtype=float)
             sums, counts = sums - own * member[:, None], counts - member
         rates = (sums + self.smoothing * self.mean) / (counts + self.smoothing)[:, None]
         return np.column_stack([rates, np.log1p(counts)])
+
+    def state(self) -> State:
+        """Return what was fitted, as data."""
+        return {
+            "smoothing": float(self.smoothing),
+            "keys": list(self.keys),
+            "mean": self.mean,
+            "sums": self.sums,
+            "counts": self.counts,
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state`."""
+        rate = cls(scalar(state, "smoothing", float))
+        rate.keys = _lookup(scalar(state, "keys", list))
+        rate.mean, rate.counts = array(state, "mean", np.float64), array(state, "counts", np.float64)
+        rate.sums = array(state, "sums", np.float64, 2)
+        if not len(rate.sums) == len(rate.counts) == len(rate.keys) + 1:
+            raise ValueError("keys, sums and counts differ in number")
+        return rate
+
+
+class Codes:
+    """Numbers of labels from 1, the rare ones sharing the last; 0 for labels never seen.
+
+    Parameters
+    ----------
+    min_count
+        A label with fewer training rows is rare.
+    """
+
+    def __init__(self, min_count: int) -> None:
+        self.min_count = min_count
+        self.columns: list[dict[str, int]] = []
+
+    def fit(self, labels: NDArray[Any]) -> Self:
+        """Learn the labels of each column, object ``[rows, columns]``."""
+        self.columns = []
+        for column in labels.T[:, :, None]:
+            # scikit-learn decides; what it decided is a number for each label, which can be kept as data.
+            ordinal = OrdinalEncoder(min_frequency=self.min_count).fit(column)
+            known = ordinal.categories_[0]
+            numbers = ordinal.transform(known[:, None])[:, 0].astype(int) + 1
+            self.columns.append(dict(zip(known.tolist(), numbers.tolist(), strict=True)))
+        return self
+
+    def transform(self, labels: NDArray[Any]) -> NDArray[np.int64]:
+        """Encode labels, int64 ``[rows, columns]``."""
+        columns = [_find(known, column, 0) for known, column in zip(self.columns, labels.T, strict=True)]
+        return np.column_stack([*columns, np.empty((len(labels), 0), dtype=np.int64)])
+
+    def state(self) -> State:
+        """Return what was fitted, as data."""
+        columns = [{"labels": list(known), "codes": np.array([*known.values()], int)} for known in self.columns]
+        return {"min_count": self.min_count, "columns": columns}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state`."""
+        codes = cls(scalar(state, "min_count", int))
+        codes.columns = [
+            dict(zip(texts(column, "labels"), array(column, "codes", np.int64).tolist(), strict=True))
+            for column in scalar(state, "columns", list)
+        ]
+        return codes
 
 
 class TableEncoder(Encoder):
@@ -80,9 +154,7 @@ class TableEncoder(Encoder):
     ) -> None:
         self.columns, self.clip, self.bins = columns, clip, bins
         self.groups = {name: GroupRate(group_smoothing) for name in columns.group}
-        self.codes = OrdinalEncoder(
-            handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=min_category_count
-        )
+        self.codes = Codes(min_category_count)
 
     @classmethod
     def of(cls, encoding: TableEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
@@ -106,8 +178,7 @@ class TableEncoder(Encoder):
         self.mean, self.scale = clipped.mean(0), np.where(self.low == self.high, 1.0, clipped.std(0))
         scaled = (clipped - self.mean) / self.scale
         self.edges = torch.tensor(np.quantile(scaled, np.linspace(0, 1, self.bins + 1), axis=0).T, dtype=torch.float32)
-        if self.columns.categorical:
-            self.codes.fit(self._labels(frame))
+        self.codes.fit(self._labels(frame))
         # Code 0 is for categories never seen; rare ones share scikit-learn's last code.
         self.categories = [int(codes.max()) + 1 for codes in self._codes(frame).T]
         return self._encode(numbers, frame)
@@ -116,6 +187,39 @@ class TableEncoder(Encoder):
         """Encode rows: ``numeric`` float32 ``[rows, numbers]`` and ``categorical`` int64 ``[rows, categories]``."""
         numbers = self._numbers(frame, None)
         return self._encode(np.where(np.isnan(numbers), self.medians, numbers), frame)
+
+    def state(self) -> State:
+        """Return all that `transform` needs, as data."""
+        columns = self.columns
+        return {
+            "numeric": list(columns.numeric),
+            "categorical": list(columns.categorical),
+            "clip": float(self.clip),
+            "bins": self.bins,
+            "groups": [{"column": name, **rate.state()} for name, rate in self.groups.items()],
+            "codes": self.codes.state(),
+            "categories": list(self.categories),
+            **{name: getattr(self, name) for name in LEARNED},
+            "edges": self.edges.numpy(),
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
+        rates = {scalar(group, "column", str): GroupRate.from_state(group) for group in scalar(state, "groups", list)}
+        columns = Columns(tuple(texts(state, "numeric")), tuple(texts(state, "categorical")), tuple(rates))
+        # What the constructor makes of the category count and the smoothing is replaced.
+        encoder = cls(columns, scalar(state, "clip", float), 1, 1.0, scalar(state, "bins", int))
+        encoder.groups, encoder.codes = rates, Codes.from_state(state["codes"])
+        encoder.categories = [int(size) for size in scalar(state, "categories", list)]
+        encoder.medians, encoder.low, encoder.high, encoder.mean, encoder.scale = (
+            array(state, name, np.float64) for name in LEARNED
+        )
+        encoder.edges = torch.from_numpy(array(state, "edges", np.float32, 2))
+        widths = {len(encoder.edges), *(len(getattr(encoder, name)) for name in LEARNED)}
+        if len(widths) > 1 or not len(encoder.categories) == len(encoder.codes.columns) == len(columns.categorical):
+            raise ValueError("columns and what was learned of them differ in number")
+        return encoder
 
     def _numbers(self, frame: pd.DataFrame, own: Numbers | None) -> Numbers:
         numbers = frame[list(self.columns.numeric)].to_numpy(dtype=float)
@@ -129,10 +233,7 @@ class TableEncoder(Encoder):
         return np.column_stack([numbers, *(rate.transform(frame[name], own) for name, rate in self.groups.items())])
 
     def _codes(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        if not self.columns.categorical:
-            # scikit-learn refuses a table without columns.
-            return np.empty((len(frame), 0), dtype=np.int64)
-        return self.codes.transform(self._labels(frame)).astype(np.int64) + 1
+        return self.codes.transform(self._labels(frame))
 
     def _labels(self, frame: pd.DataFrame) -> NDArray[Any]:
         return frame[list(self.columns.categorical)].astype(object).fillna("missing").to_numpy(dtype=object)
@@ -143,3 +244,12 @@ class TableEncoder(Encoder):
             "numeric": torch.tensor(scaled, dtype=torch.float32),
             "categorical": torch.tensor(self._codes(frame), dtype=torch.int64),
         }
+
+
+def _lookup(values: Iterable[Any]) -> dict[Any, int]:
+    return {value: place for place, value in enumerate(values)}
+
+
+def _find(places: dict[Any, int], values: NDArray[Any], otherwise: int = -1) -> NDArray[np.int64]:
+    """Look values up; `otherwise` where they are missing or not there."""
+    return np.fromiter((places.get(value, otherwise) for value in values), np.int64, len(values))

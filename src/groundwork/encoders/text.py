@@ -14,6 +14,7 @@ from groundwork.encoders.language.subwords import Subwords
 from groundwork.encoders.ragged import Encoded, Ragged
 from groundwork.errors import UserError
 from groundwork.settings import TextEncoding
+from groundwork.state import State, array, scalar, texts
 
 
 class TextEncoder(Encoder):
@@ -40,12 +41,7 @@ class TextEncoder(Encoder):
     def __init__(self, column: str, subwords: int, length: int, words: int, ngrams: int) -> None:
         self.column, self.length = column, length
         self.subwords = Subwords(subwords)
-        self.tfidf = FeatureUnion(
-            [
-                ("words", _tfidf(analyzer="word", token_pattern=r"\w+", stop_words="english", max_features=words)),
-                ("ngrams", _tfidf(analyzer="char_wb", ngram_range=(2, 5), min_df=2, max_features=ngrams)),
-            ]
-        )
+        self.tfidf = _union({"max_features": words}, {"max_features": ngrams})
 
     @classmethod
     def of(cls, encoding: TextEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
@@ -80,6 +76,29 @@ class TextEncoder(Encoder):
         texts = self._texts(frame)
         return self._encoded(texts, self.tfidf.transform(texts))
 
+    def state(self) -> State:
+        """Return all that `transform` needs, as data."""
+        parts = dict(self.tfidf.transformer_list)
+        return {
+            "column": self.column,
+            "length": self.length,
+            "subwords": self.subwords.state(),
+            **{name: {"terms": list(part.get_feature_names_out()), "idf": part.idf_} for name, part in parts.items()},
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
+        encoder = cls.__new__(cls)
+        encoder.column, encoder.length = scalar(state, "column", str), scalar(state, "length", int)
+        encoder.subwords = Subwords.from_state(state["subwords"])
+        vocabularies = {name: texts(state[name], "terms") for name in ("words", "ngrams")}
+        encoder.tfidf = _union(*({"vocabulary": vocabulary} for vocabulary in vocabularies.values()))
+        for name, part in encoder.tfidf.transformer_list:
+            part.idf_ = array(state[name], "idf", np.float32)
+        encoder.terms = sum(map(len, vocabularies.values()))
+        return encoder
+
     def _encoded(self, texts: list[str], table: Any) -> Encoded:
         table = table.tocsr()
         starts = torch.from_numpy(table.indptr[:-1].astype(np.int64))
@@ -93,6 +112,16 @@ class TextEncoder(Encoder):
 
     def _texts(self, frame: pd.DataFrame) -> list[str]:
         return frame[self.column].fillna("").tolist()
+
+
+def _union(words: dict[str, Any], ngrams: dict[str, Any]) -> FeatureUnion:
+    """Count words and n-grams side by side, each with further options of `TfidfVectorizer`."""
+    return FeatureUnion(
+        [
+            ("words", _tfidf(analyzer="word", token_pattern=r"\w+", stop_words="english", **words)),
+            ("ngrams", _tfidf(analyzer="char_wb", ngram_range=(2, 5), min_df=2, **ngrams)),
+        ]
+    )
 
 
 def _tfidf(**options: object) -> TfidfVectorizer:

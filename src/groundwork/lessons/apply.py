@@ -139,7 +139,7 @@ def _tables(lane: str, folds: int) -> tuple[Competition, Prepared]:
     folder = Path(_folder().name)
     archive, prepared = folder / f"{lane}.zip", folder / lane
     fetch(competition, "sample", archive, lane)
-    prepare(competition, archive, prepared, folds, read.seed)
+    prepare(competition, archive, prepared, folds, read.folds_seed)
     return competition, load(competition, prepared)
 
 

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
 from groundwork.baselines import Baseline
 from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.data.prepared import Prepared
 from groundwork.experiments.provenance import git_state
-from groundwork.files import write_json
+from groundwork.files import write_json, writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.oof import cross_validate, outcome, together
 from groundwork.settings import EncodingSettings, Tracking
@@ -42,7 +44,9 @@ def baselines(
     seed: int,
     tracking: Tracking,
 ) -> list[dict[str, Any]]:
-    """Score the lane's baselines, log a run for each, and write ``baselines.json``.
+    """Score the lane's baselines, log a run for each, and write ``baselines.json`` and ``baselines.parquet``.
+
+    The latter has the columns of ``oof.parquet`` and ``baseline``, its name: whoever compares needs the rows.
 
     Parameters
     ----------
@@ -64,7 +68,7 @@ def baselines(
     from groundwork.baselines.choice import baselines_of
 
     facts = {**git_state(), "data_sha256": prepared.data_sha256, "folds_sha256": prepared.folds_sha256}
-    records = []
+    records, rows = [], []
     for baseline in baselines_of(competition, encoding, prepared, seed):
         started = time.monotonic()
         model = {"model": {"network": "baseline", "baseline": baseline.name}}
@@ -73,6 +77,7 @@ def baselines(
             oof = together([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
             metrics = cross_validate(oof, competition.metric, competition.further_metrics)
             tracker.summarize(cross_validated(competition.metric, metrics["folds"], metrics["oof"]))
+        rows.append(oof.sort_values(["id", "fold"], ignore_index=True).assign(baseline=baseline.name))
         records.append(
             {
                 "name": baseline.name,
@@ -84,6 +89,9 @@ def baselines(
                 "folds_sha256": prepared.folds_sha256,
             }
         )
+    with writing(results / "baselines.parquet") as path:
+        table = pa.Table.from_pandas(pd.concat(rows, ignore_index=True), preserve_index=False)
+        parquet.write_table(table.replace_schema_metadata({"folds_sha256": prepared.folds_sha256}), path)
     write_json(results / "baselines.json", records)
     return records
 

@@ -6,14 +6,14 @@ import pandas as pd
 
 from groundwork.competitions import Competition
 from groundwork.data.load import load
-from groundwork.data.prepared import FINAL, Prepared, part
+from groundwork.data.prepared import FINAL, Prepared
 from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.kaggle import gate
 from groundwork.objectives import KINDS
 from groundwork.settings import Hardware
 from groundwork.stages.job import Job
-from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.checkpoint import TrainedFold, fold_file
 from groundwork.training.inference import device
 
 SUBMISSION = "submission.csv"
@@ -48,10 +48,11 @@ def predict(
         written.
     """
     where = results / "checkpoints"
-    checkpoints = [where / f"{part(FINAL)}.pt"] if prepared.final else sorted(where.glob("fold_*.pt"))
-    if not checkpoints:
+    checkpoints = [where / fold_file(FINAL)] if prepared.final else sorted(where.glob("fold_*.fold"))
+    former = sorted(where.glob("fold_*.pt"))[:1]
+    if not checkpoints and not former:
         raise UserError(f"{where}: no checkpoints", f"train first: `dvc repro train@{name}`")
-    folds = [TrainedFold.load(path) for path in checkpoints]
+    folds = [TrainedFold.load(path) for path in checkpoints or former]
     kind = KINDS[competition.kind]
     predicted = kind.combine([fold.predict(prepared.test, device(hardware)) for fold in folds])
     # The sample submission names the columns: the id's and the answers'.

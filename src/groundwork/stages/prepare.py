@@ -12,9 +12,8 @@ from groundwork.stages.job import Job
 
 def run(job: Job) -> None:
     """Prepare the archive of the job's lane."""
-    prepare(
-        job.competition, job.archive, job.place(job.prepared), job.lane.folds, job.params.seed, source=job.lane.source
-    )
+    lane, out = job.lane, job.place(job.prepared)
+    prepare(job.competition, job.archive, out, lane.folds, job.params.folds_seed, source=lane.source)
 
 
 def prepare(

@@ -1,7 +1,7 @@
-"""The train stage: K folds in one process, logged as one run, resumed at the last finished fold."""
+"""The train stage: folds from the store, the missing ones trained in one process, logged as one run."""
 
-import shutil
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
@@ -18,17 +18,20 @@ from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.data.prepared import FINAL, Prepared, part
 from groundwork.errors import UserError
-from groundwork.experiments.provenance import fold_key, git_state
+from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json, writing
 from groundwork.objectives.metrics import METRICS
 from groundwork.objectives.oof import cross_validate
-from groundwork.settings import Hardware, Lane, Tracking
+from groundwork.settings import Hardware, Lane, Tracking, size_in_bytes
 from groundwork.stages.job import Job
 from groundwork.tracking.tracker import Tracker, cross_validated
-from groundwork.training.checkpoint import TrainedFold
+from groundwork.training.checkpoint import TrainedFold, fold_file, has_weights
+from groundwork.training.eviction import of_prune, prune
 from groundwork.training.fold import train_fold
 from groundwork.training.inference import Epoch
+from groundwork.training.origin import resolved
 from groundwork.training.progress import TrainingProgress
+from groundwork.training.store import FoldStore, fold_key, folds_of, read_or_empty
 
 
 def run(job: Job) -> None:
@@ -38,11 +41,13 @@ def run(job: Job) -> None:
         job.competition,
         job.lane,
         load(job.competition, job.prepared),
-        job.place(job.results),
+        job.results,
         seed=job.params.seed,
         tracking=job.params.tracking,
         hardware=job.params.hardware,
         code=job.code,
+        store_bytes=size_in_bytes(job.params.store),
+        out=job.place(job.results),
     )
 
 
@@ -56,9 +61,11 @@ def train(
     seed: int,
     tracking: Tracking,
     hardware: Hardware,
-    code: str = "",
+    code: str,
+    store_bytes: int,
+    out: Path | None = None,
 ) -> None:
-    """Train a lane's folds and write ``checkpoints/``, ``oof.parquet``, ``history.csv`` and ``run.json``.
+    """Collect or train a lane's folds; write ``checkpoints/``, ``oof.parquet``, ``history.csv`` and ``run.json``.
 
     Parameters
     ----------
@@ -67,13 +74,17 @@ def train(
     prepared
         What the prepare stage left.
     results
-        The lane's folder of results.
+        The lane's folder of results; the fold store lies beside it.
     seed
-        Of weights, order, dropout and augmentation; fold k starts from ``seed + k``.
+        Of weights, order, dropout and augmentation, see `groundwork.training.seeds`.
     tracking, hardware
         Sections of params.yaml.
     code
-        Hash of the code that the folds are trained by.
+        Fingerprint of the source that this lane's training uses, a part of the folds' keys.
+    store_bytes
+        Size to which the fold store gives up folds that were used long ago.
+    out
+        Where to write, in place of `results`.
 
     Raises
     ------
@@ -82,7 +93,10 @@ def train(
     """
     started, clock = datetime.now(UTC), time.monotonic()
     folds = _folds_to_train(prepared, lane)
-    kept = results.parent / ".resume" / name / fold_key(lane, prepared, seed, hardware, code)
+    hardware = resolved(hardware)
+    key = partial(fold_key, lane, prepared, seed=seed, replicate=0, precision=hardware.precision, code=code)
+    keys = {fold: key(fold=fold) for fold in folds}
+    store = FoldStore(results.parent / ".folds")
     facts = {
         **git_state(),
         "params": {"seed": seed, **lane.model_dump(mode="json")},
@@ -92,22 +106,31 @@ def train(
     metric = METRICS[competition.metric]
     done: list[TrainedFold] = []
     # Found out now, not after the first fold: whether the results can be written.
-    with writing(kept / "writable") as probe:
+    with writing(store.folder / name / "writable") as probe:
         probe.touch()
 
+    former = _former_run(results, name, keys)
+    if former is not None and all(has_weights(store.path(name, keys[fold], fold)) for fold in folds):
+        # The same folds are the same run, which W&B and the leaderboard have already.
+        tracking = tracking.model_copy(update={"mode": "disabled"})
+    else:
+        former = None
     tracker = Tracker(tracking, group=name, name=f"{name} {started:%Y-%m-%d %H:%M:%S}", config=facts)
     # Of the processes of a data-parallel training, the first one alone has a run.
     run_open = tracker if first_process() else nullcontext()
-    with TrainingProgress(name, len(folds), lane.training.epochs, f"val_{metric.name}") as progress, run_open:
+    showing = TrainingProgress(name, len(folds), lane.training.epochs, f"val_{metric.name}")
+    with store.lease(name, keys.values()), showing as progress, run_open:
+        if first_process():
+            store.absorb(name, progress.line)
         for position, fold in enumerate(folds):
-            checkpoint = kept / f"{part(fold)}.pt"
-            trained = _taken_over(checkpoint)
+            trained = store.find(name, keys[fold], fold, progress.line)
             if trained is not None:
                 for epoch in trained.history:
                     _log(tracker, fold, epoch)
                 progress.skip(position)
-                progress.line(f"{_words(fold)}: taken over from the run that was stopped")
+                progress.line(f"{_words(fold)}: taken from the fold store")
             else:
+                began = time.monotonic()
                 try:
                     trained = train_fold(
                         competition,
@@ -128,14 +151,14 @@ def train(
                         exit_code=130,
                     ) from None
                 if first_process():
-                    trained.save(checkpoint)
-                    # What lies on the disk has let go of the data that the fold was fitted on.
-                    trained = TrainedFold.load(checkpoint)
+                    trained = store.put(name, trained, keys[fold], time.monotonic() - began)
                 progress.line(f"{_words(fold)}: {_outcome(trained, metric.name)}")
             done.append(trained)
         oof = _out_of_fold(done)
         scores = cross_validate(oof, metric.name)
         tracker.summarize(cross_validated(metric.name, scores["folds"], scores["oof"]))
+        if mixed := _mixed(done):
+            progress.line(mixed)
 
     if first_process():
         run = {
@@ -145,10 +168,23 @@ def train(
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - clock, 1),
             "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+            "folds": {part(fold): {"key": key, "seconds": store.seconds(name, key)} for fold, key in keys.items()},
         }
-        _write(results, done, oof, prepared.folds_sha256, run)
-        # The lane's result is whole: folds of trainings that were stopped before it, with other parameters, go too.
-        shutil.rmtree(kept.parent, ignore_errors=True)
+        _write(out or results, done, oof, prepared.folds_sha256, former or run)
+        if given_up := prune(store, store_bytes):
+            print(f"{name}: {of_prune(given_up)}")
+
+
+def _former_run(results: Path, name: str, keys: Mapping[int, str]) -> dict[str, Any] | None:
+    """Find the run that trained exactly these folds: the current one, or one that is remembered."""
+    wanted = {part(fold): key for fold, key in keys.items()}
+    remembered = sorted((results.parent / "experiments" / name).glob("*.json"))
+    for path in (results / "run.json", *remembered):
+        content = read_or_empty(path)
+        run = content.get("run", content)
+        if {fold: made.get("key") for fold, made in folds_of(run).items()} == wanted:
+            return run
+    return None
 
 
 def _folds_to_train(prepared: Prepared, lane: Lane) -> list[int]:
@@ -182,12 +218,14 @@ def _out_of_fold(folds: list[TrainedFold]) -> pd.DataFrame:
     return oof.sort_values(["id", "fold"], ignore_index=True)
 
 
-def _taken_over(checkpoint: Path) -> TrainedFold | None:
-    """Load a fold that a stopped run has finished; None if there is none, or none that can be read."""
-    try:
-        return TrainedFold.load(checkpoint) if checkpoint.exists() else None
-    except UserError:
+def _mixed(folds: list[TrainedFold]) -> str | None:
+    """Say what differs in how the folds were made; None where nothing does."""
+    records = [trained.origin.record for trained in folds]
+    values = {name: {record.get(name, "none") for record in records} for name in records[0]}
+    differing = [f"{name} {' or '.join(sorted(several))}" for name, several in values.items() if len(several) > 1]
+    if not differing:
         return None
+    return f"its folds were not all made in the same way ({'; '.join(differing)}): last digits may depend on it"
 
 
 def first_process() -> bool:
@@ -203,7 +241,7 @@ def _log(tracker: Tracker, fold: int, epoch: Epoch) -> None:
 def _write(results: Path, folds: list[TrainedFold], oof: pd.DataFrame, folds_sha256: str, run: dict[str, Any]) -> None:
     with writing(results / "checkpoints") as checkpoints:
         for trained in folds:
-            trained.save(checkpoints / f"{part(trained.fold)}.pt")
+            trained.save(checkpoints / fold_file(trained.fold))
     # What was trained on everything has no validation to compare.
     judged = [trained for trained in folds if trained.validation is not None]
     history = pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in judged])

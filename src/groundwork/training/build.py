@@ -29,14 +29,14 @@ from groundwork.scratch import models as scratch
 from groundwork.scratch.bridge import as_torch_module
 from groundwork.settings import Lane, LossSettings, ModelSettings
 
-# By `encoding.inputs`; each reads its own section of params.yaml and its own layout of tables.
-ENCODERS: ByName[Callable[[Any, Any, Any, int], Encoder]] = {
-    "table": TableEncoder.of,
-    "image": ImageEncoder.of,
-    "text": TextEncoder.of,
-    "table+text": TableTextEncoder.of,
-    "pair": PairEncoder.of,
-    "history": HistoryEncoder.of,
+# By `encoding.inputs`; a fold on the disk names its encoder so.
+ENCODERS: ByName[type[Encoder]] = {
+    "table": TableEncoder,
+    "image": ImageEncoder,
+    "text": TextEncoder,
+    "table+text": TableTextEncoder,
+    "pair": PairEncoder,
+    "history": HistoryEncoder,
 }
 # By `model.network`: `build(sizes, encoder, objective)`.
 NETWORKS: ByName[Callable[..., Any]] = {
@@ -56,7 +56,7 @@ TWINS: ByName[Any] = {
 
 def make_encoder(competition: Competition, lane: Lane, prepared: Prepared) -> Encoder:
     """Make the transform that turns the competition's columns into tensors; it is not fitted yet."""
-    return ENCODERS[lane.encoding.inputs](lane.encoding, competition, prepared, lane.model.quantile_bins)
+    return ENCODERS[lane.encoding.inputs].of(lane.encoding, competition, prepared, lane.model.quantile_bins)
 
 
 def make_objective(competition: Competition, loss: LossSettings, train: pd.DataFrame, prepared: Prepared) -> Objective:

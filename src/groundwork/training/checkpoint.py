@@ -1,31 +1,45 @@
-"""Everything that one fold's training leaves, in one file."""
+"""A trained fold: its network, what was fitted with it, and its out-of-fold rows; one file of plain data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import pandas as pd
+import safetensors.torch
 import torch
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
+from groundwork.data.prepared import part
 from groundwork.encoders import Encoder
 from groundwork.errors import UserError
 from groundwork.files import writing
+from groundwork.objectives import KINDS
 from groundwork.objectives.base import Objective
 from groundwork.settings import ModelSettings
-from groundwork.training.build import make_network
+from groundwork.training import archive
+from groundwork.training.build import ENCODERS, make_network
 from groundwork.training.inference import Epoch, predict
+from groundwork.training.origin import Origin
+
+
+def fold_file(fold: int) -> str:
+    """Return the name of a fold's file: ``fold_0.fold``, or ``final.fold``."""
+    return f"{part(fold)}.fold"
 
 
 @dataclass(frozen=True)
 class TrainedFold:
-    """A fold's network with what was fitted beside it.
+    """A fold's network with what was fitted with it.
 
     Attributes
     ----------
     fold
         Its number; `FINAL` for what was trained on everything.
+    encoding
+        Name of the encoder's kind, a key of `ENCODERS`.
     model
         Section ``model`` of params.yaml that made the network.
     encoder, objective
@@ -36,20 +50,26 @@ class TrainedFold:
         Metrics of each epoch.
     validation
         Out-of-fold predictions, as `results/<lane>/oof.parquet` holds them; None for what was trained on everything.
+    origin
+        How it was made.
     """
 
     fold: int
+    encoding: str
     model: ModelSettings
     encoder: Encoder
     objective: Objective
     weights: dict[str, Tensor]
     history: list[Epoch]
     validation: pd.DataFrame | None
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def network(self) -> nn.Module:
         """The trained network, in evaluation mode, on the CPU."""
-        network = make_network(self.model, self.encoder, self.objective)
+        # First weights are drawn and then replaced: no generator of the caller moves.
+        with torch.random.fork_rng(devices=[]):
+            network = make_network(self.model, self.encoder, self.objective)
         network.load_state_dict(self.weights)
         return network.eval()
 
@@ -58,26 +78,132 @@ class TrainedFold:
         return predict(self.network, self.objective, self.encoder.transform(frame), device).numpy()
 
     def save(self, path: Path) -> None:
-        """Write to `path`, whole or not at all."""
-        # To a stream of our own: given a path, torch reports a full disk as an error of its own.
-        with writing(path) as temporary, temporary.open("wb") as stream:
-            torch.save(vars(self), stream)
+        """Write to `path`, whole or not at all; equal folds give equal bytes."""
+        state = {"encoder": self.encoder.state(), "objective": self.objective.state()}
+        weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.weights.items()}
+        names = {"encoding": self.encoding, "kind": self.objective.kind}
+        facts = {"fold": self.fold, **names, "model": self.model.model_dump(mode="json")}
+        rows = {} if self.validation is None else {archive.ROWS: archive.pack_rows(self.validation)}
+        members = {
+            archive.WEIGHTS: safetensors.torch.save(weights),
+            **archive.pack_state(state),
+            **rows,
+            archive.HISTORY: archive.pack_history(self.history),
+            archive.MADE: archive.pack_made({**facts, **asdict(self.origin)}),
+        }
+        with writing(path) as temporary:
+            archive.write(temporary, members)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote. The file is a pickle: load only your own.
+        """Read what `save` wrote. It is data alone: a file from somebody else can be wrong, but runs nothing.
 
         Raises
         ------
         UserError
-            If the file is missing or broken.
+            If the file is missing, broken, of another format, or without the weights that the store gave up.
         """
         try:
-            return cls(**torch.load(path, weights_only=False, map_location="cpu"))
-        except FileNotFoundError:
-            raise UserError(f"{path}: not found", "train first: `dvc repro`") from None
+            members = archive.read(path)
+            facts = archive.unpack_made(members[archive.MADE])
+            state = archive.unpack_state(members)
+            weights = safetensors.torch.load(members[archive.WEIGHTS])
+            trained = cls(
+                encoding=facts["encoding"],
+                model=TypeAdapter(ModelSettings).validate_python(facts["model"]),
+                encoder=ENCODERS[facts["encoding"]].from_state(state["encoder"]),
+                objective=KINDS[facts["kind"]].from_state(state["objective"]),
+                weights=weights,
+                **_rest(members, facts),
+            )
+            trained._check_weights()
+        except UserError:
+            raise
         except Exception as error:
-            raise UserError(
-                f"{path}: cannot be read as a checkpoint ({type(error).__name__}: {error})",
-                f"train again: `dvc repro --force train@{path.parts[-3]}`" if len(path.parts) > 2 else "train again",
-            ) from None
+            refuse(path, error)
+        return trained
+
+    def _check_weights(self) -> None:
+        expected = {name: (tensor.dtype, tensor.shape) for name, tensor in self.network.state_dict().items()}
+        for name, tensor in self.weights.items():
+            if (tensor.dtype, tensor.shape) != expected[name]:
+                raise ValueError(f"weights {name!r}: found {tensor.dtype}; expected {expected[name][0]}")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The small part of a fold's file, which stays when weights are given up: rows, history, how it was made."""
+
+    fold: int
+    history: list[Epoch]
+    validation: pd.DataFrame | None
+    origin: Origin
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read it from a fold's file, with or without weights; raise `UserError` as `TrainedFold.load` does."""
+        try:
+            members = archive.read(path, archive.ROWS, archive.HISTORY, archive.MADE)
+            return cls(**_rest(members, archive.unpack_made(members[archive.MADE])))
+        except Exception as error:
+            refuse(path, error)
+
+
+def without_weights(path: Path) -> None:
+    """Write the file at `path` anew without weights and transforms; raise `UserError` if it is broken."""
+    try:
+        members = archive.read(path, archive.ROWS, archive.HISTORY, archive.MADE)
+    except Exception as error:
+        refuse(path, error)
+    with writing(path) as temporary:
+        archive.write(temporary, members)
+
+
+def has_weights(path: Path) -> bool:
+    """Whether a fold's file is there with its weights; False for one that is broken at first sight."""
+    try:
+        return archive.WEIGHTS in archive.names(path)
+    except Exception:
+        return False
+
+
+def key_of(path: Path) -> str:
+    """Read the key of the fold in a file; raise `UserError` as `TrainedFold.load` does."""
+    try:
+        return Origin.read(archive.unpack_made(archive.read(path, archive.MADE)[archive.MADE])).key
+    except Exception as error:
+        refuse(path, error)
+
+
+def _rest(members: Mapping[str, bytes], facts: Mapping[str, Any]) -> dict[str, Any]:
+    fold = facts["fold"]
+    if type(fold) is not int:
+        raise ValueError(f"fold: found {fold!r}; expected a number")
+    rows = members.get(archive.ROWS)
+    return {
+        "fold": fold,
+        "history": archive.unpack_history(members[archive.HISTORY]),
+        "validation": None if rows is None else archive.unpack_rows(rows, fold),
+        "origin": Origin.read(facts),
+    }
+
+
+def refuse(path: Path, error: Exception) -> NoReturn:
+    """Raise what is wrong with a fold's file as one message that says how to make the file anew."""
+    lane_name = path.parts[-3] if len(path.parts) > 2 else None
+    again = f"dvc repro --force train@{lane_name}" if lane_name else "dvc repro"
+    former = path.with_suffix(".pt")
+    if isinstance(error, archive.FormerFormatError) or (isinstance(error, FileNotFoundError) and former.exists()):
+        raise UserError(
+            f"{former if former.exists() else path}: is a checkpoint of the former format, a pickle, which could run "
+            "code and was not opened",
+            f"train again: `{again}`",
+        ) from None
+    if isinstance(error, FileNotFoundError):
+        raise UserError(f"{path}: not found", "train first: `dvc repro`") from None
+    if isinstance(error, archive.NoWeightsError):
+        raise UserError(f"{path}: its weights were given up to keep the fold store small", f"train again: `{again}`")
+    raise UserError(
+        f"{path}: cannot be read as a fold ({type(error).__name__}: {' '.join(str(error).split())[:300]})",
+        f"train again: `{again}`",
+    ) from None

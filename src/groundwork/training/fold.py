@@ -18,6 +18,8 @@ from groundwork.training.build import make_encoder, make_network, make_objective
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fit import fit
 from groundwork.training.inference import Epoch, device, predict
+from groundwork.training.origin import Origin, resolved
+from groundwork.training.seeds import fold_seed
 
 
 def train_fold(
@@ -29,6 +31,7 @@ def train_fold(
     hardware: Hardware,
     callbacks: Sequence[pl.Callback] = (),
     on_epoch: Callable[[Epoch], None] | None = None,
+    replicate: int = 0,
 ) -> TrainedFold:
     """Fit transforms and network on what `fold` may learn from, and predict what it is judged by.
 
@@ -36,8 +39,8 @@ def train_fold(
     ----------
     fold
         Its number; `FINAL` learns from everything, and nothing is left to judge it by.
-    seed
-        Fold k starts from ``seed + k``.
+    seed, replicate
+        See `groundwork.training.seeds.fold_seed`.
     callbacks, on_epoch
         See `groundwork.training.fit.fit`.
 
@@ -46,13 +49,13 @@ def train_fold(
     UserError
         If the rows do not suffice, or the loss becomes NaN.
     """
-    seed = (seed + fold) % 2**32  # where NumPy's seeds end
-    pl.seed_everything(seed, workers=True, verbose=False)
+    start, hardware = fold_seed(seed, replicate, fold), resolved(hardware)
+    pl.seed_everything(start, workers=True, verbose=False)
     settings = lane.training
     train, valid = prepared.training(fold), None if fold == FINAL else prepared.validation(fold)
     watched = valid
     if settings.early_stopping and settings.early_stopping.holdout:
-        train, watched = _held_out(competition, train, settings.early_stopping.holdout, fold, seed)
+        train, watched = _held_out(competition, train, settings.early_stopping.holdout, fold, start)
     objective = make_objective(competition, lane.objective, train, prepared)
     encoder = make_encoder(competition, lane, prepared)
     rows = Rows(encoder.fit_transform(train, objective.signals(train)), objective.tensor(encoder.examples(train)))
@@ -63,7 +66,7 @@ def train_fold(
         network,
         objective,
         METRICS[competition.metric],
-        Batches.seeded(rows, settings.batch_size, seed, encoder.augment()),
+        Batches.seeded(rows, settings.batch_size, start, encoder.augment()),
         watched_rows,
         settings,
         hardware,
@@ -75,7 +78,17 @@ def train_fold(
         inputs = watched_rows.inputs if watched_rows and watched is valid else encoder.transform(valid)
         predicted = predict(result.network, objective, inputs, device(hardware))
         validation = outcome(valid, competition.task, fold, objective.tensor(valid).numpy(), predicted.numpy())
-    return TrainedFold(fold, lane.model, encoder, objective, result.network.state_dict(), result.history, validation)
+    return TrainedFold(
+        fold,
+        lane.encoding.inputs,
+        lane.model,
+        encoder,
+        objective,
+        result.network.state_dict(),
+        result.history,
+        validation,
+        Origin.here(hardware, seed, replicate),
+    )
 
 
 def _held_out(

@@ -1,4 +1,3 @@
-import pickle
 import subprocess
 import sys
 
@@ -6,6 +5,7 @@ import pytest
 import torch
 
 from groundwork.encoders.language.subwords import Subwords
+from groundwork.training.archive import pack_state, unpack_state
 
 TEXTS = ["The lower the river, the lower the boats.", "Lowest rivers flow slower", "Boats, boats and BOATS!"] * 3
 
@@ -65,9 +65,12 @@ def test_no_texts_give_no_rows() -> None:
     assert len(cut) == len(cut.values) == 0
 
 
-def test_a_pickled_one_cuts_the_same() -> None:
+def test_one_from_its_state_cuts_the_same() -> None:
     subwords = Subwords(280).fit(TEXTS)
-    assert rows(pickle.loads(pickle.dumps(subwords)), TEXTS) == rows(subwords, TEXTS)
+    again = Subwords.from_state(unpack_state(pack_state(subwords.state())))
+    texts = [*TEXTS, "", "naïve 漢字 🙂", "half \ud83d a pair"]
+    assert rows(again, texts) == rows(subwords, texts)
+    assert (len(again), again.size) == (len(subwords), 280)
 
 
 def test_another_process_learns_the_same_sub_words() -> None:

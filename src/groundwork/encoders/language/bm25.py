@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer
 
+from groundwork.state import State, array, scalar
+
 Sparse: TypeAlias = Any
 
 
@@ -63,20 +65,26 @@ class BM25:
         """Inverse document frequencies of single words, ``[words]``."""
         return np.asarray(self._counter.transform([word] for word in words) @ self.rarity)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Keep the rarities of known words: most of a million hashes are of none."""
-        state = dict(self.__dict__)
-        if "rarity" in state:
-            known = np.flatnonzero(self.rarity != self.rarest)
-            state["rarity"] = len(self.rarity), known, self.rarity[known]
-        return state
+    def state(self) -> State:
+        """Return what was fitted, as data: the rarities of known words, since most of a million hashes are of none."""
+        known = np.flatnonzero(self.rarity != self.rarest)
+        return {
+            "k1": float(self.k1),
+            "b": float(self.b),
+            "length": self.length,
+            "rarest": float(self.rarest),
+            "known": known,
+            "rarity": self.rarity[known],
+        }
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if "rarity" in state:
-            length, known, rarity = state["rarity"]
-            self.rarity = np.full(length, self.rarest)
-            self.rarity[known] = rarity
+    @classmethod
+    def from_state(cls, state: State, **cut: Any) -> Self:
+        """Rebuild from `state`; `cut` is what the constructor was given."""
+        bm25 = cls(scalar(state, "k1", float), scalar(state, "b", float), **cut)
+        bm25.length, bm25.rarest = scalar(state, "length", float), np.float32(scalar(state, "rarest", float))
+        bm25.rarity = np.full(bm25._counter.n_features, bm25.rarest)
+        bm25.rarity[array(state, "known", np.int64)] = array(state, "rarity", np.float32)
+        return bm25
 
 
 def paired(queries: Sparse, documents: Sparse) -> NDArray[np.float32]:

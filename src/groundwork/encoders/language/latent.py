@@ -10,6 +10,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from groundwork.encoders.language.subwords import Subwords
 from groundwork.encoders.ragged import Ragged
+from groundwork.state import State, array
 
 LONGEST = 1024  # sub-words of a text
 
@@ -50,6 +51,20 @@ class LatentSemantics:
         # What no text holds would keep a direction of rounding errors.
         self.vectors[:, :rank] = _unit(directions.T * strengths) * (frequency > 0)[:, None]
         return self
+
+    def state(self) -> State:
+        """Return what was fitted, as data, without the sub-words."""
+        return {"vectors": self.vectors, "rarity": self.rarity}
+
+    @classmethod
+    def from_state(cls, state: State, subwords: Subwords) -> Self:
+        """Rebuild from `state` and the sub-words that texts are cut into."""
+        vectors = array(state, "vectors", np.float32, 2)
+        latent = cls(subwords, vectors.shape[1])
+        latent.vectors, latent.rarity = vectors, array(state, "rarity", np.float32)
+        if not len(vectors) == len(latent.rarity) == len(subwords) + 1:
+            raise ValueError("vectors and sub-words differ in number")
+        return latent
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of texts, of unit length or nothing, float32 ``[texts, width]``."""

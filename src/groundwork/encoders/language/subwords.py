@@ -14,6 +14,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
 from groundwork.encoders.ragged import Ragged
+from groundwork.state import State, scalar
 
 # Texts that are cut at a time: what the tokenizer returns for each is many times its text.
 AT_ONCE = 4096
@@ -50,6 +51,17 @@ class Subwords:
         )
         self.tokenizer.train_from_iterator((readable(text) for text in texts), trainer)
         return self
+
+    def state(self) -> State:
+        """Return the sub-words as data: the tokenizer writes itself as JSON."""
+        return {"size": self.size, "tokenizer": self.tokenizer.to_str()}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state`."""
+        subwords = cls(scalar(state, "size", int))
+        subwords.tokenizer = Tokenizer.from_str(scalar(state, "tokenizer", str))
+        return subwords
 
     def __len__(self) -> int:
         """Return how many sub-words were learned; they are numbered from 1."""

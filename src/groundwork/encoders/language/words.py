@@ -10,7 +10,11 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import cache, lru_cache
-from typing import Any
+from typing import Self
+
+import numpy as np
+
+from groundwork.state import State, array, scalar, texts
 
 # The form that stays, and the ways it is written after a number.
 UNITS = {
@@ -188,13 +192,20 @@ class Speller:
             return word[:cut], word[cut:]
         return (word,)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Keep what the rest is made from: the counts, in an order that does not depend on the process."""
-        return {"known": self.known, "frequent": self.frequent, "counts": dict(sorted(self.counts.items()))}
+    def state(self) -> State:
+        """Return what the rest is made from: the counts, in an order that does not depend on the process."""
+        words = sorted(word for word, count in self.counts.items() if count)
+        counts = np.array([self.counts[word] for word in words], dtype=np.int64)
+        return {"known": self.known, "frequent": self.frequent, "words": words, "counts": counts}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.known, self.frequent, self.counts = state["known"], state["frequent"], Counter(state["counts"])
-        self._index()
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state`; the counts are indexed anew."""
+        speller = cls([], scalar(state, "known", int), scalar(state, "frequent", int))
+        counts = array(state, "counts", np.int64).tolist()
+        speller.counts = Counter(dict(zip(texts(state, "words"), counts, strict=True)))
+        speller._index()
+        return speller
 
 
 def _correctable(word: str) -> bool:
