@@ -93,7 +93,7 @@ def test_texts() -> None:
     assert_same_from_state(encoder, train, new)
     again = reread(encoder)
     assert isinstance(again, TextEncoder)
-    assert (again.terms, again.rows, len(again.subwords)) == (encoder.terms, encoder.rows, len(encoder.subwords))
+    assert (again.terms, len(again.subwords)) == (encoder.terms, len(encoder.subwords))
     assert torch.equal(again.positives, encoder.positives)
 
 
