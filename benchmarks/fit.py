@@ -21,11 +21,11 @@ from torch import nn
 from groundwork.models.cnn import CNN
 from groundwork.objectives.base import Classification
 from groundwork.objectives.metrics import METRICS
-from groundwork.settings import EarlyStopping, Tracking, Training
+from groundwork.settings import AdamW, EarlyStopping, Tracking, Training
 from groundwork.tracking.tracker import Tracker
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.fit import fit
-from groundwork.training.optimizers import adamw, schedule
+from groundwork.training.optimizers import make_optimizer, schedule
 from groundwork.training.progress import TrainingProgress
 
 METRIC = METRICS["accuracy"]
@@ -49,6 +49,8 @@ def settings(epochs: int, batch_size: int) -> Training:
         folds="all",
         epochs=epochs,
         batch_size=batch_size,
+        accumulate_grad_batches=1,
+        optimizer=AdamW(name="adamw", betas=[0.9, 0.999], eps=1e-8),
         learning_rate=1e-3,
         weight_decay=0.01,
         schedule="constant",
@@ -57,6 +59,7 @@ def settings(epochs: int, batch_size: int) -> Training:
         weight_averaging=0.0,
         early_stopping=EarlyStopping(patience=epochs, min_delta=0.0, holdout=0.0),
         max_time=None,
+        callbacks=[],
     )
 
 
@@ -64,7 +67,7 @@ def by_hand(network: nn.Module, train: Rows, valid: Rows, plan: Training) -> flo
     """Train as one would without a framework; return seconds."""
     start = time.perf_counter()
     batches = Batches.seeded(train, plan.batch_size, seed=0)
-    optimizer = adamw(network, plan.learning_rate, plan.weight_decay)
+    optimizer = make_optimizer(network, plan)
     rate = schedule(optimizer, plan.schedule, plan.epochs * batches.steps, plan.warmup)
     for _ in range(plan.epochs):
         network.train()

@@ -1,12 +1,19 @@
 import math
+from typing import Any
 
 import pytest
 import torch
+from tests.training.tiny import training
 from torch import nn
+from torch.optim import Optimizer
 
 from groundwork.models.cnn import CNN
 from groundwork.models.fnn import FNN
-from groundwork.training.optimizers import adamw, schedule
+from groundwork.training.optimizers import make_optimizer, schedule
+
+
+def adamw(network: nn.Module, learning_rate: float, weight_decay: float, **options: Any) -> Optimizer:
+    return make_optimizer(network, training(learning_rate=learning_rate, weight_decay=weight_decay, **options))
 
 
 def decayed(network: nn.Module) -> set[str]:
