@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -176,6 +177,7 @@ class StepLog(Logger):
         """The folder below it."""
         return ""
 
+    @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Pass `metrics` on."""
         if self.on_step:
