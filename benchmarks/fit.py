@@ -3,9 +3,13 @@
 `make bench` runs it. Both train, score the validation rows after each epoch and keep the last weights. The loop by
 hand does nothing else; `fit` also has early stopping with the best weights, the progress display, a checkpoint file
 and offline W&B logging. Runs alternate, so that a noisy machine slows both alike; the ratio is that of the medians.
+
+With `--sizes` it compares instead what `groundwork.training.steps` chooses between: one mini-batch in each Lightning
+step, and several, for networks of growing size.
 """
 
 import argparse
+import itertools
 import os
 import statistics
 import tempfile
@@ -21,11 +25,12 @@ from torch import nn
 from groundwork.models.cnn import CNN
 from groundwork.objectives.classification import Classification
 from groundwork.objectives.metrics import METRICS
-from groundwork.settings import EarlyStopping, Tracking, Training
+from groundwork.settings import AdamW, EarlyStopping, Tracking, Training
 from groundwork.tracking.tracker import Tracker
+from groundwork.training import steps
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.fit import fit
-from groundwork.training.optimizers import adamw, schedule
+from groundwork.training.optimizers import make_optimizer, schedule
 from groundwork.training.progress import TrainingProgress
 
 METRIC = METRICS["accuracy"]
@@ -33,10 +38,12 @@ OBJECTIVE = Classification(10)
 
 
 class MLP(nn.Sequential):
-    """64-128-10, the size at which a framework's overhead shows."""
+    """64-128-10, the size at which a framework's overhead shows, or with more and other hidden layers."""
 
-    def __init__(self) -> None:
-        super().__init__(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+    def __init__(self, *widths: int) -> None:
+        sizes = [64, *(widths or [128])]
+        hidden = [layer for pair in itertools.pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())]
+        super().__init__(*hidden, nn.Linear(sizes[-1], 10))
 
     def forward(self, numeric: torch.Tensor) -> torch.Tensor:
         """Logits ``[rows, 10]``."""
@@ -49,6 +56,8 @@ def settings(epochs: int, batch_size: int) -> Training:
         folds="all",
         epochs=epochs,
         batch_size=batch_size,
+        accumulate_grad_batches=1,
+        optimizer=AdamW(name="adamw", betas=[0.9, 0.999], eps=1e-8),
         learning_rate=1e-3,
         weight_decay=0.01,
         schedule="constant",
@@ -57,6 +66,7 @@ def settings(epochs: int, batch_size: int) -> Training:
         weight_averaging=0.0,
         early_stopping=EarlyStopping(patience=epochs, min_delta=0.0, holdout=0.0),
         max_time=None,
+        callbacks=[],
     )
 
 
@@ -64,7 +74,7 @@ def by_hand(network: nn.Module, train: Rows, valid: Rows, plan: Training) -> flo
     """Train as one would without a framework; return seconds."""
     start = time.perf_counter()
     batches = Batches.seeded(train, plan.batch_size, seed=0)
-    optimizer = adamw(network, plan.learning_rate, plan.weight_decay)
+    optimizer = make_optimizer(network, plan)
     rate = schedule(optimizer, plan.schedule, plan.epochs * batches.steps, plan.warmup)
     for _ in range(plan.epochs):
         network.train()
@@ -125,17 +135,45 @@ def compare(name: str, make: Callable[[], nn.Module], train: Rows, valid: Rows, 
             ours.append(by_fit(make(), train, valid, plan, Path(folder)))
     # The first of each warms up: imports inside libraries, memory, threads.
     hand, ours = hand[1:], ours[1:]
-    steps = plan.epochs * Batches.seeded(train, plan.batch_size, 0).steps
+    count = plan.epochs * Batches.seeded(train, plan.batch_size, 0).steps
     one, two = statistics.median(hand), statistics.median(ours)
-    print(f"{name}: {steps} steps by hand {one:.2f} s ({1e3 * one / steps:.2f} ms/step), by fit {two:.2f} s")
+    print(f"{name}: {count} steps by hand {one:.2f} s ({1e3 * one / count:.2f} ms/step), by fit {two:.2f} s")
     print(f"ratio {name} {two / one:.2f}", flush=True)
+
+
+def sizes(repeats: int) -> None:
+    """Time a fit with one mini-batch in each Lightning step against one with many, by the size of a mini-batch.
+
+    In seconds of one core, which a busy machine changes little.
+    """
+    torch.set_num_threads(1)
+    train, valid = rows(4096, 64, name="numeric"), rows(64, 64, name="numeric")
+    plan = settings(epochs=2, batch_size=128)
+    batches = Batches.seeded(train, plan.batch_size, seed=0)
+    for width in (32, 128, 256, 512, 900, 1400):
+        work = steps.work(MLP(width, width), batches)
+        seconds: dict[int, list[float]] = {0: [], work + 1: []}
+        for _ in range(repeats + 1):
+            for large, taken in seconds.items():
+                steps.LARGE = large
+                start = time.process_time()
+                fit(MLP(width, width), OBJECTIVE, METRIC, batches, valid, plan)
+                taken.append(time.process_time() - start)
+        count = plan.epochs * batches.steps
+        alone, together = (1e3 * statistics.median(taken[1:]) / count for taken in seconds.values())
+        print(f"{work:>13,} multiply-adds: {alone:.2f} ms alone, {together:.2f} together, ratio {alone / together:.2f}")
 
 
 def main() -> None:
     """Run both comparisons."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="timed runs of each loop (default 5)")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--sizes", action="store_true", help="one or several mini-batches in a Lightning step")
+    arguments = parser.parse_args()
+    repeats = arguments.repeats
+    if arguments.sizes:
+        sizes(repeats)
+        return
     table, table_valid = rows(1536, 64, name="numeric"), rows(384, 64, name="numeric")
     compare("mlp", MLP, table, table_valid, settings(epochs=40, batch_size=64), repeats)
     pictures, pictures_valid = rows(2560, 1, 28, 28, name="image"), rows(512, 1, 28, 28, name="image")

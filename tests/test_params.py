@@ -60,6 +60,29 @@ def test_the_shipped_file_is_valid_and_keeps_to_one_screen(repository: Path, tex
         ("store: 5 GB", "store: 5", "store: found 5 (int); expected a valid string"),
         ("store: 5 GB", "store: 5 GiB", "store: found '5 GiB' (str); expected a number and MB, GB or TB, such as 5 GB"),
         ("store: 5 GB", "store: -5 GB", "store: found '-5 GB' (str); expected a number and MB, GB or TB"),
+        (
+            "{name: adamw,",
+            "{name: adam2,",
+            "training.optimizer.name: found 'adam2'; expected 'adamw' or 'adam' or 'sgd' or 'rmsprop' or 'adagrad' or",
+        ),
+        (
+            "{name: adamw,",
+            "{name: sgd,",
+            "training.optimizer.betas: unknown key; another choice of this section has it",
+        ),
+        ("{name: adamw,", "{name: sgd,", "training.optimizer.nesterov: missing"),
+        (
+            "{name: adamw, betas: [0.9, 0.999]",
+            "{name: adamw, betas: [0.9]",
+            "training.optimizer.betas: found [0.9] (list)",
+        ),
+        (
+            "{name: adamw, betas: [0.9, 0.999], eps: 1.0e-8}",
+            "{name: sgd, momentum: 0.0, nesterov: true}",
+            "expected a momentum above 0 where nesterov is true",
+        ),
+        ("callbacks: []", "callbacks: [{callback: a b}]", "callbacks.0.callback: found 'a b' (str); expected a dotted"),
+        ("callbacks: []", "callbacks: [{path: x}]", "training.callbacks.0.callback: missing"),
     ],
 )
 def test_a_mistake_is_named(there: str, instead: str, said: str, text: str, tmp_path: Path) -> None:

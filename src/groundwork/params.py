@@ -10,13 +10,14 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node
 
 from groundwork.errors import UserError, meant
-from groundwork.settings import LANE, PARAMS, PROJECT, SIZE, TIME, Params, Settings
+from groundwork.settings import DOTTED, LANE, PARAMS, PROJECT, SIZE, TIME, Params, Settings
 
 # What pydantic says less plainly, by its error type or by the pattern.
 EXPECTED = {
     PROJECT: "letters, digits, . _ -",
     LANE: "small letters, digits and hyphens: it becomes a folder and a stage's name",
     SIZE: "a number and MB, GB or TB, such as 5 GB",
+    DOTTED: "a dotted path, such as callbacks.lr.MyMonitor",
     TIME: "DD:HH:MM:SS, such as 00:01:30:00",
     "model_type": "a section with keys",
     "model_attributes_type": "a section with keys",
@@ -86,7 +87,8 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> list[str]:
         else:
             # A union says what each of its members allows.
             pattern = detail.get("ctx", {}).get("pattern")
-            allowed = EXPECTED.get(pattern or kind) or detail["msg"].removeprefix("Input should be ")
+            said = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            allowed = EXPECTED.get(pattern or kind) or said
             expected.setdefault(f"{key}: found {found!r} ({type(found).__name__})", []).append(allowed)
     return [f"{found}; expected {' or '.join(allowed)}" if allowed else found for found, allowed in expected.items()]
 

@@ -25,9 +25,14 @@ def follow(pid: int) -> None:
 def follow_parents() -> None:
     """End this process when DVC, which started it, ends; and when the main job does, which started DVC."""
     if "DVC_STAGE" in os.environ:
-        threading.Thread(target=_follow_parent, args=(os.getppid(),), name="follow", daemon=True).start()
+        follow_parent(os.getppid())
     if main := os.environ.get(MAIN):
         follow(int(main))
+
+
+def follow_parent(parent: int) -> None:
+    """End this process soon after its parent, which is `parent` now, has ended."""
+    threading.Thread(target=_follow_parent, args=(parent,), name="follow", daemon=True).start()
 
 
 def _follow(pid: int) -> None:

@@ -2,9 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from groundwork.errors import UserError, meant
 
@@ -12,6 +12,7 @@ PARAMS = Path("params.yaml")
 
 PROJECT = r"^[A-Za-z0-9._-]+$"
 LANE = r"^[a-z0-9][a-z0-9-]*$"
+DOTTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 TIME = r"^\d\d:\d\d:\d\d:\d\d$"
 SIZE = r"^(\d{1,6}(?:\.\d{1,3})?) ?(MB|GB|TB)$"
 UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -21,6 +22,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 NotNegative = Annotated[float, Field(ge=0)]
+Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
 # A lane's name becomes a folder, a word in a shell and a stage of DVC.
 LaneName = Annotated[str, Field(pattern=LANE)]
 
@@ -47,7 +49,10 @@ class Tracking(Settings):
 
 
 class Hardware(Settings):
-    """Passed to Lightning's Trainer; `auto` takes a GPU when there is one, and bf16 where the GPU has it."""
+    """Passed to Lightning's Trainer; `auto` takes a GPU when there is one.
+
+    `groundwork.training.precision` says what `precision: auto` means, and `groundwork.training.fit` what is refused.
+    """
 
     accelerator: Literal["auto", "cpu", "gpu", "mps"]
     devices: Literal["auto"] | Count | list[Annotated[int, Field(ge=0)]]
@@ -343,12 +348,90 @@ class EarlyStopping(Settings):
     holdout: Annotated[float, Field(ge=0, le=0.5)]
 
 
+class AdamW(Settings):
+    """Adam with decoupled weight decay: `weight_decay` shrinks the weights and leaves the gradient alone."""
+
+    name: Literal["adamw"]
+    betas: Betas
+    eps: Positive
+
+
+class Adam(Settings):
+    """Adam; `weight_decay` is added to the gradient (an L2 penalty)."""
+
+    name: Literal["adam"]
+    betas: Betas
+    eps: Positive
+
+
+class SGD(Settings):
+    """Gradient descent with momentum; `weight_decay` is added to the gradient. `nesterov` needs a momentum."""
+
+    name: Literal["sgd"]
+    momentum: Fraction
+    nesterov: bool
+
+    @model_validator(mode="after")
+    def _momentum_for_nesterov(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ValueError("a momentum above 0 where nesterov is true")
+        return self
+
+
+class RMSprop(Settings):
+    """Steps divided by a moving average of the gradient's size; `alpha` is its decay."""
+
+    name: Literal["rmsprop"]
+    alpha: Fraction
+    eps: Positive
+    momentum: Fraction
+
+
+class Adagrad(Settings):
+    """Steps divided by the root of all squared gradients so far."""
+
+    name: Literal["adagrad"]
+    eps: Positive
+
+
+class Muon(Settings):
+    """Orthogonalized momentum for the hidden layers' matrices; AdamW, with `betas` and `eps`, for everything else."""
+
+    name: Literal["muon"]
+    momentum: Fraction
+    nesterov: bool
+    betas: Betas
+    eps: Positive
+
+
+OptimizerSettings = AdamW | Adam | SGD | RMSprop | Adagrad | Muon
+
+
+class OwnCallback(Settings):
+    """A callback by its dotted path, with its keyword arguments; see `groundwork.training.dotted`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    callback: Annotated[str, Field(pattern=DOTTED)]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments."""
+        return dict(self.model_extra or {})
+
+
 class Training(Settings):
-    """The optimizer, its schedule, and when to stop; see `groundwork.training.fit`."""
+    """The optimizer, its schedule, and when to stop; see `groundwork.training.fit`.
+
+    `learning_rate` and `weight_decay` belong to every optimizer; `optimizer` holds what each has of its own.
+    `accumulate_grad_batches` mini-batches make one optimizer step.
+    """
 
     folds: Literal["all"] | Count
     epochs: Count
     batch_size: Count
+    accumulate_grad_batches: Count
+    optimizer: Annotated[OptimizerSettings, Field(discriminator="name")]
     learning_rate: Positive
     weight_decay: NotNegative
     schedule: Literal["constant", "cosine", "one-cycle"]
@@ -357,6 +440,7 @@ class Training(Settings):
     weight_averaging: Fraction
     early_stopping: EarlyStopping | None
     max_time: Annotated[str, Field(pattern=TIME)] | None
+    callbacks: list[OwnCallback]
 
 
 class Lane(Settings):

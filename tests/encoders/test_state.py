@@ -94,7 +94,6 @@ def test_texts() -> None:
     again = reread(encoder)
     assert isinstance(again, TextEncoder)
     assert (again.terms, len(again.subwords)) == (encoder.terms, len(encoder.subwords))
-    assert torch.equal(again.positives, encoder.positives)
 
 
 def test_pictures() -> None:

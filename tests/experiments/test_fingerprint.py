@@ -8,7 +8,7 @@ import pytest
 
 from groundwork import params
 from groundwork.experiments.fingerprint import HiddenNameError, edited, fingerprint, parse, summary, text
-from groundwork.settings import Lane
+from groundwork.settings import Lane, OwnCallback
 
 Files = dict[str, str]
 
@@ -194,6 +194,25 @@ def test_a_file_that_is_opened_by_name_counts(of: Fingerprint) -> None:
 def test_what_hides_a_name_is_refused(statement: str, of: Fingerprint) -> None:
     with pytest.raises(HiddenNameError):
         of({"tools.py": ("return 2 * number", f"import importlib\n    return {statement}")})
+
+
+def test_a_class_that_the_lane_names_by_dotted_path_counts(of: Fingerprint, lane: Lane, tmp_path: Path) -> None:
+    loading = {
+        "naming.py": "import importlib\n\ndef load(path):\n    return importlib.import_module(path)\n",
+        "tools.py": ("return 2 * number", "from groundwork.naming import load\n    return load(number)"),
+    }
+    of(loading)
+    own = tmp_path / "own" / "monitor.py"
+    own.parent.mkdir()
+    own.write_text("from own import helper\n\nclass Monitor:\n    value = helper.VALUE\n\nclass Other:\n    pass\n")
+    own.with_name("helper.py").write_text("VALUE = 1\n")
+    own.with_name("__init__.py").touch()
+    callback = OwnCallback(callback="own.monitor.Monitor")
+    naming = lane.model_copy(update={"training": lane.training.model_copy(update={"callbacks": [callback]})})
+    found = fingerprint("train", naming, tmp_path)
+    assert {"own.monitor.Monitor", "own.helper.VALUE"} <= found.keys()
+    assert "own.monitor.Other" not in found
+    assert "own.monitor.Monitor" not in fingerprint("train", lane, tmp_path)
 
 
 def test_a_star_is_refused(of: Fingerprint) -> None:

@@ -1,4 +1,5 @@
 import torch
+from tests.training.tiny import training
 
 from groundwork.models.two_tower import TwoTower
 
@@ -67,10 +68,11 @@ def test_every_weight_learns_and_padding_does_not() -> None:
 
 
 def test_the_towers_learn_at_their_own_rate() -> None:
-    from groundwork.training.optimizers import adamw
+    from groundwork.training.optimizers import make_optimizer
 
     made = network()
-    rates = {id(weight): group["lr"] for group in adamw(made, 0.01, 0.1).param_groups for weight in group["params"]}
+    groups = make_optimizer(made, training(learning_rate=0.01, weight_decay=0.1)).param_groups
+    rates = {id(weight): group["lr"] for group in groups for weight in group["params"]}
     slow = {name for name, weight in made.named_parameters() if rates[id(weight)] == 1e-4}
     assert slow == {name for name, _ in made.named_parameters() if "tower" in name or name == "vectors.weight"}
     assert {rates[id(weight)] for name, weight in made.named_parameters() if name not in slow} == {0.01}

@@ -1,12 +1,22 @@
 import math
+from collections.abc import Callable
+from typing import Any, get_args
 
 import pytest
 import torch
+from tests.training.tiny import training
 from torch import nn
+from torch.optim import Optimizer
 
+from groundwork.errors import UserError
 from groundwork.models.cnn import CNN
 from groundwork.models.fnn import FNN
-from groundwork.training.optimizers import adamw, schedule
+from groundwork.settings import OptimizerSettings
+from groundwork.training.optimizers import OPTIMIZERS, make_optimizer, schedule
+
+
+def adamw(network: nn.Module, learning_rate: float, weight_decay: float, **options: Any) -> Optimizer:
+    return make_optimizer(network, training(learning_rate=learning_rate, weight_decay=weight_decay, **options))
 
 
 def decayed(network: nn.Module) -> set[str]:
@@ -160,3 +170,158 @@ def test_a_schedule_takes_each_group_to_its_own_peak(name: str) -> None:
     assert max(rates[quick] for rates in used) == pytest.approx(2.0, rel=0.01)
     # They rise and fall together.
     assert all(rates[quick] == pytest.approx(4 * rates[plain]) for rates in used)
+
+
+# --- by name ----------------------------------------------------------------------------------------------------------
+
+BETAS = {"betas": [0.8, 0.9], "eps": 0.01}
+NAMED: dict[str, dict[str, Any]] = {
+    "adamw": BETAS,
+    "adam": BETAS,
+    "sgd": {"momentum": 0.9, "nesterov": True},
+    "rmsprop": {"alpha": 0.9, "eps": 0.01, "momentum": 0.5},
+    "adagrad": {"eps": 0.01},
+    "muon": {"momentum": 0.9, "nesterov": False, **BETAS},
+}
+every_name = pytest.mark.parametrize("name", NAMED)
+
+
+def named(network: nn.Module, name: str, **changes: Any) -> Optimizer:
+    return make_optimizer(network, training(**{"optimizer": {"name": name, **NAMED[name], **changes}}))
+
+
+def small() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+
+def step(network: nn.Module, *optimizers: Optimizer) -> None:
+    network(torch.tensor([[1.0, -2.0, 0.5], [0.3, 0.4, -0.5]])).square().sum().backward()
+    for optimizer in optimizers:
+        optimizer.step()
+    network.zero_grad()
+
+
+def test_every_section_has_its_optimizer_and_no_other() -> None:
+    sections = {get_args(section.model_fields["name"].annotation)[0] for section in get_args(OptimizerSettings)}
+    assert sections == OPTIMIZERS.keys() == NAMED.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("adamw", lambda groups: torch.optim.AdamW(groups, 0.01, (0.8, 0.9), 0.01)),
+        ("adam", lambda groups: torch.optim.Adam(groups, 0.01, (0.8, 0.9), 0.01)),
+        ("sgd", lambda groups: torch.optim.SGD(groups, 0.01, 0.9, nesterov=True)),
+        ("rmsprop", lambda groups: torch.optim.RMSprop(groups, 0.01, 0.9, 0.01, momentum=0.5)),
+        ("adagrad", lambda groups: torch.optim.Adagrad(groups, 0.01, eps=0.01)),
+    ],
+)
+def test_an_optimizer_is_pytorchs_with_the_options_of_its_section(
+    name: str, theirs: Callable[[list[dict[str, Any]]], Optimizer]
+) -> None:
+    ours, expected = small(), small()
+    mine = named(ours, name)
+    weights = [expected[0].weight, expected[2].weight]
+    biases = [expected[0].bias, expected[2].bias]
+    other = theirs([{"params": weights, "weight_decay": 0.01}, {"params": biases, "weight_decay": 0.0}])
+    for _ in range(5):
+        step(ours, mine)
+        step(expected, other)
+    for mine_now, theirs_now in zip(ours.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(mine_now, theirs_now, rtol=1e-5, atol=1e-6)
+    assert not torch.equal(ours[0].weight, small()[0].weight)
+
+
+def test_muon_takes_hidden_matrices_and_adamw_the_rest() -> None:
+    def mixed() -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Embedding(5, 4), nn.Linear(4, 4), Quick(lr=0.5, eps=0.1), nn.Conv1d(2, 2, 1), nn.LayerNorm(2)
+        )
+
+    network = mixed()
+    groups = named(network, "muon").param_groups
+    muons = {id(parameter) for group in groups if group["muon"] for parameter in group["params"]}
+    assert muons == {id(network[1].weight)}
+    everything = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(everything) == sorted(id(parameter) for parameter in network.parameters())
+    assert next(group for group in groups if group["params"][0] is network[2].weight)["eps"] == 0.1
+
+
+def test_muon_steps_as_pytorchs_two_optimizers_do() -> None:
+    ours, expected = small(), small()
+    mine = named(ours, "muon")
+    muon = torch.optim.Muon(
+        [expected[0].weight, expected[2].weight], 0.01, 0.01, 0.9, nesterov=False, adjust_lr_fn="match_rms_adamw"
+    )
+    adamw = torch.optim.AdamW([expected[0].bias, expected[2].bias], 0.01, (0.8, 0.9), 0.01, weight_decay=0)
+    for _ in range(5):
+        step(ours, mine)
+        step(expected, muon, adamw)
+    for mine_now, theirs_now in zip(ours.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(mine_now, theirs_now, rtol=1e-5, atol=1e-6)
+
+
+@every_name
+def test_an_optimizer_goes_on_from_what_was_kept_of_it(name: str) -> None:
+    whole, parted = small(), small()
+    first = named(whole, name)
+    before = named(parted, name)
+    for _ in range(3):
+        step(whole, first)
+        step(parted, before)
+    again = named(parted, name)
+    again.load_state_dict(before.state_dict())
+    for _ in range(3):
+        step(whole, first)
+        step(parted, again)
+    for one, other in zip(whole.parameters(), parted.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@every_name
+def test_an_option_of_a_module_that_the_optimizer_lacks_is_refused(name: str) -> None:
+    network = nn.Sequential(nn.Linear(2, 2), Quick(lr=0.5, eps=0.1, weight_decay=0.0))
+    if name == "sgd":
+        with pytest.raises(UserError, match="found sgd; Quick in this network needs an optimizer with 'eps'"):
+            named(network, name)
+        network[1].optimizer_options.pop("eps")
+    groups = named(network, name).param_groups
+    own = next(group for group in groups if group["params"][0] is network[1].weight)
+    assert (own["lr"], own["weight_decay"]) == (0.5, 0.0)
+
+
+@every_name
+@pytest.mark.parametrize("way", ["constant", "cosine", "one-cycle"])
+def test_every_schedule_works_with_every_optimizer(name: str, way: str) -> None:
+    network = small()
+    optimizer = named(network, name)
+    plan = schedule(optimizer, way, 20, 0.2)
+    used = []
+    for _ in range(20):
+        used.append({group["lr"] for group in optimizer.param_groups})
+        step(network, optimizer)
+        plan.step()
+    assert all(len(rates) == 1 for rates in used)
+    assert max(rate for rates in used for rate in rates) == pytest.approx(0.01, rel=0.01)
+    assert all(parameter.isfinite().all() for parameter in network.parameters())
+    if way != "constant":
+        assert max(group["lr"] for group in optimizer.param_groups) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "moves"),
+    [
+        ("sgd", {}, True),
+        ("sgd", {"momentum": 0.0, "nesterov": False}, False),
+        ("rmsprop", {"momentum": 0.0}, False),
+        ("adagrad", {}, False),
+        ("muon", {}, False),
+    ],
+)
+def test_one_cycle_moves_a_momentum_only_where_there_is_one(name: str, changes: dict[str, Any], moves: bool) -> None:
+    optimizer = named(small(), name, **changes)
+    before = [group.get("momentum") for group in optimizer.param_groups]
+    schedule(optimizer, "one-cycle", 20, 0.2)
+    assert ([group.get("momentum") for group in optimizer.param_groups] != before) is moves

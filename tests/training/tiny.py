@@ -17,6 +17,7 @@ from groundwork.stages.train import train
 
 CPU = Hardware(accelerator="cpu", devices="auto", precision="auto", strategy="auto", num_nodes=1)
 SILENT = Tracking(mode="disabled", project="tests")
+ADAMW = {"name": "adamw", "betas": [0.9, 0.999], "eps": 1e-8}
 ROWS, TEST_ROWS, FOLDS = 120, 40, 3
 
 
@@ -76,7 +77,8 @@ PRICES = dataclasses.replace(
 def training(**changes: Any) -> Training:
     """Settings of a training of three epochs; `changes` replace some of them."""
     settings: dict[str, Any] = {
-        "folds": "all", "epochs": 3, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.01,
+        "folds": "all", "epochs": 3, "batch_size": 16, "accumulate_grad_batches": 1, "optimizer": ADAMW,
+        "learning_rate": 0.01, "weight_decay": 0.01, "callbacks": [],
         "schedule": "cosine", "warmup": 0.1, "gradient_clip": None, "weight_averaging": 0.0,
         "early_stopping": None, "max_time": None,
     }  # fmt: skip

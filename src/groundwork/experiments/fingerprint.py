@@ -9,11 +9,13 @@ DVC's dependencies, the key of a fold and the seal of a run all read this one an
 - A table of names to objects, annotated `ByName`, is entered at the lane's words: the strings in its settings, in those
   of its competition's fields that the stage reads, and in those constants of classes that it reads.
 - A module's statements that do something when it is imported count as soon as one of its definitions does.
+- Where a stage calls `groundwork.naming.load`, the classes that the lane names by dotted path are followed.
 - Files beside a module that a definition opens by ``__file__`` and by name count with their bytes.
 """
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +29,9 @@ SOURCE = Path(__file__).parents[2]
 PACKAGE = "groundwork"
 MARKER = "ByName"
 # What would hide a name from this walk.
+DOTTED = re.compile(r"\w+(\.\w+)+")
+# Here text becomes code: what the lane's dotted paths lead to is followed.
+LOADER = f"{PACKAGE}.naming.load"
 DYNAMIC = frozenset({"__import__", "eval", "exec", "globals", "import_module"})
 
 Place = tuple[str, str]
@@ -136,6 +141,7 @@ class _Walk:
         self.whole: set[Place] = set()
         self.fields: dict[str, ast.keyword] = {}
         self.home: Module | None = None
+        self.ours: dict[str, bool] = {}
         self.queue: list[tuple[Module, str, Reference, Uses]] = []
 
     def finish(self) -> None:
@@ -180,9 +186,6 @@ class _Walk:
         """Follow ``path``, which starts with a name in the module, or ends at the module itself."""
         module = self._load(module_name)
         if module is None:
-            # Not ours: which name it is counts, what lies behind does not.
-            if module_name.partition(".")[0] != PACKAGE:
-                self.found[f"{module_name}:{'.'.join(path)}"] = "external"
             return
         if not path:
             # The module as an object: whatever it holds may be taken from it.
@@ -204,7 +207,8 @@ class _Walk:
     def _follow(self, origin: str, inner: str | None, rest: tuple[str, ...], key: str | None) -> None:
         if inner is not None:
             rest = (inner, *rest)
-        if origin.partition(".")[0] != PACKAGE:
+        if not self._is_ours(origin):
+            # Which name it is counts, what lies behind does not.
             self.found[f"{origin}:{'.'.join(rest[:1])}"] = "external"
             return
         self.reach(origin, rest, key)
@@ -250,19 +254,28 @@ class _Walk:
             self._enter(module, "", tuple(module.effects))
 
     def _refer(self, module: Module, where: str, reference: Reference, used: Uses) -> None:
-        path = reference.path
+        if where == LOADER:
+            self._dotted_paths()
+            return
+        path, first = reference.path, reference.path[0] if reference.path else ""
+        imported = reference.origin or module.imports.get(first)
+        names = {*path, *((imported[1],) if imported else ())} - module.definitions.keys()
+        if DYNAMIC & names or (not imported and "*" in module.imports and first not in module.definitions):
+            raise HiddenNameError(f"{where}: {'.'.join(path)} hides what it finds")
         if reference.origin is not None:
-            if DYNAMIC & {reference.origin[1], *path}:
-                raise HiddenNameError(f"{where}: {'.'.join(path)} hides what it finds")
             self._follow(*reference.origin, path, reference.key)
-        elif path[0] in module.definitions or path[0] in module.imports:
-            if DYNAMIC & set(path):
-                raise HiddenNameError(f"{where}: {'.'.join(path)} hides what it finds")
+        elif imported or first in module.definitions:
             self.reach(module.name, path, reference.key)
-        elif path[0] == "__file__":
+        elif first == "__file__":
             self._files(module, where, used.strings)
-        elif path[0] in DYNAMIC or "*" in module.imports:
-            raise HiddenNameError(f"{where}: {path[0]} hides what it finds")
+
+    def _dotted_paths(self) -> None:
+        """Reach what the lane names by dotted path."""
+        for word in self.words:
+            module_name, _, name = word.rpartition(".")
+            found = self._load(module_name) if DOTTED.fullmatch(word) else None
+            if found is not None and name in found.definitions:
+                self.reach(module_name, (name,))
 
     def _files(self, module: Module, where: str, names: Iterable[str]) -> None:
         """Note the files beside a module that a definition names."""
@@ -272,12 +285,19 @@ class _Walk:
         for file in files:
             self.found[f"{module.name}:{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
+    def _is_ours(self, name: str) -> bool:
+        """Whether a module lies in the source folder."""
+        top = name.partition(".")[0]
+        if top not in self.ours:
+            self.ours[top] = (self.source / top).is_dir() or (self.source / f"{top}.py").is_file()
+        return self.ours[top]
+
     def _load(self, name: str) -> Module | None:
         """Parse a module of this package; None where there is none of that name."""
         if name not in self.modules:
             self.modules[name] = None
             place = self.source.joinpath(*name.split("."))
-            if name.partition(".")[0] == PACKAGE:
+            if self._is_ours(name):
                 for path in (place.with_suffix(".py"), place / "__init__.py"):
                     if path.is_file():
                         stat = path.stat()

@@ -141,6 +141,7 @@ def train(
                         hardware,
                         callbacks=[progress.fold(position, _words(fold))],
                         on_epoch=partial(_log, tracker, fold),
+                        on_step=partial(_log_step, tracker, fold),
                     )
                 except UserError as error:
                     raise UserError(f"{name}: {_words(fold)}: {error.problem}", error.next_step) from error
@@ -236,6 +237,11 @@ def first_process() -> bool:
 def _log(tracker: Tracker, fold: int, epoch: Epoch) -> None:
     if first_process():
         tracker.log(part(fold), int(epoch["epoch"]), {name: value for name, value in epoch.items() if name != "epoch"})
+
+
+def _log_step(tracker: Tracker, fold: int, epoch: float, values: dict[str, float]) -> None:
+    if first_process():
+        tracker.log(part(fold), epoch, values)
 
 
 def _write(results: Path, folds: list[TrainedFold], oof: pd.DataFrame, folds_sha256: str, run: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from groundwork.objectives import KINDS
 from groundwork.objectives.base import Objective
 from groundwork.objectives.metrics import METRICS
 from groundwork.settings import PARAMS, EncodingSettings, Lane, ModelSettings, Params
+from groundwork.training.dotted import locate
 
 
 def validate(params: Params) -> None:
@@ -131,6 +132,11 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
             f"training.early_stopping: found a section; {lane.competition} needs null: its folds follow one another in "
             "time, and the model that predicts is trained on all of it"
         )
+    for entry in lane.training.callbacks:
+        try:
+            locate(entry.callback)
+        except UserError as error:
+            problems.append(f"training.callbacks: {error.problem.partition('callbacks: ')[2]}")
     return problems
 
 

@@ -78,7 +78,7 @@ class Tracker:
                 self._open.enter_context(hold(folder))
         return self
 
-    def log(self, part: str, epoch: int, metrics: dict[str, float]) -> None:
+    def log(self, part: str, epoch: float, metrics: dict[str, float]) -> None:
         """Log the metrics of one epoch as `<part>/<name>` against `epoch`; a part is `fold_0`, or `final`.
 
         All folds share the one axis `epoch`, so that a panel can lay their curves over one another.

@@ -5,9 +5,9 @@ import signal
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
@@ -17,9 +17,13 @@ from groundwork.objectives.base import Objective
 from groundwork.objectives.metrics import Metric
 from groundwork.settings import Hardware, Training
 from groundwork.training.batches import Batches, Rows
-from groundwork.training.callbacks import BestWeights, early_stopping
-from groundwork.training.inference import AUTO, Epoch
+from groundwork.training.callbacks import BestWeights, OnStep, StepLog, by_step, early_stopping, own
+from groundwork.training.inference import AUTO, Epoch, ran_out
+from groundwork.training.memory import explain
 from groundwork.training.module import Learner
+from groundwork.training.precision import accelerator, resolve
+from groundwork.training.processes import check_count, end_with_the_first
+from groundwork.training.steps import LARGE, STEPS_PER_CALL
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def fit(
     hardware: Hardware = AUTO,
     callbacks: Sequence[pl.Callback] = (),
     on_epoch: Callable[[Epoch], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> Fit:
     """Train `network` until its epochs, its patience or its time are used up.
 
@@ -82,14 +87,18 @@ def fit(
     settings, hardware
         Sections ``training`` and ``hardware`` of params.yaml.
     callbacks
-        More Lightning callbacks.
+        More Lightning callbacks, beside those that ``settings.callbacks`` names.
     on_epoch
         Called after each epoch with its metrics, in the first process only.
+    on_step
+        Called with what callbacks of ``settings.callbacks`` log by step: the epochs done so far, such as 1.25, and the
+        values; in the first process only.
 
     Raises
     ------
     UserError
-        If the loss becomes NaN, or the hardware asked for is not there.
+        If the loss becomes NaN, `hardware` names what this machine does not have, the device runs out of memory, or a
+        callback or an optimizer does not suit.
     KeyboardInterrupt
         On Ctrl-C.
     """
@@ -98,9 +107,16 @@ def fit(
     if settings.early_stopping:
         stop = settings.early_stopping
         stopping = [early_stopping(metric, stop.patience, stop.min_delta), BestWeights(metric)]
-    trainer = _trainer(hardware, settings, [*callbacks, *stopping, history])
     learner = Learner(network, objective, metric, train, valid, settings)
+    mine = own(settings.callbacks)
+    _check_steps(learner, mine)
+    # Only a person's callbacks log by step: what Lightning does for a logger would cost each of its steps something.
+    steps = -(-train.steps // settings.accumulate_grad_batches)
+    logger: StepLog | Literal[False] = StepLog(on_step, steps) if mine else False
+    trainer = _trainer(hardware, settings, [*callbacks, *mine, *stopping, history], logger)
+    end_with_the_first()
     handler = signal.getsignal(signal.SIGINT)
+    out_of_memory = False
     try:
         trainer.fit(learner)
     except SystemExit:
@@ -109,6 +125,15 @@ def fit(
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from None
         raise
+    except MisconfigurationException as error:
+        raise UserError(f"params.yaml: training: {_line(error)}", "fix section training in params.yaml") from None
+    except RuntimeError as error:
+        if not ran_out(error):
+            raise
+        # Explained below: while the exception lives, so do the tensors that did not fit.
+        out_of_memory = True
+    if out_of_memory:
+        raise explain(learner)
     if not history.epochs:
         raise UserError(
             f"training.max_time {settings.max_time} ran out before the first epoch ended",
@@ -117,33 +142,59 @@ def fit(
     return Fit(learner.scored.float().cpu().eval(), history.epochs)
 
 
-def _trainer(hardware: Hardware, settings: Training, callbacks: list[pl.Callback]) -> pl.Trainer:
+def _check_steps(learner: Learner, mine: Sequence[pl.Callback]) -> None:
+    """Refuse what counts Lightning's steps where several mini-batches go into one."""
+    if learner.automatic_optimization:
+        return
+    settings = learner.settings
+    found = [f"training.callbacks: {named}" for named in by_step(settings.callbacks, mine)]
+    if settings.accumulate_grad_batches > 1:
+        factor = settings.accumulate_grad_batches
+        found.insert(0, f"training.accumulate_grad_batches: {factor} (raise batch_size instead)")
+    if found:
+        raise UserError(
+            "\n".join(f"params.yaml: {each}: cannot be had by step" for each in found)
+            + f"\nA mini-batch of this lane takes about {learner.work:,} multiply-adds, fewer than {LARGE:,}: one "
+            f"Lightning step takes up to {STEPS_PER_CALL} of them, each with an optimizer step of its own",
+            "write what stands in brackets in params.yaml; or raise training.batch_size or the network's width: from "
+            "that size on, a mini-batch is one Lightning step",
+        )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _trainer(
+    hardware: Hardware, settings: Training, callbacks: list[pl.Callback], logger: StepLog | Literal[False]
+) -> pl.Trainer:
     # What Lightning says at every start (devices found, tips, data-loader workers) is noise over five folds.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*(does not have many workers|LeafSpec)")
-    precision = hardware.precision
-    if precision == "auto":
-        bf16 = hardware.accelerator in ("auto", "gpu") and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        precision = "bf16-mixed" if bf16 else "32-true"
+    warnings.filterwarnings(
+        "ignore", message=".*(does not have many workers|LeafSpec|smaller than the logging interval)"
+    )
+    used = accelerator(hardware)
+    check_count(hardware, used)
     try:
         return pl.Trainer(
-            accelerator=hardware.accelerator,
+            accelerator=used,
             devices=hardware.devices,
-            precision=precision,
+            precision=resolve(hardware),
             strategy=hardware.strategy,
             num_nodes=hardware.num_nodes,
             max_epochs=settings.epochs,
             max_time=settings.max_time,
+            accumulate_grad_batches=settings.accumulate_grad_batches,
             callbacks=callbacks,
-            logger=False,
+            logger=logger,
             # The same seed on the same machine gives the same bits; on a CPU it does without being asked to.
-            deterministic="warn" if torch.cuda.is_available() and hardware.accelerator != "cpu" else None,
+            deterministic="warn" if used == "cuda" else None,
             # Each of these costs more than a small network's whole epoch; callbacks and the tracker do their work.
             enable_progress_bar=False,
             enable_model_summary=False,
         )
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise UserError(
-            f"params.yaml: hardware: {' '.join(str(error).split())}",
+            f"params.yaml: hardware: {_line(error)}",
             "set hardware.accelerator, hardware.devices and hardware.strategy to `auto` in params.yaml",
         ) from None

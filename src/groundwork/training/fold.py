@@ -15,6 +15,7 @@ from groundwork.objectives.oof import outcome
 from groundwork.settings import Hardware, Lane
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.build import make_encoder, make_network, make_objective
+from groundwork.training.callbacks import OnStep
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fit import fit
 from groundwork.training.inference import Epoch, device, predict
@@ -32,6 +33,7 @@ def train_fold(
     callbacks: Sequence[pl.Callback] = (),
     on_epoch: Callable[[Epoch], None] | None = None,
     replicate: int = 0,
+    on_step: OnStep | None = None,
 ) -> TrainedFold:
     """Fit transforms and network on what `fold` may learn from, and predict what it is judged by.
 
@@ -41,7 +43,7 @@ def train_fold(
         Its number; `FINAL` learns from everything, and nothing is left to judge it by.
     seed, replicate
         See `groundwork.training.seeds.fold_seed`.
-    callbacks, on_epoch
+    callbacks, on_epoch, on_step
         See `groundwork.training.fit.fit`.
 
     Raises
@@ -72,6 +74,7 @@ def train_fold(
         hardware,
         callbacks=callbacks,
         on_epoch=on_epoch,
+        on_step=on_step,
     )
     validation = None
     if valid is not None:

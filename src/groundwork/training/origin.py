@@ -14,6 +14,7 @@ from pytorch_lightning.__version__ import version as lightning
 
 from groundwork.settings import Hardware
 from groundwork.training.inference import device
+from groundwork.training.precision import resolve
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,8 @@ class Origin:
 
 
 def resolved(hardware: Hardware) -> Hardware:
-    """Replace the precision ``auto`` by what it means here: bfloat16 where a GPU has it, else float32.
-
-    A rule, not a measurement: the precision is part of a fold's key, and equal machines must come to an equal key.
-    """
-    if hardware.precision != "auto":
-        return hardware
-    gpu = hardware.accelerator in ("auto", "gpu") and torch.cuda.is_available()
-    bf16 = gpu and torch.cuda.is_bf16_supported()
-    return hardware.model_copy(update={"precision": "bf16-mixed" if bf16 else "32-true"})
+    """Replace the precision ``auto`` by what `groundwork.training.precision` says that it means here."""
+    return hardware.model_copy(update={"precision": resolve(hardware)})
 
 
 def processor() -> str:

@@ -72,12 +72,16 @@ class _FoldProgress(Checkpoint):
     # A `Checkpoint`, because Lightning calls those after the module has logged its epoch.
     def __init__(self, progress: TrainingProgress, position: int, part: str) -> None:
         self.progress, self.position, self.part = progress, position, part
+        # Read once an epoch: asking a GPU for a number makes each step wait for the one before.
+        self.score = ""
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         share = (batch_idx + 1) / float(trainer.num_training_batches)
         self._update(trainer, trainer.current_epoch + share)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        score = trainer.callback_metrics.get(self.progress.metric)
+        self.score = "" if score is None else f"  {self.progress.metric} {score.item():.4f}"
         if self.progress.bar.disable and time.monotonic() - self.progress.said > SECONDS_BETWEEN_LINES:
             self.progress.line(self._state(trainer))
 
@@ -90,7 +94,5 @@ class _FoldProgress(Checkpoint):
         self.progress.bar.update(self.progress.task, completed=done, state=self._state(trainer))
 
     def _state(self, trainer: pl.Trainer) -> str:
-        score = trainer.callback_metrics.get(self.progress.metric)
-        shown = "" if score is None else f"  {self.progress.metric} {score.item():.4f}"
         epoch = min(trainer.current_epoch + 1, self.progress.epochs)
-        return f"{self.part}  epoch {epoch}/{self.progress.epochs}{shown}"
+        return f"{self.part}  epoch {epoch}/{self.progress.epochs}{self.score}"
