@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from tests.training.purchases import SHOP, lane, prepared
-from tests.training.tiny import CPU, SILENT
+from tests.training.tiny import QUIETLY
 
 from groundwork.ask.recommend import recommend
 from groundwork.competitions import load
@@ -15,7 +15,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop")
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
-        train("shop", SHOP, lane(epochs=2), prepared(), folder / "results/shop", seed=0, tracking=SILENT, hardware=CPU)
+        train("shop", SHOP, lane(epochs=2), prepared(), folder / "results/shop", seed=0, **QUIETLY)
     return folder
 
 

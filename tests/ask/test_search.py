@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from tests.training.products import PRODUCTS, lane
-from tests.training.tiny import CPU, SILENT, SURVIVAL, prepared
+from tests.training.tiny import QUIETLY, SURVIVAL, prepared
 
 from groundwork.ask import search as module
 from groundwork.ask.search import NEARNESS, Catalogue, search
@@ -28,7 +28,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PreparedRows]:
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
         found = prepared(PRODUCTS)
-        train("products", PRODUCTS, lane(epochs=2, folds=1), found, RESULTS, seed=0, tracking=SILENT, hardware=CPU)
+        train("products", PRODUCTS, lane(epochs=2, folds=1), found, RESULTS, seed=0, **QUIETLY)
     return folder, found
 
 

@@ -17,7 +17,7 @@ from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fold import train_fold
 
 from .purchases import NEVER_SOLD, SHOP, lane, prepared
-from .tiny import CPU, SILENT
+from .tiny import CPU, QUIETLY
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_shop_goes_from_its_archive_to_a_submission_that_passes_the_gate(tmp_path: Path) -> None:
     tables, results = prepared(), tmp_path / "results"
-    train("shop", SHOP, lane(), tables, results / "shop", seed=0, tracking=SILENT, hardware=CPU)
+    train("shop", SHOP, lane(), tables, results / "shop", seed=0, **QUIETLY)
     assert sorted(path.name for path in (results / "shop/checkpoints").iterdir()) == [
         "final.fold",
         "fold_0.fold",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.training.tiny import CPU, SILENT, lane
+from tests.training.tiny import CPU, QUIETLY, lane
 
 from groundwork.competitions import Inputs, Labelled, Tables
 from groundwork.data.load import load
@@ -80,7 +80,7 @@ def test_a_table_of_tags_goes_all_the_way_to_a_submission_that_passes_the_gate()
     rare = data.train.groupby(data.fold["fold"])["rare"].sum()
     assert 5 <= rare.sum() <= ROWS // 20
     assert rare.max() - rare.min() <= 1, "a rare tag is in each fold"
-    train("remarks", REMARKS, settings(epochs=12), data, results, seed=0, tracking=SILENT, hardware=CPU)
+    train("remarks", REMARKS, settings(epochs=12), data, results, seed=0, **QUIETLY)
 
     oof = pd.read_parquet(results / "oof.parquet")
     assert list(oof) == ["id", "fold", "t0", "t1", "t2", "p0", "p1", "p2"]
@@ -136,7 +136,7 @@ def test_a_single_tag_goes_all_the_way() -> None:
     columns = {name: kind for name, kind in REMARKS.columns.items() if name not in TAGS[1:]}
     loud = dataclasses.replace(REMARKS, targets=TAGS[:1], columns=columns, sample=alone)
     data, results = prepared(loud), Path("results/remarks")
-    train("remarks", loud, settings(epochs=6), data, results, seed=0, tracking=SILENT, hardware=CPU)
+    train("remarks", loud, settings(epochs=6), data, results, seed=0, **QUIETLY)
     assert evaluate("remarks", loud, Path("results"))["oof"] > 0.8
     assert list(pd.read_csv(predict("remarks", loud, data, results, CPU))) == ["Id", "loud"]
 

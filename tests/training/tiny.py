@@ -18,6 +18,8 @@ from groundwork.stages.train import train
 CPU = Hardware(accelerator="cpu", devices="auto", precision="auto", strategy="auto", num_nodes=1)
 SILENT = Tracking(mode="disabled", project="tests")
 ADAMW = {"name": "adamw", "betas": [0.9, 0.999], "eps": 1e-8}
+# What the train stage takes beside a lane, its rows and a seed.
+QUIETLY: dict[str, Any] = {"tracking": SILENT, "hardware": CPU, "code": "the code", "store_bytes": 10**9}
 ROWS, TEST_ROWS, FOLDS = 120, 40, 3
 
 
