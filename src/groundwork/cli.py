@@ -309,5 +309,5 @@ def _say(text: str) -> None:
     print(f"error: {text}", file=sys.stderr)
     if messages := os.environ.get(MESSAGES):
         # The disk that refused a result may refuse this too.
-        with suppress(OSError), Path(messages, ERRORS).open("a", encoding="utf-8") as file:
+        with suppress(OSError), Path(messages, ERRORS).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"error: {text}\n")
