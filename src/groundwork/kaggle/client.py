@@ -3,16 +3,18 @@
 import io
 import json
 import os
+import shutil
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from groundwork.competitions import Competition
 from groundwork.data import archives
 from groundwork.errors import UserError
 from groundwork.files import writing
-from groundwork.kaggle.call import NEW_TOKEN, PATIENCE, Patience, call
+from groundwork.kaggle import transport
+from groundwork.kaggle.call import NEW_TOKEN, PATIENCE, PORTAL, Patience, call
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
@@ -71,11 +73,29 @@ def connect(patience: Patience = PATIENCE) -> "KaggleApi":
     """
     place = credentials()
     # The package signs in when it is imported and prints what went wrong on stdout; our own sign-in below tells it.
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()), transport.watched():
         from kaggle.api.kaggle_api_extended import KaggleApi
-    api = KaggleApi()
+
+    class Api(KaggleApi):  # type: ignore[misc]  # the client has no types
+        def download_file(self, response: Any, outfile: str, *rest: Any, **options: Any) -> None:
+            _require_space(response, Path(outfile))
+            super().download_file(response, outfile, *rest, **options)
+
+    api = Api()
     call(api.authenticate, f"sign in with {place}", patience=patience)
     return api
+
+
+def _require_space(response: Any, path: Path) -> None:
+    """Refuse a download that does not fit: the client would fill the disk and then try five times more."""
+    size = str(response.headers.get("Content-Length", ""))
+    folder = next(above for above in path.parents if above.is_dir())
+    free = shutil.disk_usage(folder).free
+    if size.isdecimal() and int(size) > free:
+        raise UserError(
+            f"Kaggle: the archive has {int(size) / 1e6:.0f} MB; {free / 1e6:.0f} MB are free at {folder}",
+            f"free some space (`df -h {folder}`), then run the command again",
+        )
 
 
 def download(competition: Competition, path: Path, patience: Patience = PATIENCE) -> None:
@@ -100,10 +120,21 @@ def download(competition: Competition, path: Path, patience: Patience = PATIENCE
             api.competition_download_files(competition.slug, path=str(room), force=True, quiet=quiet)
 
         call(fetch, f"download the archive of {competition.slug}", competition, patience)
-        # The client names the file by the ending of the address it was sent to.
-        (archive,) = room.iterdir()
+        archive = _received(room)
         again = "run the command again; what stood there before is untouched"
         mend = f"compare the competition's file in src/groundwork/competitions with https://www.kaggle.com/c/{competition.slug}/data"
         archives.verify(archives.Archive(archive, path, again, mend), competition.files)
         archive.replace(temporary)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, checked", file=sys.stderr, flush=True)
+
+
+def _received(room: Path) -> Path:
+    """Return the one file of a download; the client names it, and folders above it, by the address it was sent to."""
+    files = [path for path in room.rglob("*") if path.is_file()]
+    if len(files) != 1:
+        raise UserError(f"Kaggle: the download left {len(files)} files; expected one archive", PORTAL)
+    with files[0].open("rb") as stream:
+        title = transport.page_in(stream.read(transport.BEGINNING))
+    if title is not None:
+        raise UserError(f"Kaggle: {transport.PageError('the network', title)}", PORTAL)
+    return files[0]
