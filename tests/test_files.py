@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,16 @@ import pandas as pd
 import pytest
 
 from groundwork.errors import UserError
-from groundwork.files import disk_refusal, read_json, sha256, sha256_of_all, write_json, write_text, writing
+from groundwork.files import (
+    disk_refusal,
+    read_json,
+    sha256,
+    sha256_of_all,
+    taking_turns,
+    write_json,
+    write_text,
+    writing,
+)
 from tests.services.full_disk import SIZE, fill
 
 
@@ -309,3 +319,33 @@ def test_a_folder_put_aside_by_a_killed_process_comes_back(tmp_path: Path) -> No
         _ = 1 / 0
     assert (path / "file").read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+TAKE_A_TURN = """if True:
+    import sys
+    from pathlib import Path
+    from groundwork.files import taking_turns
+    with taking_turns(Path(sys.argv[1]), "the work"):
+        print("mine", flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_turns_are_taken_also_after_a_process_that_was_killed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = tmp_path / "below" / "lock"
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKE_A_TURN, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "mine\n"
+    threading.Timer(0.5, process.kill).start()
+    with taking_turns(lock, "the work"):
+        assert process.wait() == -signal.SIGKILL
+        assert lock.read_text().startswith(f"process {os.getpid()} on ")
+    assert f"the work: process {process.pid} on " in capsys.readouterr().err
+    assert lock.read_text() == ""
+    with taking_turns(lock, "the work"):
+        pass
+    assert capsys.readouterr().err == ""

@@ -7,9 +7,12 @@ import json
 import os
 import re
 import shutil
+import socket
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +180,39 @@ def _next_step(error: OSError, folder: Path) -> str:
     if error.errno in NO_SPACE:
         return f"free some space (`df -h {folder}`), then run the command again"
     return f"change who may use it (`ls -ld {folder}`, `df -h {folder}`), then run the command again"
+
+
+@contextmanager
+def taking_turns(lock: Path, doing: str) -> Iterator[None]:
+    """Run the block while no other process runs one with the same `lock`; say who does, and wait.
+
+    The kernel keeps the lock and frees it when its process dies, however it dies. The file stays, empty; while the
+    lock is held it says by whom.
+
+    Parameters
+    ----------
+    doing
+        What is done in turn, for the line that says why nothing happens.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            said = f"{doing}: {holder} is at it; waiting until it has ended (Ctrl-C gives up)"
+            print(said, file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                file.truncate(0)
 
 
 def write_text(path: Path, text: str) -> None:

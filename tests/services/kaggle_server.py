@@ -92,6 +92,8 @@ class KaggleServer:
         Seconds between two pieces of a download, of which there are `PIECES`.
     delays
         Seconds that an operation takes before it is done.
+    gates
+        Events that an operation waits for before it is done.
     loop
         Whether the store sends every request on to itself.
     submissions
@@ -112,6 +114,7 @@ class KaggleServer:
         self.stalled: deque[int] = deque()
         self.pace = 0.0
         self.delays: dict[str, float] = {}
+        self.gates: dict[str, threading.Event] = {}
         self.loop = False
         self.stopped = threading.Event()
         self.submissions: list[dict[str, Any]] = []
@@ -231,6 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
         operation = urlsplit(self.path).path.rsplit("/", 1)[-1]
         fault = self.server_.next_fault(operation)
         self.server_.stopped.wait(self.server_.delays.get(operation, 0.0))
+        if gate := self.server_.gates.get(operation):
+            gate.wait()
         request = json.loads(body or b"{}")
         if fault is None and not self._allowed(operation):
             fault = Fault(401, "Unauthenticated")
