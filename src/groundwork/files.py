@@ -134,10 +134,11 @@ def disk_refusal(error: BaseException, *folders: Path) -> OSError | None:
                 return OSError(number, os.strerror(number))
         link = link.__cause__ or link.__context__
     # An OSError of another kind says itself what it is.
-    return None if isinstance(error, OSError) else next(filter(None, map(_full, folders)), None)
+    return None if isinstance(error, OSError) else next(filter(None, map(is_full, folders)), None)
 
 
-def _full(folder: Path) -> OSError | None:
+def is_full(folder: Path) -> OSError | None:
+    """Return what the disk answers when a small file is written to `folder`, if that is that it has no space."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(os.urandom(1 << 16))
@@ -150,7 +151,7 @@ def _full(folder: Path) -> OSError | None:
 def refused(error: OSError) -> UserError:
     """Say which file a full or closed disk refused, where nothing more is known of it."""
     name = error.filename if isinstance(error.filename, str) else "a file, or the output"
-    return UserError(f"{name}: could not be read or written: {_reason(error)}", _next_step(error, Path(name).parent))
+    return UserError(f"{name}: could not be read or written: {strerror(error)}", _next_step(error, Path(name).parent))
 
 
 def _unwritable(path: Path, error: OSError, before: tuple[int, ...] | None, room: Path | None = None) -> UserError:
@@ -164,13 +165,14 @@ def _unwritable(path: Path, error: OSError, before: tuple[int, ...] | None, room
         )
     now, culprit = _identity(path), error.filename if isinstance(error.filename, str) else None
     elsewhere = room is not None and culprit and not Path(culprit).is_relative_to(room) and Path(culprit) != path
-    reason = f"{culprit}: {_reason(error)}" if elsewhere else _reason(error)
+    reason = f"{culprit}: {strerror(error)}" if elsewhere else strerror(error)
     kept = "" if now != before else "; what stood there before is untouched" if now else "; nothing stands there"
     place = Path(str(culprit)).parent if elsewhere else path.parent
     return UserError(f"{path}: could not be written: {reason}{kept}", _next_step(error, place))
 
 
-def _reason(error: OSError) -> str:
+def strerror(error: OSError) -> str:
+    """Return the system's words for `error`, whatever a library put in their place."""
     return os.strerror(error.errno) if error.errno else str(error)
 
 
