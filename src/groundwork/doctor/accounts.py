@@ -57,6 +57,10 @@ def kaggle(place: Place) -> Line:
             return Line("Kaggle", "wrong", f"{place.shown(file)} {found}", expected, NEW_TOKEN)
         if content:
             return Line("Kaggle", "ok", f"a token in {place.shown(file)}, for you alone")
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
+        # The client takes it all the same, and puts it before the file.
+        if variables.get(name) == "":
+            return Line("Kaggle", "wrong", f"{name} is empty", "a value, or no such variable", f"unset {name}")
     named = {name: value for name in ("username", "key") if (value := variables.get(f"KAGGLE_{name.upper()}"))}
     if len(named) == 2:
         return _pair(named, "KAGGLE_USERNAME and KAGGLE_KEY", "KAGGLE_USERNAME and KAGGLE_KEY")
