@@ -91,7 +91,7 @@ def kaggle(place: Place) -> Line:
 def _json(file: Path) -> dict[str, Any] | None:
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return held if isinstance(held, dict) else None
 
@@ -104,11 +104,11 @@ def _pair(held: dict[str, Any], source: str, whose: str) -> Line:
     if missing := [name for name in ("username", "key") if not _is_text(held.get(name))]:
         found = f"no {' and no '.join(missing)} in {source}"
         return Line("Kaggle", "wrong", found, "a username and a key", NEW_TOKEN)
-    if flaw := tokens.flaw_of_pair({name: value.strip() for name, value in held.items() if _is_text(value)}):
-        return Line("Kaggle", "wrong", f"{source}: {flaw}", "a username and a key", NEW_TOKEN)
     if (length := len(held["key"].strip())) < KAGGLE_KEY_LENGTH:
         found = f"a key of {length} characters in {source}"
         return Line("Kaggle", "wrong", found, f"{KAGGLE_KEY_LENGTH}", NEW_TOKEN)
+    if flaw := tokens.flaw_of_pair(held):
+        return Line("Kaggle", "wrong", f"{source}: {flaw}", "a username and a key", NEW_TOKEN)
     return Line("Kaggle", "ok", f"a key in {whose}")
 
 
