@@ -14,7 +14,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 os.environ["OMP_NUM_THREADS"] = "1"
 
-pytest_plugins = ["tests.services.wandb_fixture"]
+pytest_plugins = ["tests.services.wandb_fixture", "tests.services.full_disk"]
 
 SECRETS = ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY")
 

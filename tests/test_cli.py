@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.full_disk import fill
+
 HEAVY = ("torch", "pytorch_lightning", "torchmetrics", "wandb", "kaggle", "sklearn", "pandas", "numpy", "matplotlib")
 
 
@@ -158,3 +160,81 @@ def test_below_repro_a_stage_leaves_its_error_and_does_not_start_once_somebody_p
     done = groundwork(folder, "fetch", "titanic")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
     assert set(folder.rglob("*")) == before
+
+
+def raising(statement: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `statement` as a command of groundwork."""
+    script = (
+        "import os, sys\nfrom groundwork import cli\n@cli.app.command()\ndef fails() -> None:\n"
+        f"    {statement}\nsys.argv[1:] = ['fails']\ncli.main()"
+    )
+    return subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem", "step"),
+    [
+        ("raise OSError(28, 'No space left on device', 'results/x')", "results/x: could not be read or written", "df"),
+        ("raise OSError(122, '', 'results/x')", "results/x: could not be read or written: Disk quota exceeded", "df"),
+        ("raise OSError(27, '', 'x.parquet')", "x.parquet: could not be read or written: File too large", "ulimit"),
+        (
+            "raise OSError(30, '', 'results/x')",
+            "results/x: could not be read or written: Read-only",
+            "`ls -ld results`",
+        ),
+        ("raise PermissionError(13, '', 'wandb/x')", "wandb/x: could not be read or written: Permission denied", "ls"),
+        ("raise RuntimeError('write: No space left on device (os error 28)')", "RuntimeError: write: No space", "df"),
+        ("open('/dev/full', 'w', buffering=1).write('x\\n')", "No space left on device", "free some space"),
+        ("x = [0] * (1 << 60)", "the memory of this machine is full", "free -h"),
+    ],
+)
+def test_a_refusal_of_disk_or_memory_is_one_message_wherever_it_is_raised(
+    statement: str, problem: str, step: str, folder: Path
+) -> None:
+    done = raising(statement, folder)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert problem in done.stderr
+    assert step in done.stderr.partition("->")[2]
+    assert "untouched" not in done.stderr, "nobody looked"
+
+
+@pytest.mark.parametrize("statement", ["raise OSError(5, 'Input/output error')", "raise RuntimeError('ours')"])
+def test_our_own_mistakes_keep_their_traceback(statement: str, folder: Path) -> None:
+    done = raising(statement, folder)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, True)
+
+
+def test_a_library_that_does_not_say_why_it_cannot_write_is_looked_behind(folder: Path, small_disk: Path) -> None:
+    (folder / "results").symlink_to(small_disk)
+    fill(small_disk)
+    done = raising("import torch; torch.save(torch.zeros(9999), 'results/x')", folder)
+    assert done.returncode == 2, done.stderr
+    assert "results: could not be read or written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("stage", ["validate", "fetch titanic"])
+def test_a_stage_on_a_full_disk_says_so_and_promises_nothing(stage: str, folder: Path, small_disk: Path) -> None:
+    (folder / "data").symlink_to(small_disk)
+    fill(small_disk)
+    said = refused(folder, *stage.split())
+    assert "No space left on device" in said
+    assert "untouched" not in said, "nothing stood there"
+
+
+def test_output_that_cannot_be_printed_is_one_message(folder: Path) -> None:
+    command = [sys.executable, "-c", "from groundwork.cli import main; main()", "leaderboard"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 2, done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", "from groundwork.cli import main; main()", "leaderboard"]
+    done = subprocess.run(command, cwd=folder, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -1,5 +1,6 @@
 """params.yaml: every mistake is named with its key, what was found and what is allowed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ def text(repository: Path) -> str:
     return (repository / "params.yaml").read_text()
 
 
-def refused(tmp_path: Path, text: str) -> str:
+def refused(tmp_path: Path, text: str | bytes) -> str:
     file = tmp_path / "params.yaml"
-    file.write_text(text)
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError) as caught:
         params.load(file)
     assert caught.value.next_step
@@ -114,3 +115,114 @@ def test_a_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
 def test_an_unknown_lane_gets_the_nearest_name(repository: Path) -> None:
     with pytest.raises(UserError, match="no lane 'titanik'; did you mean 'titanic'"):
         params.load(repository / "params.yaml").lane("titanik")
+
+
+LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
+)
+CHAIN = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 3000))
+UTF16 = "found UTF-16, as some Windows programs write; expected UTF-8"
+LEVELS = "line 1: found more than 30 levels inside of each other"
+ITSELF = "line 1: the alias of &e stands inside of what it names"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("seed: " + "9" * 5000, "line 1: found a number of 5000 characters; expected at most 100"),
+        ("seed: 0x" + "f" * 5000, "line 1: found a number of 5002 characters; expected at most 100"),
+        ("seed: 1." + "9" * 5000, "line 1: found a number of 5002 characters; expected at most 100"),
+        ("a: &e {<<: *e}", ITSELF),
+        ("a: &e [*e]", ITSELF),
+        ("a: &e {b: [*e]}", ITSELF),
+        ("a: *b", "line 1: is not YAML: found undefined alias 'b'"),
+        ("a: 1\n? [a, b]\n", "line 2: found a list as a key; expected a name"),
+        ("? {a: b}", "line 1: found a section as a key; expected a name"),
+        ("a:\n  ~: 1\n  2: 3\n", "line 2: found nothing, ~, as a key; expected a name"),
+        ("a:\n  ~: 1\n  2: 3\n", "line 3: found a number, 2, as a key; expected a name"),
+        (": 1", "line 1: found nothing as a key; expected a name"),
+        ("1.5: 1", "line 1: found a number, 1.5, as a key; expected a name"),
+        ("true: 1", "line 1: found a truth value, true, as a key; expected a name"),
+        ("2001-01-01: 1", "line 1: found a date, 2001-01-01, as a key; expected a name"),
+        ("<<: 3", "line 1: is not YAML: while constructing a mapping; expected a mapping or list of mappings"),
+        ("a: " + "[" * 5000 + "]" * 5000, LEVELS),
+        ("{a: " * 5000 + "}" * 5000, LEVELS),
+        ("- " * 5000 + "x", LEVELS),
+        ("? " * 5000 + "x", LEVELS),
+        (LAUGHS + "seed: *a11", "line 5: its aliases make more than 100000 values"),
+        (CHAIN, "line 30: its aliases make more than 30 levels"),
+        (CHAIN, "and 81 more like these"),
+        ("a:\n\tb: 1\n", r"line 2: is not YAML: while scanning for the next token; found character '\t'"),
+        ("a: 1\nb: \0\n", "line 2: found the control character U+0000; expected text"),
+        ("a: \x1b", "line 1: found the control character U+001B; expected text"),
+        ("seed: 0\n".encode("utf-16"), UTF16),
+        ("seed: 0\n".encode("utf-16-le"), UTF16),
+        ("seed: 0\n".encode("utf-16-be"), UTF16),
+        (b"seed: 0\n# caf\xe9\n", "line 2: found bytes that are not UTF-8"),
+        ("a: 1\n---\nb: 2\n", "line 2: is not YAML: expected a single document"),
+        ("seed: !!python/object/apply:os.abort []", "line 1: is not YAML: could not determine a constructor"),
+        ("seed: 2001-02-31", "line 1: is not YAML: found '2001-02-31'; expected a value of the type timestamp (day is"),
+        ("seed: 2001-02-28", "seed: found datetime.date(2001, 2, 28) (date); expected a valid integer"),
+        ("seed: !!int x", "line 1: is not YAML: found 'x'; expected a value of the type int"),
+        ("seed: !!bool x", "line 1: is not YAML: found 'x'; expected a value of the type bool"),
+        ('seed: "\\UFFFFFFFF"', "is not YAML: OverflowError"),
+        ("seed: " + "x" * 5000, f"seed: found '{'x' * 79}… (str); expected a valid integer"),
+        ("#" * 300_000, "found 300 kB; expected a file of settings, at most 262 kB"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_an_odd_file_is_one_message(content: str | bytes, said: str, tmp_path: Path) -> None:
+    problem = refused(tmp_path, content)
+    assert said in problem
+    assert len(problem) < 3000
+
+
+def test_keys_that_stand_twice_are_all_named(tmp_path: Path) -> None:
+    problem = refused(tmp_path, "a: 1\nb: {c: 1, c: 2}\na: 2\n")
+    assert [line.partition(": ")[2] for line in problem.splitlines()] == [
+        "line 3: key 'a' stands twice in its section; expected once",
+        "line 2: key 'c' stands twice in its section; expected once",
+    ]
+
+
+def test_a_thousand_mistakes_make_a_message_that_can_be_read(text: str, tmp_path: Path) -> None:
+    problem = refused(tmp_path, text + "\n".join(f"key{number}: 1" for number in range(1000)))
+    assert len(problem.splitlines()) == 21
+
+
+def test_a_byte_order_mark_is_no_mistake(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(text, encoding="utf-8-sig")
+    assert params.load(file) == params.load(Path(__file__).parents[1] / "params.yaml")
+
+
+def test_an_anchor_may_be_defined_anew(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(f".a: &same 1\n.b: &same 2\n{text}")
+    assert params.load(file)
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    for make, said in [(file.mkdir, "found a folder"), (lambda: os.mkfifo(file), "found no regular file")]:
+        make()
+        with pytest.raises(UserError, match=f"{said}; expected a file"):
+            params.load(file)
+        file.rmdir() if file.is_dir() else file.unlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights are POSIX's")
+def test_a_file_that_may_not_be_read_is_said(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(text)
+    file.chmod(0)
+    root = os.geteuid() == 0
+    if root:  # who may read everything
+        os.seteuid(65534)
+    try:
+        with pytest.raises(UserError, match="cannot be read: Permission denied") as caught:
+            params.load(file)
+    finally:
+        if root:
+            os.seteuid(0)
+    assert "ls -ld" in caught.value.next_step

@@ -42,7 +42,7 @@ def wait_for(process: "subprocess.Popen[str]", there: Callable[[], bool]) -> Non
 
 def at_work(folder: Path, stage: str, place: str) -> Callable[[], bool]:
     """Whether a stage has looked at what it is made from, and goes to work."""
-    return lambda: any((folder / place).glob(f".{stage}-*"))
+    return lambda: any((folder / place).glob(f".{stage}.writing-*"))
 
 
 def edit_parameter(folder: Path) -> None:

@@ -3,11 +3,12 @@
 Every import of a room stands inside its command: `groundwork --help` must not wait for torch.
 """
 
-import errno
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -236,31 +237,64 @@ def submissions(lane: Lane) -> None:
 
 
 def main() -> None:
-    """Run the command line; exit with 2 for what the user can mend, 130 after Ctrl-C, 1 for our own mistakes."""
+    """Run the command line; exit with 2 for what the user can fix, 130 after Ctrl-C, 1 for our own mistakes."""
     # Threads that spin while they wait take the cores from whoever could work: on a busy machine with two cores, a
     # small network trains 13 times as fast without. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("groundwork").setLevel(logging.INFO)
     try:
-        app()
+        try:
+            app()
+        finally:
+            # What is printed to a full disk fails when it is flushed: here, where somebody still listens.
+            sys.stdout.flush()
     except UserError as error:
         _say(str(error))
         sys.exit(error.exit_code)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        _say(f"{error.filename or 'the disk'}: no space left; former outputs are untouched\n  -> free some space")
-        sys.exit(2)
     except SystemExit as leaving:
         # What Typer makes of Ctrl-C.
         if leaving.code == 130 and MESSAGES not in os.environ:
             print("\nstopped; the same command goes on from where it was", file=sys.stderr)
         raise
+    except MemoryError:
+        _say("the memory of this machine is full\n  -> `free -h` shows it: end other programs, or use a larger machine")
+        sys.exit(2)
+    except BrokenPipeError:
+        # `groundwork leaderboard | head`: whoever read has seen enough.
+        _drop_the_output()
+        sys.exit(1)
+    except Exception as error:
+        said = _refused_by_the_disk(error)
+        if said is None:
+            raise
+        _say(said)
+        _drop_the_output()
+        sys.exit(2)
+
+
+def _drop_the_output() -> None:
+    # Python flushes once more when it ends, and would end with its own message and exit code.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refused_by_the_disk(error: Exception) -> str | None:
+    """Say that a full or closed disk is behind `error`, wherever it was raised; None where it is not."""
+    from groundwork.files import disk_refusal, refused
+
+    places = [place for place in (RESULTS, Path(), Path(gettempdir())) if place.is_dir()]
+    found = disk_refusal(error, *places)
+    if found is None:
+        return None
+    # An exception of a library's own says at least what was tried.
+    words = "" if isinstance(error, OSError) else f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}\n"
+    return f"{words}{refused(found)}"
 
 
 def _say(text: str) -> None:
     print(f"error: {text}", file=sys.stderr)
     if messages := os.environ.get(MESSAGES):
-        with Path(messages, ERRORS).open("a", encoding="utf-8") as file:
+        # The disk that refused a result may refuse this too.
+        with suppress(OSError), Path(messages, ERRORS).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"error: {text}\n")

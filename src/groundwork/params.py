@@ -1,16 +1,17 @@
 """params.yaml, read: as YAML, then by the schema in `groundwork.settings`, with a message for each mistake."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node
 
+from groundwork import yaml_file
 from groundwork.errors import UserError, meant
 from groundwork.settings import DOTTED, LANE, PARAMS, PROJECT, SIZE, TIME, Params, Settings
+
+# Characters of a value that a message shows, and mistakes that are explained: guessing what was meant takes its time.
+LONGEST = 80
+EXPLAINED = 200
 
 # What pydantic says less plainly, by its error type or by the pattern.
 EXPECTED = {
@@ -31,24 +32,15 @@ def load(path: Path = PARAMS) -> Params:
     Raises
     ------
     UserError
-        If it is not there or not YAML, a key stands twice in it, or `check` finds something.
+        If it is not there, `yaml_file.read` refuses it, or `check` finds something.
     """
-    mend = f"mend {path} and run the command again"
+    fix = f"fix {path} and run the command again"
     try:
-        twice = next(_twice(YAML().compose(path)), None)
-        # YAML 1.2, as DVC reads it: `4e-3` is a number and `no` a word. Keys that stand twice were looked for above.
-        reader = YAML(typ="safe")
-        reader.allow_duplicate_keys = True
-        content = reader.load(path)
+        content = yaml_file.read(path, fix)
     except FileNotFoundError:
         raise UserError(f"{path}: not found in {Path.cwd()}", "run the command in the repository's root") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}", mend) from None
-    if twice:
-        line = twice.start_mark.line + 1
-        raise UserError(f"{path}: line {line}: key {twice.value!r} stands twice in its section; expected once", mend)
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected keys and values, found {type(content).__name__}", mend)
+        raise UserError(f"{path}: expected keys and values, found {type(content).__name__}", fix)
     return check(content, path)
 
 
@@ -64,14 +56,18 @@ def check(content: dict[str, Any], path: Path = PARAMS) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        problem = "\n".join(f"{path}: {line}" for line in _explain(error, content))
-        raise UserError(problem, f"mend {path} and run the command again") from None
+        raise UserError(
+            yaml_file.listed(path, _explain(error, content)), f"fix {path} and run the command again"
+        ) from None
 
 
 def _explain(error: ValidationError, content: dict[str, Any]) -> list[str]:
     """Say each wrong key in one line: the key, the value found, what is allowed."""
     expected: dict[str, list[str]] = {}
-    for detail in error.errors():
+    for number, detail in enumerate(error.errors()):
+        if number >= EXPLAINED:
+            expected[f"and at most {len(error.errors()) - EXPLAINED} more"] = []
+            break
         key, kind, found = _key(detail["loc"], content), detail["type"], detail["input"]
         if kind == "extra_forbidden":
             name, beside = key.rpartition(".")[2], _keys_beside(detail["loc"])
@@ -83,14 +79,19 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> list[str]:
         elif kind == "union_tag_invalid":
             context = detail["ctx"]
             tag = context["discriminator"].strip("'")
-            expected[f"{key}.{tag}: found {found.get(tag)!r}"] = [context["expected_tags"].replace(", ", " or ")]
+            expected[f"{key}.{tag}: found {_shown(found.get(tag))}"] = [context["expected_tags"].replace(", ", " or ")]
         else:
             # A union says what each of its members allows.
             pattern = detail.get("ctx", {}).get("pattern")
             said = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
             allowed = EXPECTED.get(pattern or kind) or said
-            expected.setdefault(f"{key}: found {found!r} ({type(found).__name__})", []).append(allowed)
+            expected.setdefault(f"{key}: found {_shown(found)} ({type(found).__name__})", []).append(allowed)
     return [f"{found}; expected {' or '.join(allowed)}" if allowed else found for found, allowed in expected.items()]
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _key(location: tuple[int | str, ...], content: Any) -> str:
@@ -118,14 +119,3 @@ def _sections_in(annotation: Any) -> list[type[Settings]]:
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return [annotation]
     return [section for inner in get_args(annotation) for section in _sections_in(inner)]
-
-
-def _twice(node: Node | None) -> Iterator[Node]:
-    """Key nodes that stand in a mapping before."""
-    if isinstance(node, MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield key
-            seen.add(key.value)
-            yield from _twice(value)

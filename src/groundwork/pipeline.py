@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from groundwork.processes import GRACE, MAIN, alone
+from groundwork.processes import GRACE, MAIN
 
 if TYPE_CHECKING:
     from groundwork.settings import Params
@@ -47,17 +47,21 @@ def repro(read: "Params", lane_names: list[str] | None, results: Path) -> None:
     typer.Exit
         With 128 and the signal's number after one (130 after Ctrl-C), with 2 when a stage failed.
     """
+    from groundwork.checkout import require_checkout
     from groundwork.experiments import lockfile
     from groundwork.experiments.leaderboard import leaderboard
+    from groundwork.files import taking_turns
     from groundwork.stages.report import report
     from groundwork.stages.validate import validate, write_fingerprints
 
+    require_checkout()
     names = list(lane_names or read.competitions)
     for name in names:
         read.lane(name)
     validate(read)
     targets = [f"{stage}@{name}" for name in lane_names or [] for stage in ("baselines", "evaluate", "predict")]
-    with alone(BUSY, " ".join(["groundwork repro", *(lane_names or ())])), tempfile.TemporaryDirectory() as folder:
+    doing = " ".join(["groundwork repro", *(lane_names or ())])
+    with taking_turns(BUSY, doing), tempfile.TemporaryDirectory() as folder:
         messages = Path(folder)
         for line in (*lockfile.repair(), *_clear_former()):
             typer.echo(line, err=True)

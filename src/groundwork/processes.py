@@ -2,13 +2,9 @@
 
 import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 # Names the process of the main job in the environment of all that it starts.
 MAIN = "GROUNDWORK_MAIN"
@@ -65,35 +61,3 @@ def is_alive(pid: int) -> bool:
         return False
     except OSError:
         return True  # there is such a process, and no /proc to look closer
-
-
-@contextmanager
-def alone(path: Path, what: str) -> Iterator[None]:
-    """Wait until no other process is inside with the same `path`; say what is waited for.
-
-    The lock goes with the process that holds it, however it ends.
-
-    Parameters
-    ----------
-    what
-        The command, for the line that is printed: ``groundwork repro titanic``.
-    """
-    import fcntl
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"another run is at work here ({_said(lock)}); waiting for it (Ctrl-C to stop)", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.seek(0)
-        lock.truncate()
-        lock.write(f"process {os.getpid()}: {what}\n")
-        lock.flush()
-        yield
-
-
-def _said(lock: IO[str]) -> str:
-    lock.seek(0)
-    return lock.read().strip() or "it has not said what it does"

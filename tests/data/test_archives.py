@@ -5,6 +5,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from groundwork.competitions import load
@@ -142,3 +143,80 @@ def test_a_picture_that_points_outside_is_refused_all_the_same(tmp_path):
 def test_an_archive_is_written_in_its_competitions_charset(source):
     competition = replace(load("titanic"), charset="latin-1")
     assert archives.archive(competition, source, Path("data/raw/lane.zip")).charset == "latin-1"
+
+
+def claiming(content: bytes, member: str, size: int) -> bytes:
+    """Write another unpacked size into the entries of `member`."""
+    changed, name = bytearray(content), member.encode()
+    for mark, size_at, name_at in [(b"PK\x03\x04", 22, 30), (b"PK\x01\x02", 24, 46)]:
+        at = content.find(mark)
+        while at >= 0:
+            if content[at + name_at : at + name_at + len(name)] == name:
+                changed[at + size_at : at + size_at + 4] = size.to_bytes(4, "little")
+            at = content.find(mark, at + 1)
+    return bytes(changed)
+
+
+ZEROS = b"0" * 3_000_000
+LARGE = 3 << 30
+
+
+def test_a_table_that_unpacks_to_gigabytes_of_zeros_is_refused_unread(tmp_path):
+    found = described(tmp_path)
+    found.path.write_bytes(claiming(zipped({"train.csv": ZEROS, "test.csv": TABLE}), "train.csv", LARGE))
+    said = r"train\.csv: 3,221 MB come out of 0\.00 MB; expected at most 100 times as much .*\n.*mend its content"
+    with pytest.raises(UserError, match=said):
+        archives.verify(found, ["train.csv"])
+    with pytest.raises(UserError, match=said):
+        archives.read_bytes(found, "train.csv")
+    assert archives.read_bytes(found, "test.csv") == TABLE.encode()
+
+
+def test_a_bomb_in_a_zip_file_of_its_own_is_refused(tmp_path):
+    inner = claiming(zipped({"train.csv": ZEROS}), "train.csv", LARGE)
+    found = archive(tmp_path, {"train.csv.zip": inner, "pictures.zip": zipped({"a.jpg": b"a"})})
+    for refuse in (lambda: archives.verify(found, []), lambda: archives.read_bytes(found, "train.csv")):
+        with pytest.raises(UserError, match=r"train\.csv\.zip: train\.csv: 3,221 MB come out of 0\.00 MB"):
+            refuse()
+
+
+def test_a_bomb_inside_of_a_bomb_is_refused(tmp_path):
+    found = described(tmp_path)
+    found.path.write_bytes(claiming(zipped({"train.csv.zip": zipped({"train.csv": ZEROS})}), "train.csv.zip", LARGE))
+    with pytest.raises(UserError, match=r"train\.csv\.zip: 3,221 MB come out of"):
+        archives.read_bytes(found, "train.csv")
+
+
+def test_tables_that_share_their_bytes_are_counted_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 10_000_000)
+    # 40 tables of 3 MB with a real ratio below the limit each, and more than it in all.
+    noise = np.random.default_rng(0).bytes(40_000)
+    content = zipped({f"{number:02}.csv": noise for number in range(2)})
+    found = described(tmp_path)
+    found.path.write_bytes(claiming(claiming(content, "00.csv", 9_000_000), "01.csv", 9_900_000))
+    with pytest.raises(UserError, match=r"its tables: 19 MB come out of 0\.08 MB"):
+        archives.verify(found, [])
+
+
+def test_a_size_that_is_written_too_small_is_a_corrupt_file(tmp_path):
+    found = described(tmp_path)
+    found.path.write_bytes(claiming(zipped({"train.csv": ZEROS}), "train.csv", 1000))
+    with pytest.raises(UserError, match=r"train\.csv: the file is corrupt"):
+        archives.verify(found, ["train.csv"])
+
+
+@pytest.mark.parametrize("row", ["0," * 784 + "\n", "0706016001 0706016002 0372860001 0610776002\n"])
+def test_an_honest_table_that_packs_well_passes(tmp_path, row):
+    content = zipped({"train.csv": row * 20_000})
+    assert len(row) * 20_000 > archives.LARGEST_RATIO * len(content)
+    found = described(tmp_path)
+    found.path.write_bytes(content)
+    archives.verify(found, ["train.csv"])
+
+
+def test_a_large_table_of_an_honest_ratio_passes(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 0)
+    rows = np.random.default_rng(0).integers(0, 5, 200_000)
+    found = archive(tmp_path, {"train.csv": "\n".join(f"{row:020}" for row in rows)})
+    archives.verify(found, ["train.csv"])
+    assert len(archives.read_bytes(found, "train.csv")) > 20 * found.path.stat().st_size

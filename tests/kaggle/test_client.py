@@ -9,14 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from tests.services import kaggle_fixture
+from tests.services.full_disk import SIZE
 from tests.services.kaggle_fixture import FILES, SLUG
-from tests.services.kaggle_server import KEY, SIGNATURE, TOKEN, USER, Fault, KaggleServer, archive
+from tests.services.kaggle_server import KEY, PAGE, SIGNATURE, TOKEN, USER, Fault, KaggleServer, archive
 
 from groundwork.competitions import Inputs, Labelled
 from groundwork.errors import UserError
+from groundwork.kaggle import transport
 from groundwork.kaggle.call import Patience
 from groundwork.kaggle.client import connect, credentials, download
+from groundwork.kaggle.upload import listed
 
 kaggle_server = kaggle_fixture.kaggle_server
 
@@ -146,6 +150,24 @@ def test_retry_after_is_honoured_as_a_date(kaggle_server: KaggleServer, path: Pa
     assert kaggle_server.count("DownloadDataFiles") == 1
 
 
+@pytest.mark.parametrize("header", ["-5", "nan", "-inf", "0", "", "soon", "Thu, 01 Jan 2015 00:00:00 GMT", "1e-9"])
+def test_a_wait_that_is_none_is_replaced_by_our_own(
+    kaggle_server: KaggleServer, path: Path, header: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kaggle_server.fail("DownloadDataFiles", *[Fault(429, headers={"Retry-After": header})] * 2)
+    download(COMPETITION, path, FAST)
+    said = capsys.readouterr().err
+    assert "waiting 0.01 s, then attempt 2 of 3" in said
+    assert "waiting 0.02 s, then attempt 3 of 3" in said
+
+
+@pytest.mark.parametrize("header", ["inf", "1e300", "99999999", "Fri, 01 Jan 9999 00:00:00 GMT"])
+def test_an_endless_wait_is_not_waited_for(kaggle_server: KaggleServer, path: Path, header: str) -> None:
+    kaggle_server.fail("DownloadDataFiles", Fault(429, "Too many requests", {"Retry-After": header}))
+    assert "run the command again in 24 hours" in refusal(path)
+    assert kaggle_server.count("DownloadDataFiles") == 1
+
+
 def test_a_server_that_stays_busy_is_given_up(kaggle_server: KaggleServer, path: Path) -> None:
     kaggle_server.fail("DownloadDataFiles", *[Fault(500, None)] * 3)
     message = refusal(path)
@@ -180,9 +202,121 @@ def test_a_corrupt_member_is_named(kaggle_server: KaggleServer, path: Path) -> N
     assert "run the command again; what stood there before is untouched" in message
 
 
-def test_a_page_instead_of_a_zip_is_refused(kaggle_server: KaggleServer, path: Path) -> None:
-    kaggle_server.archive = b"<html>please log in</html>"
+def test_a_text_instead_of_a_zip_is_refused(kaggle_server: KaggleServer, path: Path) -> None:
+    kaggle_server.archive = b"please log in"
     assert f"{path}: is not a whole zip file" in refusal(path)
+
+
+@pytest.mark.parametrize("operation", ["IntrospectToken", "DownloadDataFiles", "GET"])
+@pytest.mark.parametrize("status", [200, 511])
+def test_a_portals_page_is_named_with_the_way_out(
+    kaggle_server: KaggleServer, path: Path, operation: str, status: int
+) -> None:
+    connect(FAST)
+    kaggle_server.fail(operation, Fault(status, None))
+    message = refusal(path)
+    assert "a web page titled 'Hotel Wi-Fi &amp; more' came from localhost in place of Kaggle's answer" in message
+    assert "open https://www.kaggle.com in a browser on this machine" in message
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("page", [PAGE, b"\xef\xbb\xbf \n<HTML><TITLE>Hotel Wi-Fi &amp; more</TITLE>"])
+def test_a_page_that_is_called_an_archive_is_seen(kaggle_server: KaggleServer, path: Path, page: bytes) -> None:
+    kaggle_server.archive = page
+    message = refusal(path)
+    assert "a web page titled 'Hotel Wi-Fi &amp; more' came from the network" in message
+    assert "portal" in message
+
+
+def test_a_page_that_is_called_data_in_place_of_the_way_to_the_store_is_seen(
+    kaggle_server: KaggleServer, path: Path
+) -> None:
+    kaggle_server.fail("DownloadDataFiles", Fault(200, body=PAGE, headers={"Content-Type": "application/zip"}))
+    assert "a web page titled" in refusal(path)
+
+
+def test_an_archive_that_comes_without_a_detour_is_taken(kaggle_server: KaggleServer, path: Path) -> None:
+    kaggle_server.fail("DownloadDataFiles", Fault(200, body=kaggle_server.archive))
+    download(COMPETITION, path, FAST)
+    assert path.read_bytes() == kaggle_server.archive
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_redirect_loop_is_named(kaggle_server: KaggleServer, path: Path) -> None:
+    kaggle_server.loop = True
+    message = refusal(path)
+    assert "localhost sent it on from address to address without end" in message
+    assert "portal" in message
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"3", b"null", b'{"code": "x"}', b"\xff\xfe{", b"[[]"])
+def test_an_answer_that_is_none_of_kaggles_is_one_message(kaggle_server: KaggleServer, body: bytes) -> None:
+    api = connect(FAST)
+    fault = Fault(200, body=body, headers={"Content-Type": "application/json"})
+    kaggle_server.fail("IntrospectToken", fault)
+    with pytest.raises(UserError, match="could not sign in with KAGGLE_API_TOKEN: the answer is none of Kaggle's API"):
+        connect(FAST)
+    kaggle_server.fail("ListSubmissions", fault)
+    with pytest.raises(UserError, match="could not list the submissions to titanic: the answer is none of Kaggle's"):
+        listed(api, COMPETITION, FAST)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Wait for a silent server less long than people do."""
+    monkeypatch.setattr(transport, "SILENCE", 0.5)
+    return 0.5
+
+
+@pytest.mark.parametrize("operation", ["IntrospectToken", "DownloadDataFiles", "GET"])
+def test_a_server_that_never_answers_is_given_up(
+    kaggle_server: KaggleServer, path: Path, operation: str, impatient: float
+) -> None:
+    connect(FAST)
+    kaggle_server.fail(operation, *[Fault(200, silent=True)] * 9)
+    message = refusal(path)
+    assert "the server sent nothing for 0.5 s" in message
+    assert "check the network and run the command again" in message
+
+
+def test_a_body_that_stops_is_resumed_once_and_then_given_up(
+    kaggle_server: KaggleServer, path: Path, impatient: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kaggle_server.stalled.extend([100, 0, 0])
+    assert "could not download the archive of titanic: the server sent nothing for 0.5 s" in refusal(path)
+    assert capsys.readouterr().err.count("the server sent nothing for 0.5 s\n") == 1
+    assert kaggle_server.count("GET") == 2
+
+
+def test_a_body_that_stops_for_a_while_comes_whole(kaggle_server: KaggleServer, path: Path, impatient: float) -> None:
+    kaggle_server.stalled.append(100)
+    download(COMPETITION, path, FAST)
+    assert path.read_bytes() == kaggle_server.archive
+
+
+def test_a_slow_download_is_not_cut(kaggle_server: KaggleServer, path: Path, impatient: float) -> None:
+    kaggle_server.pace = impatient / 2
+    download(COMPETITION, path, FAST)
+    assert path.read_bytes() == kaggle_server.archive
+    assert kaggle_server.count("GET") == 1
+
+
+def test_other_requests_of_this_process_keep_their_own_patience(kaggle_server: KaggleServer, impatient: float) -> None:
+    connect(FAST)
+    kaggle_server.delays["ListSubmissions"] = 2 * impatient
+    address = "http://localhost/api/v1/competitions.CompetitionApiService/ListSubmissions"
+    answer = requests.post(address, json={}, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60)
+    assert answer.status_code == 200
+
+
+def test_an_archive_that_does_not_fit_is_refused_before_it_fills_the_disk(
+    kaggle_server: KaggleServer, small_disk: Path
+) -> None:
+    kaggle_server.archive += b"x" * 2 * SIZE
+    with pytest.raises(UserError, match=r"the archive has 2 MB; 1 MB are free at .*/disk") as caught:
+        download(COMPETITION, small_disk / "titanic.zip", FAST)
+    assert "df -h" in caught.value.next_step
+    assert list(small_disk.iterdir()) == []
 
 
 @pytest.mark.parametrize("member", ["../evil.csv", "a/../../evil.csv", "/etc/evil", "..\\evil.csv", "C:\\evil.csv"])

@@ -1,5 +1,8 @@
 """The ledger keeps every submission, in a form that git can merge and a person can read."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,3 +97,41 @@ def test_a_row_with_a_field_too_few_is_named(path: Path) -> None:
     with pytest.raises(UserError, match="row 2: found 2 fields; expected 12") as caught:
         ledger.read(path)
     assert "git checkout" in caught.value.next_step
+
+
+APPEND = """if True:
+    import sys
+    from dataclasses import replace
+    from pathlib import Path
+    from groundwork.kaggle import ledger
+    from tests.kaggle.test_ledger import FIRST
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(20):
+        ledger.append(replace(FIRST, reference=f"{sys.argv[2]}-{number}"), Path(sys.argv[1]))
+"""
+
+
+def test_lanes_that_write_at_once_lose_no_row(path: Path) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", APPEND, str(path), name],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in "abc"
+    ]
+    for writer in writers:
+        assert writer.stdout
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert {entry.reference for entry in ledger.read(path)} == {f"{name}-{n}" for name in "abc" for n in range(20)}
+    assert list(path.parent.iterdir()) == [path]

@@ -7,19 +7,22 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
 import pytest
 from tests.services import kaggle_fixture
+from tests.services.full_disk import fill
 from tests.services.kaggle_server import Fault, KaggleServer, Verdict
 
 from groundwork.competitions import Inputs, Labelled
 from groundwork.errors import UserError
-from groundwork.kaggle import ledger
+from groundwork.kaggle import ledger, transport
 from groundwork.kaggle.call import Patience
 from groundwork.kaggle.submit import refresh, submit
 from groundwork.kaggle.upload import Timing
@@ -434,3 +437,108 @@ def test_a_score_of_a_run_from_another_machine_is_said_to_stay_in_the_ledger(
     (entry,) = refresh("titanic", TITANIC, timing=FAST)
     assert entry.public_score == "0.77990"
     assert "run abcd1234 is not on this machine; its score is in submissions/ledger.csv only" in capsys.readouterr().out
+
+
+HAND_IN = "from tests.kaggle.test_submit import FAST, TITANIC; from groundwork.kaggle.submit import submit; "
+HAND_IN += "submit('titanic', TITANIC, 'wider', timing=FAST)"
+ROOT = Path(__file__).parents[2]
+
+
+def started(script: str, stderr: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
+    command = [sys.executable, "-c", script]
+    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=stderr)
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate()
+    return out + err
+
+
+def test_the_command_typed_twice_at_once_hands_the_file_in_once(
+    kaggle_server: KaggleServer, file: Path, tmp_path: Path
+) -> None:
+    gate = kaggle_server.gates["CreateSubmission"] = threading.Event()
+    kaggle_server.verdicts.append(Verdict(after=2))
+    first = started(HAND_IN)
+    while not kaggle_server.count("CreateSubmission"):
+        time.sleep(0.01)
+    heard = tmp_path / "heard"
+    with heard.open("w") as stream:
+        second = started(HAND_IN, stderr=stream)
+    while "waiting" not in heard.read_text() and kaggle_server.count("CreateSubmission") < 2:
+        time.sleep(0.01)
+    gate.set()
+    assert "public score 0.77990" in ended(first)
+    assert second.wait() == 1
+    said = heard.read_text()
+    assert kaggle_server.count("CreateSubmission") == len(kaggle_server.submissions) == 1
+    assert f"groundwork submit titanic: process {first.pid} on " in said
+    assert "waiting until it has ended (Ctrl-C gives up)" in said
+    assert "UserError: results/titanic/submission.csv: the same file was handed in at" in said
+    assert len(ledger.read()) == 1
+
+
+def test_whoever_waits_for_a_score_keeps_nobody_waiting(kaggle_server: KaggleServer, file: Path) -> None:
+    kaggle_server.verdicts.append(Verdict(after=10_000))
+    patient = HAND_IN.replace("timing=FAST", "timing=dataclasses.replace(FAST, longest=600)")
+    waiting = started(f"import dataclasses; {patient}")
+    while kaggle_server.count("ListSubmissions") < 4:
+        time.sleep(0.01)
+    assert "the same file was handed in" in refusal().problem
+    waiting.send_signal(signal.SIGINT)
+    assert "no score yet" in ended(waiting)
+
+
+def test_a_killed_command_keeps_nobody_waiting(kaggle_server: KaggleServer, file: Path) -> None:
+    kaggle_server.fail("StartSubmissionUpload", Fault(200, silent=True))
+    killed = started(HAND_IN)
+    while not kaggle_server.count("StartSubmissionUpload"):
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    assert submit("titanic", TITANIC, "wider", timing=FAST)
+
+
+def test_two_who_ask_for_the_same_score_write_it_once(kaggle_server: KaggleServer, file: Path) -> None:
+    kaggle_server.verdicts.append(Verdict(after=1))
+    entry = submit("titanic", TITANIC, "wider", wait=False, timing=FAST)
+    assert entry
+    scored = dataclasses.replace(entry, status="complete", public_score="0.77990")
+    for _ in range(2):
+        ledger.replace_entry(entry, scored)
+    assert ledger.read() == [scored]
+
+
+def test_a_ledger_that_cannot_be_written_does_not_hide_that_the_file_was_handed_in(
+    kaggle_server: KaggleServer, file: Path, small_disk: Path
+) -> None:
+    Path("submissions").symlink_to(small_disk)
+    fill(small_disk)
+    error = refusal()
+    assert "titanic: handed in, reference 4000, but the ledger does not know" in error.problem
+    assert "No space left on device" in error.problem
+    assert "hands nothing in again" in error.next_step
+    (small_disk / "filling").unlink()
+    assert "the same file was handed in" in refusal().problem
+    assert [entry.reference for entry in ledger.read()] == ["4000"]
+    assert len(kaggle_server.submissions) == 1
+
+
+def test_a_silent_server_during_the_upload_is_said_and_nothing_counts(
+    kaggle_server: KaggleServer, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(transport, "SILENCE", 0.3)
+    kaggle_server.fail("PUT", *[Fault(200, silent=True)] * 3)
+    error = refusal()
+    assert "the file's bytes were not accepted" in error.problem
+    assert "nothing was handed in" in error.next_step
+    assert "the upload failed; waiting 0.02 s, then attempt 3 of 3" in capsys.readouterr().err
+    assert kaggle_server.submissions == []
+
+
+def test_a_portal_between_us_and_kaggle_hands_nothing_in(kaggle_server: KaggleServer, file: Path) -> None:
+    kaggle_server.fail("StartSubmissionUpload", Fault(200, None))
+    error = refusal()
+    assert "a web page titled 'Hotel Wi-Fi" in error.problem
+    assert (kaggle_server.submissions, ledger.read()) == ([], [])

@@ -22,6 +22,8 @@ USER, KEY = "ada", "0f1e2d3c"
 DEAD_PROXY = "http://127.0.0.1:9"
 # Marks the address of the archive's store as the secret that a signed address is.
 SIGNATURE = "sig-5ec4e7"
+PAGE = b"<!DOCTYPE html>\n<html><head><title>Hotel\n Wi-Fi &amp; more</title></head><body>please log in</body></html>"
+PIECES = 8
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Fault:
         Do what was asked all the same: only the answer is lost.
     disguised
         Send 200 and the status in the body only.
+    silent
+        Keep the connection and never answer.
+    body
+        Send these bytes, whatever they are, in place of a message; None sends `message`.
     """
 
     status: int
@@ -47,6 +53,8 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     counted: bool = False
     disguised: bool = False
+    silent: bool = False
+    body: bytes | None = None
 
 
 @dataclass
@@ -78,6 +86,16 @@ class KaggleServer:
         The one competition it knows, and the bytes of its archive.
     served
         For each download of the archive, how many bytes are sent before the connection is cut; then whole ones.
+    stalled
+        For each download of the archive, how many bytes are sent before nothing more comes.
+    pace
+        Seconds between two pieces of a download, of which there are `PIECES`.
+    delays
+        Seconds that an operation takes before it is done.
+    gates
+        Events that an operation waits for before it is done.
+    loop
+        Whether the store sends every request on to itself.
     submissions
         What was handed in, the latest first, as Kaggle lists it.
     verdicts
@@ -93,6 +111,12 @@ class KaggleServer:
     def __init__(self, slug: str, archive: bytes) -> None:
         self.slug, self.archive = slug, archive
         self.served: deque[int] = deque()
+        self.stalled: deque[int] = deque()
+        self.pace = 0.0
+        self.delays: dict[str, float] = {}
+        self.gates: dict[str, threading.Event] = {}
+        self.loop = False
+        self.stopped = threading.Event()
         self.submissions: list[dict[str, Any]] = []
         self.verdicts: deque[Verdict] = deque()
         self.limits: dict[str, Any] = {"numToday": 1, "numTotal": 3, "numAllowedNow": 9, "limitedByTotal": False}
@@ -117,6 +141,7 @@ class KaggleServer:
 
     def stop(self) -> None:
         """Be gone: the port refuses connections from now on."""
+        self.stopped.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -208,6 +233,9 @@ class _Handler(BaseHTTPRequestHandler):
         # The request line holds the whole address, since we are a proxy.
         operation = urlsplit(self.path).path.rsplit("/", 1)[-1]
         fault = self.server_.next_fault(operation)
+        self.server_.stopped.wait(self.server_.delays.get(operation, 0.0))
+        if gate := self.server_.gates.get(operation):
+            gate.wait()
         request = json.loads(body or b"{}")
         if fault is None and not self._allowed(operation):
             fault = Fault(401, "Unauthenticated")
@@ -235,6 +263,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault := self.server_.next_fault("GET"):
             self._fail(fault)
             return
+        if self.server_.loop:
+            self._send(302, b"", {"Location": f"http://localhost/store/again?signature={SIGNATURE}"})
+            return
         content = self.server_.archive
         headers = {"Accept-Ranges": "bytes", "ETag": '"1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
         start = 0
@@ -242,7 +273,11 @@ class _Handler(BaseHTTPRequestHandler):
             start = int(asked.removeprefix("bytes=").rstrip("-"))
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         cut = self.server_.served.popleft() if self.server_.served else None
-        self._send(206 if asked else 200, content[start:], headers, cut)
+        stall = self.server_.stalled.popleft() if self.server_.stalled else None
+        self._send(206 if asked else 200, content[start:], headers, cut if stall is None else stall)
+        if stall is not None:
+            self.wfile.flush()
+            self.server_.stopped.wait()
 
     do_POST, do_PUT, do_GET = _post, _put, _get
 
@@ -255,10 +290,15 @@ class _Handler(BaseHTTPRequestHandler):
         return operation == "IntrospectToken" or self.headers.get("Authorization") in good
 
     def _fail(self, fault: Fault) -> None:
-        if not fault.status:
+        if fault.silent:
+            self.server_.stopped.wait()
+        elif fault.body is not None:
+            self._send(fault.status, fault.body, fault.headers)
+        elif not fault.status:
             self.close_connection = True
         elif fault.message is None:
-            self._send(fault.status, b"<html>the server is ill</html>", {"Content-Type": "text/html", **fault.headers})
+            headers = {"Content-Type": "text/html; charset=utf-8", **fault.headers}
+            self._send(fault.status, PAGE, headers)
         else:
             status = 200 if fault.disguised else fault.status
             self._send_json(status, {"code": fault.status, "message": fault.message}, fault.headers)
@@ -272,4 +312,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[:cut])
+        content = content[:cut]
+        size = len(content) // PIECES + 1 if self.server_.pace else max(len(content), 1)
+        for start in range(0, len(content), size):
+            self.wfile.write(content[start : start + size])
+            self.server_.stopped.wait(self.server_.pace)

@@ -1,12 +1,18 @@
 """The sample's archive is the same each time, whole, and in Kaggle's layout."""
 
+import os
+import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.services import kaggle_fixture
+from tests.services.full_disk import fill
 from tests.services.kaggle_server import archive
 
 from groundwork.competitions import load
@@ -118,3 +124,37 @@ def test_a_sample_that_fails_leaves_the_former_archive_untouched(tmp_path):
         fetch(replace(load("titanic"), sample=fails), "sample", path, "titanic")
     assert path.read_bytes() == b"former"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_download_left_goes_with_the_next(kaggle_server, tmp_path):
+    path, store = tmp_path / "data/raw/lane.zip", tmp_path / "data/kaggle/titanic.zip"
+    kaggle_server.stalled.append(100)
+    code = "import sys; from pathlib import Path; from groundwork.competitions import load; "
+    code += "from groundwork.stages.fetch import fetch; fetch(load('titanic'), 'kaggle', Path(sys.argv[1]), 'lane')"
+    source = Path(__file__).parents[2] / "src"
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)], env=environment, stderr=subprocess.PIPE)
+    while process.poll() is None and not list(store.parent.glob(".*/download/*.zip")):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert [found.name for found in store.parent.iterdir()] != ["titanic.zip"]
+    fetch(load("titanic"), "kaggle", path, "lane")
+    assert [found.name for found in store.parent.iterdir()] == ["titanic.zip"]
+
+
+def test_a_leftover_goes_also_when_the_archive_was_put_there_by_hand(kaggle_server, tmp_path):
+    store = tmp_path / "data/kaggle/titanic.zip"
+    (store.parent / ".titanic.zip.writing-abcd1234" / "download").mkdir(parents=True)
+    store.write_bytes(kaggle_server.archive)
+    fetch(load("titanic"), "kaggle", tmp_path / "data/raw/lane.zip", "lane")
+    assert list(store.parent.iterdir()) == [store]
+
+
+@pytest.mark.parametrize("source", ["sample", "kaggle"])
+def test_a_full_disk_is_one_message_and_leaves_nothing(kaggle_server, small_disk, source):
+    kaggle_server.archive = archive({"train.csv": "x", "test.csv": "x", "gender_submission.csv": "x"})
+    fill(small_disk)
+    with pytest.raises(UserError, match=r"No space left on device|are free at"):
+        fetch(load("titanic"), source, small_disk / "raw" / "lane.zip", "lane")
+    assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["filling"]

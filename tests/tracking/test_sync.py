@@ -1,5 +1,6 @@
 """The real `wandb sync`, against the stand-in server."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,69 @@ def test_a_server_that_takes_nothing_is_given_up_after_a_while(
     with pytest.raises(UserError) as raised:
         sync.sync(tmp_path)
     assert raised.value.problem == "W&B: 0 of 1 runs sent, then: the server took no more"
+
+
+def file_of(tracker: Tracker, root: Path) -> Path:
+    (file,) = (root / str(tracker.directory)).glob("run-*.wandb")
+    return file
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b":W&B\xe1\xbe\x00"[:7], b"garbage" * 100], ids=["empty", "header", "garbage"]
+)
+def test_a_run_killed_in_its_first_seconds_keeps_no_other_back(
+    content: bytes, tracked: Train, server: WandbServer, tmp_path: Path, capsys: Any
+) -> None:
+    killed, *others = [tracked("offline") for _ in range(3)]
+    file_of(killed, tmp_path).write_bytes(content)
+    with pytest.raises(UserError) as raised:
+        sync.sync(tmp_path)
+    assert [len(server.runs[other.run_id].history) for other in others] == [20, 20]
+    folder = file_of(killed, tmp_path).parent
+    assert raised.value.exit_code == 2
+    assert "1 run cannot be sent; every other is on the server" in raised.value.problem
+    assert f"{folder}: holds no run that can be read" in raised.value.problem
+    assert raised.value.next_step == f"delete what a killed process left: `rm -r {folder}`"
+    assert f"W&B: sent 2 runs: {server.url}/ada/tests" in capsys.readouterr().out
+    shutil.rmtree(folder)
+    sync.sync(tmp_path)
+    assert "every finished run is on the server" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("cut", [1, 3000])
+def test_a_run_that_was_cut_is_sent_as_far_as_it_goes_and_once(
+    cut: int, tracked: Train, server: WandbServer, tmp_path: Path, capsys: Any
+) -> None:
+    killed, other = tracked("offline"), tracked("offline")
+    file = file_of(killed, tmp_path)
+    file.write_bytes(file.read_bytes()[:-cut])
+    sync.sync(tmp_path)
+    said = capsys.readouterr().out
+    assert f"{file.parent.name}: was cut when its process was killed; sent as far as it goes" in said
+    assert 0 < len(server.runs[killed.run_id].history) <= 20
+    assert len(server.runs[other.run_id].history) == 20
+    sync.sync(tmp_path)
+    assert "nothing to send" in capsys.readouterr().out
+
+
+def test_an_address_that_is_none_is_said_with_the_way_out(
+    tracked: Train, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked("offline")
+    end_session()
+    monkeypatch.setenv("WANDB_BASE_URL", "http://[secret")
+    with pytest.raises(UserError, match="W&B: WANDB_BASE_URL is no address") as raised:
+        sync.sync(tmp_path)
+    assert "`unset WANDB_BASE_URL`" in raised.value.next_step
+    assert "secret" not in str(raised.value)
+
+
+def test_settings_that_wandb_refuses_are_named(
+    tracked: Train, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked("offline")
+    end_session()
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "soon")
+    with pytest.raises(UserError, match="W&B: its settings are refused: init_timeout: ") as raised:
+        sync.sync(tmp_path)
+    assert "WANDB_" in raised.value.next_step

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.services.full_disk import fill
 from tests.services.wandb_fixture import end_session
 from tests.services.wandb_server import WandbServer
 
@@ -273,3 +274,78 @@ def _environment() -> dict[str, str]:
     import groundwork
 
     return {**os.environ, "PYTHONPATH": str(Path(groundwork.__file__).parents[1])}
+
+
+ADDRESSES = ["http://[bad", "api.wandb.ai", "https://", "not an address", "ftp://user:secret@example.org"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("mode", ["online", "offline"])
+def test_an_address_that_is_none_leaves_an_offline_run_that_is_truly_kept(
+    mode: str,
+    address: str,
+    tracked: Train,
+    server: WandbServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    end_session()
+    monkeypatch.setenv("WANDB_BASE_URL", address)
+    tracker = tracked(mode)
+    said = capsys.readouterr().err
+    kept = "warning: W&B: WANDB_BASE_URL is no address; this run is kept offline, `groundwork sync` sends it later\n"
+    assert said == (kept if mode == "online" else "")
+    assert len(rows(read_records(tmp_path / str(tracker.directory)))) == 20
+    assert os.environ["WANDB_BASE_URL"] == address
+
+
+def test_what_is_not_kept_is_not_called_kept(
+    tracked: Train, server: WandbServer, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    end_session()
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "soon")
+    assert tracked("online").directory is None
+    said = capsys.readouterr().err
+    assert said.startswith("warning: W&B: this run is not tracked (init_timeout: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("left", [0, 12_000, 100_000], ids=["none", "some", "a little more"])
+def test_a_full_disk_is_one_warning_and_training_goes_on(
+    left: int, tracked: Train, server: WandbServer, tmp_path: Path, small_disk: Path, capsys: Any
+) -> None:
+    (tmp_path / "wandb").symlink_to(small_disk)
+    fill(small_disk, left)
+    # The third disk becomes full while the run is written.
+    tracked("offline", between=lambda: fill_again(small_disk))
+    said = capsys.readouterr().err
+    assert said.startswith("warning: W&B: ")
+    assert said.count("\n") == 1, said
+    assert "No space left on device" in said
+    assert "free some space (`df -h wandb`)" in said
+
+
+def fill_again(disk: Path) -> None:
+    (disk / "filling").rename(disk / "former")
+    fill(disk)
+
+
+def test_a_disk_that_cannot_be_written_is_one_warning(
+    tracked: Train, server: WandbServer, tmp_path: Path, small_disk: Path, capsys: Any
+) -> None:
+    (tmp_path / "wandb").symlink_to(small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    tracker = tracked("offline")
+    said = capsys.readouterr().err
+    assert said.startswith("warning: W&B: ")
+    assert said.count("\n") == 1, said
+    assert tracker.directory is None or str(tracker.directory) in said
+
+
+def test_a_disk_with_space_is_no_warning(
+    tracked: Train, server: WandbServer, tmp_path: Path, small_disk: Path, capsys: Any
+) -> None:
+    (tmp_path / "wandb").symlink_to(small_disk)
+    tracked("offline")
+    assert capsys.readouterr().err == ""

@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from groundwork.doctor.place import Line, Place, not_private, refused
+from groundwork.files import strerror
+from groundwork.kaggle import tokens
 
 NEW_TOKEN = "make one on https://www.kaggle.com/settings, then save it as ~/.kaggle/access_token"
 KAGGLE_KEY_LENGTH = 32
@@ -34,23 +36,40 @@ def kaggle(place: Place) -> Line:
     config = Path(variables.get("XDG_CONFIG_HOME") or place.home / ".config")
     folder = variables.get("KAGGLE_CONFIG_DIR") or (own if os.path.exists(own) else config / "kaggle")
     legacy, oauth = Path(folder) / "kaggle.json", own / "credentials.json"
-    tokens = [own / "access_token", own / "access_token.txt"]
-    for file in (*tokens, legacy, oauth):
+    places = [own / "access_token", own / "access_token.txt"]
+    for file in (*places, legacy, oauth):
         if problem := not_private("Kaggle", file, place):
             return problem
     if token := variables.get("KAGGLE_API_TOKEN"):
-        if token.strip():
-            return Line("Kaggle", "ok", "a token in KAGGLE_API_TOKEN")
-        return Line("Kaggle", "wrong", "KAGGLE_API_TOKEN is blank", "a token", "unset KAGGLE_API_TOKEN")
-    there = [file for file in tokens if file.is_file()]
+        try:
+            flaw = tokens.flaw_of_variable(token)
+        except OSError as error:
+            flaw = f"names a file that cannot be read ({strerror(error)}); expected a token"
+        if flaw:
+            found, _, expected = flaw.partition("; expected ")
+            return Line("Kaggle", "wrong", f"KAGGLE_API_TOKEN {found}", expected, "unset KAGGLE_API_TOKEN")
+        return Line("Kaggle", "ok", "a token in KAGGLE_API_TOKEN")
+    there = [file for file in places if file.is_file()]
     for file in there:
-        if file.read_text(encoding="utf-8", errors="replace").strip():
+        content = file.read_bytes().strip()
+        if flaw := tokens.flaw_of_token(content):
+            found, _, expected = flaw.partition("; expected ")
+            return Line("Kaggle", "wrong", f"{place.shown(file)} {found}", expected, NEW_TOKEN)
+        if content:
             return Line("Kaggle", "ok", f"a token in {place.shown(file)}, for you alone")
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
+        # The client takes it all the same, and puts it before the file.
+        if variables.get(name) == "":
+            return Line("Kaggle", "wrong", f"{name} is empty", "a value, or no such variable", f"unset {name}")
     named = {name: value for name in ("username", "key") if (value := variables.get(f"KAGGLE_{name.upper()}"))}
     if len(named) == 2:
         return _pair(named, "KAGGLE_USERNAME and KAGGLE_KEY", "KAGGLE_USERNAME and KAGGLE_KEY")
     if legacy.is_file():
         shown = place.shown(legacy)
+        content = legacy.read_bytes()
+        if flaw := tokens.flaw_of_text(content):
+            found, _, expected = flaw.partition("; expected ")
+            return Line("Kaggle", "wrong", f"{shown} {found}", expected, NEW_TOKEN)
         if (held := _json(legacy)) is None:
             return Line("Kaggle", "wrong", f"{shown} is broken", "JSON with username and key", NEW_TOKEN)
         return _pair({**held, **named}, shown, f"{shown}, for you alone")
@@ -72,7 +91,7 @@ def kaggle(place: Place) -> Line:
 def _json(file: Path) -> dict[str, Any] | None:
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return held if isinstance(held, dict) else None
 
@@ -88,6 +107,8 @@ def _pair(held: dict[str, Any], source: str, whose: str) -> Line:
     if (length := len(held["key"].strip())) < KAGGLE_KEY_LENGTH:
         found = f"a key of {length} characters in {source}"
         return Line("Kaggle", "wrong", found, f"{KAGGLE_KEY_LENGTH}", NEW_TOKEN)
+    if flaw := tokens.flaw_of_pair(held):
+        return Line("Kaggle", "wrong", f"{source}: {flaw}", "a username and a key", NEW_TOKEN)
     return Line("Kaggle", "ok", f"a key in {whose}")
 
 

@@ -8,13 +8,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import tenacity
 
 from groundwork.competitions import Competition
 from groundwork.errors import UserError
+from groundwork.kaggle import transport
+from groundwork.kaggle.transport import PageError, SilentError
 
 T = TypeVar("T")
+
+# The longest wait that is understood: whoever asks for more means "not today".
+DAY = 86_400.0
+# What the client raises over an answer that is no answer of Kaggle's API.
+STUMBLES = (KeyError, IndexError, TypeError, AttributeError)
+PORTAL = (
+    "open https://www.kaggle.com in a browser on this machine: a portal, a proxy or a VPN of this network may want you "
+    "to log in first; then run the command again"
+)
 
 NEW_TOKEN = "make a new token at https://www.kaggle.com/settings (API -> Generate New Token)"
 
@@ -70,8 +82,9 @@ def call(
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = _retry_after(error)
-        return min(patience.first * 2 ** (state.attempt_number - 1), patience.longest) if asked is None else asked
+        # Never sooner than without the header: a server that asks for nothing, or for the past, is busy all the same.
+        own = min(patience.first * 2 ** (state.attempt_number - 1), patience.longest)
+        return max(own, _retry_after(error) or 0.0)
 
     def say(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -88,9 +101,9 @@ def call(
     )
     client_errors = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, SystemExit, UploadError)
     try:
-        with redirect_stdout(io.StringIO()):
+        with redirect_stdout(io.StringIO()), transport.watched():
             return retrying(function)
-    except client_errors as error:
+    except (*client_errors, *STUMBLES, PageError, SilentError) as error:
         raise _explained(error, doing, competition) from error
 
 
@@ -100,24 +113,33 @@ def status_of(error: BaseException | None) -> int | None:
     if response is None:
         return None
     status = int(response.status_code)
+    if status >= 400:
+        return status
     # Some refusals come as 200 with a code in the body.
-    return status if status >= 400 else int(response.json()["code"])
+    try:
+        return int(response.json()["code"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _retry_after(error: BaseException | None) -> float | None:
-    """Return the seconds that the server asks to wait: `Retry-After` as a number or a date (RFC 9110, 10.2.3)."""
+    """Return the seconds that the server asks to wait, at most a day: `Retry-After` as a number or a date.
+
+    None where it says nothing, or what no wait can be: a negative number, a date in the past (RFC 9110, 10.2.3).
+    """
     response = getattr(error, "response", None)
     header = response.headers.get("Retry-After") if response is not None else None
     if header is None:
         return None
     try:
-        return float(header)
+        seconds = float(header)
     except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        try:
+            seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    # Not a number compares as false.
+    return min(seconds, DAY) if seconds >= 0 else None
 
 
 def _is_busy(error: BaseException) -> bool:
@@ -138,7 +160,7 @@ def _explained(error: BaseException, doing: str, competition: Competition | None
             f"{failed}: the file's bytes were not accepted", "nothing was handed in; run the command again"
         )
     if status is None:
-        return _unreached(error, failed)
+        return _no_answer(error, failed)
     response = error.response  # type: ignore[attr-defined]  # a status comes from a response
     try:
         words = str(response.json()["message"])
@@ -146,7 +168,7 @@ def _explained(error: BaseException, doing: str, competition: Competition | None
         words = response.reason or "no reason given"
     if status == 429 or status >= 500:
         wait = _retry_after(error)
-        later = f"in {wait:.0f} s" if wait else "in some minutes"
+        later = "in some minutes" if not wait else f"in {wait:.0f} s" if wait < DAY else "in 24 hours"
         return UserError(f"{failed}: it still answers {status} ({words})", f"run the command again {later}")
     if response.history:
         return UserError(f"{failed}: the archive's store answered {status} ({words})", "run the command again")
@@ -161,9 +183,21 @@ def _explained(error: BaseException, doing: str, competition: Competition | None
     return UserError(f"{failed}: {status} ({words})", "mend what Kaggle names, then run the command again")
 
 
-def _unreached(error: BaseException, failed: str) -> UserError:
+def _no_answer(error: BaseException, failed: str) -> UserError:
+    """Explain what came in place of an answer of Kaggle's, or that nothing did."""
     import requests
 
+    if isinstance(error, PageError):
+        return UserError(f"{failed}: {error}", PORTAL)
+    if isinstance(error, requests.TooManyRedirects):
+        host = urlsplit(error.response.url if error.response is not None else "").hostname
+        return UserError(f"{failed}: {host or 'the server'} sent it on from address to address without end", PORTAL)
+    if isinstance(error, (SilentError, requests.Timeout)):
+        step = "check the network and run the command again; `source: sample` in params.yaml needs none"
+        return UserError(f"{failed}: the server sent nothing for {transport.SILENCE:.3g} s", step)
+    if isinstance(error, (requests.exceptions.JSONDecodeError, *STUMBLES)):
+        step = f"{PORTAL}; if Kaggle is there, `pip install --upgrade kaggle kagglesdk`"
+        return UserError(f"{failed}: the answer is none of Kaggle's API ({type(error).__name__})", step)
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
         return UserError(f"{failed}: {error}", "run the command again")
     reason, link = type(error).__name__, error.__context__

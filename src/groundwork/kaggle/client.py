@@ -1,18 +1,19 @@
 """Kaggle through its own client: the credentials, and a competition's archive, whole and checked."""
 
 import io
-import json
 import os
+import shutil
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from groundwork.competitions import Competition
 from groundwork.data import archives
 from groundwork.errors import UserError
-from groundwork.files import writing
-from groundwork.kaggle.call import NEW_TOKEN, PATIENCE, Patience, call
+from groundwork.files import strerror, writing
+from groundwork.kaggle import tokens, transport
+from groundwork.kaggle.call import NEW_TOKEN, PATIENCE, PORTAL, Patience, call
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
@@ -29,34 +30,66 @@ def credentials() -> str:
     Raises
     ------
     UserError
-        If there are none, or half of a pair, or a `kaggle.json` that the client would skip without a word.
+        If there are none, or half of a pair, or something in their place that the client would stumble over or skip
+        without a word. No message holds a token.
     """
+    try:
+        return _credentials()
+    except OSError as error:
+        problem = f"{error.filename}: cannot be read: {strerror(error)}; expected a file with a token"
+        raise UserError(problem, f"move it away or open it to yourself (`ls -ld {error.filename}`)") from None
+
+
+def _credentials() -> str:
     from kagglesdk.kaggle_env import get_access_token_from_env
 
+    home = Path.home() / ".kaggle"
+    if (value := os.environ.get("KAGGLE_API_TOKEN")) is not None and value != "":
+        _refuse("KAGGLE_API_TOKEN", tokens.flaw_of_variable(value))
+    else:
+        for file in (home / "access_token", home / "access_token.txt"):
+            if file.exists():
+                content = file.read_bytes()
+                _refuse(str(file), tokens.flaw_of_token(content.strip()))
+                if content.strip():
+                    break
     token, place = get_access_token_from_env()
     if token:
         return "~/.kaggle/access_token" if place == "access_token" else str(place)
-    home = Path.home() / ".kaggle"
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
     legacy = Path(os.environ.get("KAGGLE_CONFIG_DIR") or (home if home.exists() else config)) / "kaggle.json"
-    named = {key for key in ("username", "key") if os.environ.get(f"KAGGLE_{key.upper()}")}
+    set_to = {key: os.environ.get(f"KAGGLE_{key.upper()}") for key in ("username", "key")}
+    # The client takes an empty variable, too, and puts it before the file.
+    for key, text in set_to.items():
+        _refuse(f"KAGGLE_{key.upper()}", "is set, and blank" if text is not None and not text.strip() else None)
+    named = {key: text for key, text in set_to.items() if text}
     if len(named) == 2:
+        _refuse("KAGGLE_USERNAME and KAGGLE_KEY", tokens.flaw_of_pair(named))
         return "KAGGLE_USERNAME and KAGGLE_KEY"
     if legacy.exists():
-        try:
-            held = set(json.loads(legacy.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
-            raise UserError(f"{legacy}: is not JSON; expected username and key", f"mend it, or {NEW_TOKEN}") from None
-        if missing := {"username", "key"} - held - named:
-            raise UserError(f"{legacy}: holds no {' and no '.join(sorted(missing))}", f"mend it, or {NEW_TOKEN}")
+        held = tokens.read_pair(legacy.read_bytes())
+        _refuse(str(legacy), held if isinstance(held, str) else tokens.flaw_of_pair({**held, **named}))
         return str(legacy)
-    if (home / "credentials.json").exists():
+    if (oauth := home / "credentials.json").exists():
+        if flaw := tokens.flaw_of_oauth(oauth.read_bytes()):
+            raise UserError(f"{oauth}: {flaw}", "`kaggle auth login` makes it anew")
         return "~/.kaggle/credentials.json"
     if named:
         (half,) = named
         missing_half = "KAGGLE_KEY" if half == "username" else "KAGGLE_USERNAME"
         raise UserError(f"KAGGLE_{half.upper()} is set but {missing_half} is not", f"set both, or {NEW_TOKEN}")
     raise UserError("no Kaggle credentials found", NO_CREDENTIALS)
+
+
+def _refuse(place: str, flaw: str | None) -> None:
+    if flaw is None:
+        return
+    step = f"{NEW_TOKEN} and save it in {place} as plain text"
+    if "/" not in place:
+        step = f"`unset {place.replace(' and ', ' ')}`, then {NEW_TOKEN}"
+    elif "Windows" in flaw:
+        step += " (PowerShell: `Set-Content -Encoding ascii`)"
+    raise UserError(f"{place}: {flaw}", step)
 
 
 def connect(patience: Patience = PATIENCE) -> "KaggleApi":
@@ -71,11 +104,29 @@ def connect(patience: Patience = PATIENCE) -> "KaggleApi":
     """
     place = credentials()
     # The package signs in when it is imported and prints what went wrong on stdout; our own sign-in below tells it.
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()), transport.watched():
         from kaggle.api.kaggle_api_extended import KaggleApi
-    api = KaggleApi()
+
+    class Api(KaggleApi):  # type: ignore[misc]  # the client has no types
+        def download_file(self, response: Any, outfile: str, *rest: Any, **options: Any) -> None:
+            _require_space(response, Path(outfile))
+            super().download_file(response, outfile, *rest, **options)
+
+    api = Api()
     call(api.authenticate, f"sign in with {place}", patience=patience)
     return api
+
+
+def _require_space(response: Any, path: Path) -> None:
+    """Refuse a download that does not fit: the client would fill the disk and then try five times more."""
+    size = str(response.headers.get("Content-Length", ""))
+    folder = next(above for above in path.parents if above.is_dir())
+    free = shutil.disk_usage(folder).free
+    if size.isdecimal() and int(size) > free:
+        raise UserError(
+            f"Kaggle: the archive has {int(size) / 1e6:.0f} MB; {free / 1e6:.0f} MB are free at {folder}",
+            f"free some space (`df -h {folder}`), then run the command again",
+        )
 
 
 def download(competition: Competition, path: Path, patience: Patience = PATIENCE) -> None:
@@ -100,10 +151,21 @@ def download(competition: Competition, path: Path, patience: Patience = PATIENCE
             api.competition_download_files(competition.slug, path=str(room), force=True, quiet=quiet)
 
         call(fetch, f"download the archive of {competition.slug}", competition, patience)
-        # The client names the file by the ending of the address it was sent to.
-        (archive,) = room.iterdir()
+        archive = _received(room)
         again = "run the command again; what stood there before is untouched"
         mend = f"compare the competition's file in src/groundwork/competitions with https://www.kaggle.com/c/{competition.slug}/data"
         archives.verify(archives.Archive(archive, path, again, mend), competition.files)
         archive.replace(temporary)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, checked", file=sys.stderr, flush=True)
+
+
+def _received(room: Path) -> Path:
+    """Return the one file of a download; the client names it, and folders above it, by the address it was sent to."""
+    files = [path for path in room.rglob("*") if path.is_file()]
+    if len(files) != 1:
+        raise UserError(f"Kaggle: the download left {len(files)} files; expected one archive", PORTAL)
+    with files[0].open("rb") as stream:
+        title = transport.page_in(stream.read(transport.BEGINNING))
+    if title is not None:
+        raise UserError(f"Kaggle: {transport.PageError('the network', title)}", PORTAL)
+    return files[0]

@@ -1,8 +1,11 @@
 """The ledger of submissions: one row per file handed in, kept in git."""
 
 import csv
+import fcntl
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -85,7 +88,8 @@ def read(path: Path = LEDGER) -> list[Entry]:
 
 def append(entry: Entry, path: Path = LEDGER) -> None:
     """Add `entry` at the end."""
-    _write([*read(path), entry], path)
+    with _alone(path):
+        _write([*read(path), entry], path)
 
 
 def find(lane: str, file_sha256: str, path: Path = LEDGER) -> Entry | None:
@@ -97,16 +101,36 @@ def find(lane: str, file_sha256: str, path: Path = LEDGER) -> Entry | None:
 
 
 def replace_entry(old: Entry, new: Entry, path: Path = LEDGER) -> None:
-    """Put `new` where `old` stands.
+    """Put `new` where `old` stands, perhaps with a score by now that another process wrote.
 
     Raises
     ------
     ValueError
         If `old` is not in the ledger.
     """
-    entries = read(path)
-    entries[entries.index(old)] = new
-    _write(entries, path)
+    with _alone(path):
+        entries = read(path)
+        entries[[_which(entry) for entry in entries].index(_which(old))] = new
+        _write(entries, path)
+
+
+def _which(entry: Entry) -> tuple[str, ...]:
+    """Return what of an entry never changes."""
+    return entry.lane, entry.reference, entry.time, entry.file_sha256
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let nobody else read and write the ledger meanwhile, so that no row is lost."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The folder itself is locked: a file for that would be one more for git.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # Some network drives lock no folders.
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _write(entries: Sequence[Entry], path: Path) -> None:

@@ -11,10 +11,12 @@ from groundwork.data.load import load
 from groundwork.errors import UserError
 from groundwork.experiments.provenance import git_state
 from groundwork.kaggle import client, gate, ledger, upload
+from groundwork.kaggle.call import Patience
 from groundwork.kaggle.ledger import COMPLETE, ERROR, PENDING, Entry
 from groundwork.kaggle.upload import Timing
 
 if TYPE_CHECKING:
+    from kaggle.api.kaggle_api_extended import KaggleApi
     from kagglesdk.competitions.types.competition_api_service import ApiSubmission
 
 TIMING = Timing()
@@ -57,10 +59,39 @@ def submit(
     UserError
         If anything stands against the submission, or Kaggle rejects it: then with Kaggle's own reason.
     """
+    # Somebody who types the command twice, or starts it on two lanes of a competition, hands in one after the other.
+    with files.taking_turns(RESULTS / f".submit-{competition.slug}.lock", f"groundwork submit {lane}"):
+        handed_in = _hand_in(lane, competition, message, dry_run=dry_run, patience=timing.patience)
+    if handed_in is None:
+        return None
+    api, entry = handed_in
+    reference = int(entry.reference)
+    try:
+        answer = upload.wait_for_score(api, competition, reference, timing if wait else replace(timing, longest=0))
+    except UserError as error:
+        raise UserError(f"{error.problem}; submission {reference} was accepted", _later(lane)) from error
+    if answer is None or answer.status.name == "PENDING":
+        print(f"{lane}: {'Kaggle does not list it yet' if answer is None else 'no score yet'}; {_later(lane)}")
+        return entry
+    entry = _record(entry, answer)
+    if entry.status == ERROR:
+        reason = answer.error_description or "it gives no reason"
+        raise UserError(
+            f"{_file(lane)}: Kaggle rejected submission {reference}: {reason}",
+            f"mend what it names, then `dvc repro predict@{lane}` and submit again; a rejected file may be repeated",
+        )
+    print(f"{lane}: public score {entry.public_score}")
+    return entry
+
+
+def _hand_in(
+    lane: str, competition: Competition, message: str, *, dry_run: bool, patience: Patience
+) -> "tuple[KaggleApi, Entry] | None":
+    """Check everything and hand the file in; return the client and the ledger's new row, None after a dry run."""
     # What needs no account comes first.
     run = _trained_on_kaggles_rows(lane)
     client.credentials()
-    file = RESULTS / lane / "submission.csv"
+    file = _file(lane)
     notes = gate.check_files(lane, competition, load(competition, PREPARED / lane), RESULTS / lane)
     entry = _new_entry(lane, file, message, run)
     twin = ledger.find(lane, entry.file_sha256)
@@ -68,10 +99,10 @@ def submit(
         raise _handed_in_before(file, twin)
     for note in notes:
         print(note)
-    api = client.connect(timing.patience)
+    api = client.connect(patience)
     # The description is all of ours that Kaggle keeps; with the hash in it, a lost ledger or answer does no harm.
     tag = f"[sha256 {entry.file_sha256[:12]}]"
-    before = upload.listed(api, competition, timing.patience)
+    before = upload.listed(api, competition, patience)
     if twin:
         # Kaggle may have rejected it since: then the file may be handed in again.
         if answer := next((one for one in before if str(one.ref) == twin.reference), None):
@@ -84,31 +115,23 @@ def submit(
         if not dry_run:
             ledger.append(entry)
         raise _handed_in_before(file, entry)
-    left = upload.left_today(api, competition, timing.patience)
+    left = upload.left_today(api, competition, patience)
     print(f"{file}: passes the gate; cross-validated {competition.metric} {entry.cv}; {left}")
     if dry_run:
         print("dry run: nothing was handed in")
         return None
-    reference = upload.hand_in(api, competition, file, f"{message} {tag}".strip(), tag, before, timing.patience)
+    reference = upload.hand_in(api, competition, file, f"{message} {tag}".strip(), tag, before, patience)
     entry = replace(entry, reference=str(reference))
     # From here on the submission counts, whatever happens to this process.
-    ledger.append(entry)
-    print(f"{lane}: handed in, reference {reference}", flush=True)
     try:
-        answer = upload.wait_for_score(api, competition, reference, timing if wait else replace(timing, longest=0))
+        ledger.append(entry)
     except UserError as error:
-        raise UserError(f"{error.problem}; submission {reference} was accepted", _later(lane)) from error
-    if answer is None or answer.status.name == "PENDING":
-        print(f"{lane}: {'Kaggle does not list it yet' if answer is None else 'no score yet'}; {_later(lane)}")
-        return entry
-    entry = _record(entry, answer)
-    if entry.status == ERROR:
         raise UserError(
-            f"{file}: Kaggle rejected submission {reference}: {answer.error_description or 'it gives no reason'}",
-            f"mend what it names, then `dvc repro predict@{lane}` and submit again; a rejected file may be repeated",
-        )
-    print(f"{lane}: public score {entry.public_score}")
-    return entry
+            f"{lane}: handed in, reference {reference}, but the ledger does not know: {error.problem}",
+            f"{error.next_step}: it finds the submission on Kaggle and notes it, and hands nothing in again",
+        ) from error
+    print(f"{lane}: handed in, reference {reference}", flush=True)
+    return api, entry
 
 
 def refresh(lane: str, competition: Competition, *, timing: Timing = TIMING) -> list[Entry]:
@@ -147,13 +170,17 @@ def refresh(lane: str, competition: Competition, *, timing: Timing = TIMING) -> 
     return current
 
 
+def _file(lane: str) -> Path:
+    return RESULTS / lane / "submission.csv"
+
+
 def _trained_on_kaggles_rows(lane: str) -> dict[str, Any]:
     """Return the lane's run.json; refuse results that were made from a sample."""
     path = RESULTS / lane / "run.json"
     run: dict[str, Any] = files.read_json(path, f"dvc repro train@{lane}")
     if run["params"].get("source") == "sample":
         raise UserError(
-            f"{RESULTS / lane / 'submission.csv'}: was made from the sample, not from Kaggle's rows ({path})",
+            f"{_file(lane)}: was made from the sample, not from Kaggle's rows ({path})",
             f"set `source: kaggle` for {lane} in params.yaml, then `dvc repro predict@{lane}`",
         )
     return run

@@ -12,7 +12,7 @@ import pandas as pd
 
 from groundwork.competitions import Competition
 from groundwork.data import archives
-from groundwork.files import writing
+from groundwork.files import remove_leftovers, writing
 from groundwork.stages.job import Job
 
 SAMPLE_SEED = 0
@@ -56,6 +56,8 @@ def fetch(
         log.info("%s: %s holds the competition's sample, not Kaggle's data", lane, path)
         return
     store = archives.store(competition, path)
+    # A killed download's, which a store that was filled by hand would keep for ever.
+    remove_leftovers(store)
     if not store.exists():
         from groundwork.kaggle import client
 

@@ -2,9 +2,6 @@
 
 import importlib
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +9,7 @@ from groundwork.competitions import Competition
 from groundwork.experiments import lockfile, seal
 from groundwork.experiments.dvcfiles import declared, locked, md5
 from groundwork.experiments.seal import Seal
-from groundwork.files import write_text, writing
+from groundwork.files import workroom, write_text, writing
 from groundwork.settings import Lane, Params
 
 RAW, PREPARED, RESULTS = Path("data/raw"), Path("data/prepared"), Path("results")
@@ -78,7 +75,7 @@ def run(stage_name: str, lane_name: str, params: Params, lane: Lane, competition
     seal.check_code(stage, before)
     seal.check_upstream(locked(), stage, stages)
     lockfile.keep()
-    with _room(Path(stage.outs[0]).parent, stage_name) as room:
+    with workroom(Path(stage.outs[0]).with_name(stage_name)) as room:
         # Imported here: between the two looks at the code lies all that is ever loaded of it.
         module = importlib.import_module(f"groundwork.stages.{stage_name}")
         said = module.run(Job(lane_name, lane, competition, params, before.code_hash, room))
@@ -99,13 +96,3 @@ def _put_into_place(room: Path, outs: list[Path]) -> None:
     for file in [file for file in room.rglob("*") if file.is_file()]:
         with writing(file.relative_to(room)) as temporary:
             shutil.move(file, temporary)
-
-
-@contextmanager
-def _room(parent: Path, stage_name: str) -> Iterator[Path]:
-    parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=f".{stage_name}-", dir=parent))
-    try:
-        yield room
-    finally:
-        shutil.rmtree(room, ignore_errors=True)

@@ -2,18 +2,23 @@
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import ssl
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
+
+from groundwork.files import is_full, strerror
+from groundwork.tracking import journal
 
 if TYPE_CHECKING:
     import wandb
@@ -25,9 +30,15 @@ Mode = Literal["offline", "online", "disabled"]
 PROBE_SECONDS = 2.0
 INIT_SECONDS = 4.0
 FINISH_SECONDS = 3.0
+# What a full disk can cost: the end of a run follows within hundredths of a second.
+WRITE_SECONDS = 2.0
 
 LOCK = "training.lock"
 NO_KEY = "no W&B key"
+ADDRESS = "WANDB_BASE_URL"
+# The address itself is not shown: it may hold a password.
+NO_ADDRESS = f"{ADDRESS} is no address"
+FREE = "free some space (`df -h wandb`)"
 LATER = "`groundwork sync` sends it later"
 
 
@@ -61,6 +72,7 @@ def start_run(project: str, mode: Mode, root: Path, warn: OneWarning, **details:
     """Start a run; offline if it was to be online and cannot be; None if it cannot be at all."""
     if mode == "disabled":
         return None
+    trouble = None
     try:
         root.mkdir(parents=True, exist_ok=True)
         if mode == "online":
@@ -71,11 +83,44 @@ def start_run(project: str, mode: Mode, root: Path, warn: OneWarning, **details:
             except Exception as error:
                 trouble = first_line(error)
                 _forget(root, details["id"])
-            warn(f"{trouble}; this run is kept offline, {LATER}")
-        return _init(project, "offline", root, **details)
+        with _without_an_address_that_is_none():
+            run = _init(project, "offline", root, **details)
     except Exception as error:
-        warn(f"this run is not tracked ({first_line(error)}); training goes on")
+        reasons = "; ".join(dict.fromkeys(reason for reason in (trouble, first_line(error)) if reason))
+        warn(f"this run is not tracked ({reasons}); training goes on")
         return None
+    # Whether it is kept is known only now.
+    folder = Path(run.settings.sync_dir)
+    if not folder.is_relative_to(root.absolute() / "wandb"):
+        warn(f"{root / 'wandb'} cannot be written; this run is kept in {folder}, where `groundwork sync` does not look")
+    elif refused := is_full(folder):
+        warn(f"{folder}: {strerror(refused)}; this run is not kept whole, {FREE}; training goes on")
+    elif trouble:
+        warn(f"{trouble}; this run is kept offline, {LATER}")
+    return run
+
+
+@contextmanager
+def _without_an_address_that_is_none() -> Iterator[None]:
+    """Hide a WANDB_BASE_URL that W&B refuses: an offline run needs no server, but W&B would not start."""
+    hidden = os.environ.pop(ADDRESS) if not _is_address() else None
+    try:
+        yield
+    finally:
+        if hidden is not None:
+            os.environ[ADDRESS] = hidden
+
+
+def _is_address() -> bool:
+    import wandb
+    from pydantic import ValidationError
+
+    if address := os.environ.get(ADDRESS):
+        try:
+            wandb.Settings(base_url=address)
+        except ValidationError:
+            return False
+    return True
 
 
 def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
@@ -102,9 +147,17 @@ def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
     # W&B's second process writes the run, and stays in the folder that this one was in when its first run began: what
     # it is to write by a relative path from another folder is lost without a word.
     folder = str(root.absolute())
-    return wandb.init(
-        project=project, mode=mode, dir=folder, reinit="create_new", save_code=False, settings=settings, **details
-    )
+    # W&B's own log must not print a traceback when its disk is full.
+    before, logging.raiseExceptions = logging.raiseExceptions, False
+    try:
+        run = wandb.init(
+            project=project, mode=mode, dir=folder, reinit="create_new", save_code=False, settings=settings, **details
+        )
+        for handler in logging.getLogger("wandb").handlers:
+            handler.handleError = lambda record: None  # type: ignore[method-assign]  # of this one handler
+        return run
+    finally:
+        logging.raiseExceptions = before
 
 
 def _forget(root: Path, run_id: str) -> None:
@@ -121,20 +174,32 @@ def finish_run(run: "wandb.Run", warn: OneWarning, exit_code: int) -> None:
     folder = Path(run.settings.sync_dir)
     try:
         run.finish(exit_code=exit_code)
+        if not _becomes_whole(folder):
+            # W&B's second process meets the full disk, and says nothing.
+            reason = f" ({strerror(refused)})" if (refused := is_full(folder)) else ""
+            warn(f"{folder}: the end of this run could not be written{reason}; {FREE}")
         if folder.name.startswith("offline-"):
             return
         # A key withdrawn during the run raises nothing: W&B writes it into its log alone.
         if '"level":"ERROR"' in (folder / "logs" / "debug-internal.log").read_text(encoding="utf-8"):
             warn(f"the server did not take the whole run; {LATER}")
         else:
-            _mark_sent(folder)
+            mark_sent(folder)
     except TimeoutError:
         warn(f"the server did not take the whole run within {FINISH_SECONDS:.0f} s; {LATER}")
     except Exception as error:
         warn(f"the run did not finish ({first_line(error)}); {LATER}")
 
 
-def _mark_sent(folder: Path) -> None:
+def _becomes_whole(folder: Path) -> bool:
+    """Wait until the run is written to its end: W&B's second process does so a moment after `finish`."""
+    end = time.monotonic() + WRITE_SECONDS
+    while not journal.is_whole(folder) and time.monotonic() < end:
+        time.sleep(0.02)
+    return journal.is_whole(folder)
+
+
+def mark_sent(folder: Path) -> None:
     """Leave the mark that `wandb sync` leaves (and skips by) beside the run file in `folder`."""
     for file in folder.glob("run-*.wandb"):
         file.with_suffix(".wandb.synced").touch()
@@ -150,7 +215,8 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     """
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
     # Far more than a busy machine takes: only a reader that hangs is cut off.
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    with _without_an_address_that_is_none():
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"wandb leet inspect: exit status {done.returncode}"]
         # What went wrong is in the last line, whether W&B or Python says it.
@@ -206,6 +272,8 @@ def offline_reason() -> str | None:
     wandb.errors.AuthenticationError
         If there is a key that cannot be one.
     """
+    if not _is_address():
+        return NO_ADDRESS
     # W&B's reports on its own errors would be sent from offline runs too, and waited for at the end.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
@@ -247,5 +315,10 @@ def _within(seconds: float, question: Callable[[], bool]) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error, without its trailing full stop."""
+    """Return the first line of an error, without its trailing full stop; of settings that W&B refuses, their names."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        # The values stay unsaid: they may be secrets.
+        return "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,6 +1,7 @@
 """Reach the W&B server, and send it the runs that it does not have yet."""
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -10,9 +11,22 @@ from pathlib import Path
 from typing import IO
 
 from groundwork.errors import UserError
-from groundwork.tracking.runs import NO_KEY, is_held, is_sent, offline_reason
+from groundwork.tracking.journal import is_sendable, is_whole
+from groundwork.tracking.runs import (
+    ADDRESS,
+    NO_ADDRESS,
+    NO_KEY,
+    first_line,
+    is_held,
+    is_sent,
+    mark_sent,
+    offline_reason,
+)
 
 STALL_SECONDS = 60.0
+
+# What `wandb sync` says of a run whose file was cut, and of one that it cannot read at all.
+INCOMPLETE, UNREADABLE = "incomplete record", "Failed to read"
 
 HELD_BACK = "run `groundwork sync` again later: the runs are safe in ./wandb"
 NEW_KEY = (
@@ -28,8 +42,8 @@ def sync(root: Path = Path(".")) -> None:
     Raises
     ------
     UserError
-        If there is no key, the key is wrong, or the server does not answer or stops taking runs for
-        `STALL_SECONDS`. What was sent until then stays sent.
+        If there is no key, the key is wrong, the server does not answer or stops taking runs for `STALL_SECONDS`, or a
+        killed process left a run that cannot be read; every other is sent then. What was sent stays sent.
     """
     folders = unsent(root)
     running = [folder for folder in folders if is_held(folder)]
@@ -40,15 +54,42 @@ def sync(root: Path = Path(".")) -> None:
         print("W&B: nothing to send: every finished run is on the server" if _folders(root) else _nothing(root))
         return
     _require_server()
-    with tempfile.TemporaryFile("w+") as output:
-        _send(root, folders, output)
-        output.seek(0)
-        said = output.read()
-    left = [folder for folder in folders if not is_sent(folder)]
+    # A run that was killed in its first seconds holds nothing that could be sent, and W&B would send no other either.
+    empty = [folder for folder in folders if not is_sendable(folder)]
+    folders = [folder for folder in folders if folder not in empty]
+    whole = [folder for folder in folders if is_whole(folder)]
+    said = _send(root, whole) if whole else ""
+    unread = []
+    # W&B does not mark a run that was cut as sent, and ends at the first that it cannot read: these get a turn each,
+    # but no whole one of which a part was sent just now, which W&B would send twice.
+    for folder in [folder for folder in _left(folders) if folder not in whole or not any(folder.glob("*.syncstate"))]:
+        if _is_refusal(said) or (folder in whole and UNREADABLE not in said):
+            break
+        said = _send(root, [folder])
+        if UNREADABLE in said:
+            unread.append(folder)
+        elif INCOMPLETE in said:
+            # Its process is dead: there will be no more of it.
+            mark_sent(folder)
+        if is_sent(folder) and folder not in whole:
+            print(f"  {folder.name}: was cut when its process was killed; sent as far as it goes")
+    left = [folder for folder in _left(folders) if folder not in unread]
     if left:
         _explain(len(folders) - len(left), len(folders), said)
+    sent = len(folders) - len(unread)
     pages = [line.split(" at ")[-1].rsplit("/runs/", 1)[0] for line in said.splitlines() if "/runs/" in line]
-    print(f"W&B: sent {_runs(len(folders))}" + (f": {pages[0]}" if pages else ""))
+    if sent:
+        print(f"W&B: sent {_runs(sent)}" + (f": {pages[0]}" if pages else ""))
+    if damaged := sorted([*empty, *unread]):
+        raise UserError(
+            f"W&B: {_runs(len(damaged))} cannot be sent; every other is on the server:\n"
+            + "\n".join(f"{folder}: holds no run that can be read" for folder in damaged),
+            f"delete what a killed process left: `rm -r {shlex.join(map(str, damaged))}`",
+        )
+
+
+def _left(folders: list[Path]) -> list[Path]:
+    return [folder for folder in folders if not is_sent(folder)]
 
 
 def unsent(root: Path) -> list[Path]:
@@ -58,17 +99,29 @@ def unsent(root: Path) -> list[Path]:
 
 def _require_server() -> None:
     import wandb
+    from pydantic import ValidationError
 
     try:
         trouble = offline_reason()
     except wandb.errors.AuthenticationError as error:
         raise UserError(f"W&B: {error}", NEW_KEY) from None
+    except ValidationError as error:
+        step = "unset or fix the variable WANDB_… of that name, then `groundwork sync`"
+        raise UserError(f"W&B: its settings are refused: {first_line(error)}", step) from None
     if trouble is not None:
-        raise UserError(f"W&B: {trouble}", NEW_KEY if trouble == NO_KEY else f"check the network, then {HELD_BACK}")
+        steps = {NO_KEY: NEW_KEY, NO_ADDRESS: f"`unset {ADDRESS}`, or set it to your server's, then `groundwork sync`"}
+        raise UserError(f"W&B: {trouble}", steps.get(trouble, f"check the network, then {HELD_BACK}"))
 
 
-def _send(root: Path, folders: list[Path], output: IO[str]) -> None:
-    """Run `wandb sync` on `folders` until it ends or nothing has arrived for `STALL_SECONDS`."""
+def _send(root: Path, folders: list[Path]) -> str:
+    """Run `wandb sync` on `folders` until it ends or nothing has arrived for `STALL_SECONDS`; return what it says."""
+    with tempfile.TemporaryFile("w+") as output:
+        _run_sync(root, folders, output)
+        output.seek(0)
+        return output.read()
+
+
+def _run_sync(root: Path, folders: list[Path], output: IO[str]) -> None:
     paths = [str(folder.resolve()) for folder in folders]
     command = [sys.executable, "-m", "wandb", "sync", "--include-online", *paths]
     # A prompt cannot be answered, and messages are wanted whatever the shell says.
@@ -101,8 +154,11 @@ def _explain(sent: int, wanted: int, said: str) -> None:
     lines = [line.removeprefix("wandb: ").strip() for line in said.splitlines() if "detailed error logs" not in line]
     errors = [line[6:].strip() for line in lines if line.upper().startswith("ERROR")]
     problem = f"W&B: {sent} of {wanted} runs sent, then: {errors[0] if errors else 'the server took no more'}"
-    refused = any(word in problem.lower() for word in ("not logged in", "401", "403", "permission", "api key"))
-    raise UserError(problem, NEW_KEY if refused else HELD_BACK)
+    raise UserError(problem, NEW_KEY if _is_refusal(problem) else HELD_BACK)
+
+
+def _is_refusal(said: str) -> bool:
+    return any(word in said.lower() for word in ("not logged in", "401", "403", "permission", "api key"))
 
 
 def _folders(root: Path) -> list[Path]:
