@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from tests.services.kaggle_server import Fault, KaggleServer, Verdict
 
 from groundwork.competitions import Inputs, Labelled
 from groundwork.errors import UserError
+from groundwork.experiments.dvcfiles import declared, md5
+from groundwork.experiments.seal import Seal, seal_file
+from groundwork.files import write_text
 from groundwork.kaggle import ledger, transport
 from groundwork.kaggle.call import Patience
 from groundwork.kaggle.submit import refresh, submit
@@ -48,7 +52,7 @@ TITANIC = Labelled(
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def file(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A trained lane in a git repository, which is the working directory; returns its submission."""
     root = tmp_path / "repository"
     prepared, results, metrics = (
@@ -71,10 +75,21 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (metrics / "titanic.json").write_text(json.dumps({"metric": "accuracy", "mean": 0.8316498}))
     (root / "dvc.lock").write_text("schema: '2.0'\n")
     (root / "params.yaml").write_text("seed: 0\n")
+    shutil.copy(repository / "dvc.yaml", root)
+    seal()
     git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
     for command in (["init", "--quiet"], ["add", "dvc.lock", "params.yaml"], ["commit", "--quiet", "-m", "first"]):
         subprocess.run([*git, *command], check=True)
     return Path("results/titanic/submission.csv")
+
+
+def seal() -> None:
+    """Say of the lane's results that they were made from one another as they lie there now."""
+    for stage in declared("titanic").values():
+        hashes = [
+            {path: md5(Path(path)) for path in paths if "data/seals" not in path} for paths in (stage.deps, stage.outs)
+        ]
+        write_text(seal_file(stage.stage, "titanic"), Seal({}, {}, *hashes).text())
 
 
 def refusal(**options: object) -> UserError:

@@ -9,6 +9,8 @@ from groundwork import files
 from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.errors import UserError
+from groundwork.experiments import seal
+from groundwork.experiments.dvcfiles import declared
 from groundwork.experiments.provenance import git_state
 from groundwork.kaggle import client, gate, ledger, upload
 from groundwork.kaggle.call import Patience
@@ -90,6 +92,9 @@ def _hand_in(
     """Check everything and hand the file in; return the client and the ledger's new row, None after a dry run."""
     # What needs no account comes first.
     run = _trained_on_kaggles_rows(lane)
+    stages = declared(lane)
+    for stage in ("predict", "evaluate"):
+        seal.check_chain(stage, stages)
     client.credentials()
     file = _file(lane)
     notes = gate.check_files(lane, competition, load(competition, PREPARED / lane), RESULTS / lane)
