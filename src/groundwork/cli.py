@@ -8,7 +8,6 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -265,10 +264,11 @@ def main() -> None:
         _drop_the_output()
         sys.exit(1)
     except Exception as error:
-        said = _refused_by_the_disk(error)
-        if said is None:
+        from groundwork.files import refused_anywhere
+
+        if (refused := refused_anywhere(error, RESULTS, Path())) is None:
             raise
-        _say(said)
+        _say(str(refused))
         _drop_the_output()
         sys.exit(2)
 
@@ -277,19 +277,6 @@ def _drop_the_output() -> None:
     # Python flushes once more when it ends, and would end with its own message and exit code.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _refused_by_the_disk(error: Exception) -> str | None:
-    """Say that a full or closed disk is behind `error`, wherever it was raised; None where it is not."""
-    from groundwork.files import disk_refusal, refused
-
-    places = [place for place in (RESULTS, Path(), Path(gettempdir())) if place.is_dir()]
-    found = disk_refusal(error, *places)
-    if found is None:
-        return None
-    # An exception of a library's own says at least what was tried.
-    words = "" if isinstance(error, OSError) else f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}\n"
-    return f"{words}{refused(found)}"
 
 
 def _say(text: str) -> None:

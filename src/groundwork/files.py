@@ -161,10 +161,20 @@ def is_full(folder: Path) -> OSError | None:
     return None
 
 
-def refused(error: OSError) -> UserError:
-    """Say which file a full or closed disk refused, where nothing more is known of it."""
-    name = error.filename if isinstance(error.filename, str) else "a file, or the output"
-    return UserError(f"{name}: could not be read or written: {strerror(error)}", _next_step(error, Path(name).parent))
+def refused_anywhere(error: Exception, *folders: Path) -> UserError | None:
+    """Return what to say where a full or closed disk is behind `error`, wherever it was raised; None where it is not.
+
+    Which file it was about is all that is known, at best: nothing is said of what stood there.
+    """
+    places = [folder for folder in (*folders, Path(tempfile.gettempdir())) if folder.is_dir()]
+    refusal = disk_refusal(error, *places)
+    if refusal is None:
+        return None
+    name = refusal.filename if isinstance(refusal.filename, str) else "a file, or the output"
+    # An exception of a library's own says at least what was tried.
+    words = "" if isinstance(error, OSError) else f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}\n"
+    problem = f"{words}{name}: could not be read or written: {strerror(refusal)}"
+    return UserError(problem, _next_step(refusal, Path(name).parent))
 
 
 def _unwritable(path: Path, error: OSError, before: tuple[int, ...] | None, room: Path | None = None) -> UserError:

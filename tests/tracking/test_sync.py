@@ -1,5 +1,6 @@
 """The real `wandb sync`, against the stand-in server."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,8 @@ from tests.services.wandb_fixture import end_session
 from tests.services.wandb_server import WandbServer
 
 from groundwork.errors import UserError
-from groundwork.tracking import runs, sync
+from groundwork.tracking import server as server_module
+from groundwork.tracking import sync
 from groundwork.tracking.tracker import Tracker, record_score
 
 Train = Callable[..., Tracker]
@@ -86,7 +88,7 @@ def test_without_a_good_key_it_says_how_to_get_one(
 def test_without_a_server_it_gives_up_soon(
     behaviour: Any, tracked: Train, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "PROBE_SECONDS", 0.5)
+    monkeypatch.setattr(server_module, "PROBE_SECONDS", 0.5)
     tracked("offline")
     if behaviour == "dead":
         server.die()
@@ -122,15 +124,21 @@ def test_a_run_killed_in_its_first_seconds_keeps_no_other_back(
 ) -> None:
     killed, *others = [tracked("offline") for _ in range(3)]
     file_of(killed, tmp_path).write_bytes(content)
+    sync.sync(tmp_path)
+    said = capsys.readouterr().out
+    assert f"{file_of(killed, tmp_path).parent.name}: holds nothing yet, left for the next" in said, "it is young"
+    assert f"W&B: sent 2 runs: {server.url}/ada/tests" in said
+    os.utime(file_of(killed, tmp_path).parent, (0, 0))
+    others.append(tracked("offline"))
     with pytest.raises(UserError) as raised:
         sync.sync(tmp_path)
-    assert [len(server.runs[other.run_id].history) for other in others] == [20, 20]
+    assert [len(server.runs[other.run_id].history) for other in others] == [20, 20, 20]
     folder = file_of(killed, tmp_path).parent
     assert raised.value.exit_code == 2
     assert "1 run cannot be sent; every other is on the server" in raised.value.problem
     assert f"{folder}: holds no run that can be read" in raised.value.problem
     assert raised.value.next_step == f"delete what a killed process left: `rm -r {folder}`"
-    assert f"W&B: sent 2 runs: {server.url}/ada/tests" in capsys.readouterr().out
+    assert f"W&B: sent 1 run: {server.url}/ada/tests" in capsys.readouterr().out
     shutil.rmtree(folder)
     sync.sync(tmp_path)
     assert "every finished run is on the server" in capsys.readouterr().out

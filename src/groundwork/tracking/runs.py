@@ -5,20 +5,15 @@ import json
 import logging
 import os
 import shutil
-import ssl
 import subprocess
 import sys
-import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from groundwork.files import is_full, strerror
 from groundwork.tracking import journal
+from groundwork.tracking.server import first_line, offline_reason, without_an_address_that_is_none
 
 if TYPE_CHECKING:
     import wandb
@@ -27,17 +22,12 @@ Mode = Literal["offline", "online", "disabled"]
 
 # Added up, all that a server which does not answer can cost a training. W&B's own defaults wait 101 s at
 # the start and over 240 s at the end.
-PROBE_SECONDS = 2.0
 INIT_SECONDS = 4.0
 FINISH_SECONDS = 3.0
 # What a full disk can cost: the end of a run follows within hundredths of a second.
 WRITE_SECONDS = 2.0
 
 LOCK = "training.lock"
-NO_KEY = "no W&B key"
-ADDRESS = "WANDB_BASE_URL"
-# The address itself is not shown: it may hold a password.
-NO_ADDRESS = f"{ADDRESS} is no address"
 FREE = "free some space (`df -h wandb`)"
 LATER = "`groundwork sync` sends it later"
 
@@ -83,7 +73,7 @@ def start_run(project: str, mode: Mode, root: Path, warn: OneWarning, **details:
             except Exception as error:
                 trouble = first_line(error)
                 _forget(root, details["id"])
-        with _without_an_address_that_is_none():
+        with without_an_address_that_is_none():
             run = _init(project, "offline", root, **details)
     except Exception as error:
         reasons = "; ".join(dict.fromkeys(reason for reason in (trouble, first_line(error)) if reason))
@@ -98,29 +88,6 @@ def start_run(project: str, mode: Mode, root: Path, warn: OneWarning, **details:
     elif trouble:
         warn(f"{trouble}; this run is kept offline, {LATER}")
     return run
-
-
-@contextmanager
-def _without_an_address_that_is_none() -> Iterator[None]:
-    """Hide a WANDB_BASE_URL that W&B refuses: an offline run needs no server, but W&B would not start."""
-    hidden = os.environ.pop(ADDRESS) if not _is_address() else None
-    try:
-        yield
-    finally:
-        if hidden is not None:
-            os.environ[ADDRESS] = hidden
-
-
-def _is_address() -> bool:
-    import wandb
-    from pydantic import ValidationError
-
-    if address := os.environ.get(ADDRESS):
-        try:
-            wandb.Settings(base_url=address)
-        except ValidationError:
-            return False
-    return True
 
 
 def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
@@ -186,6 +153,8 @@ def finish_run(run: "wandb.Run", warn: OneWarning, exit_code: int) -> None:
         else:
             mark_sent(folder)
     except TimeoutError:
+        # W&B's second process still writes: the run is let go of, for `sync` too, once it is there.
+        _becomes_whole(folder)
         warn(f"the server did not take the whole run within {FINISH_SECONDS:.0f} s; {LATER}")
     except Exception as error:
         warn(f"the run did not finish ({first_line(error)}); {LATER}")
@@ -215,7 +184,7 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     """
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
     # Far more than a busy machine takes: only a reader that hangs is cut off.
-    with _without_an_address_that_is_none():
+    with without_an_address_that_is_none():
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"wandb leet inspect: exit status {done.returncode}"]
@@ -262,63 +231,3 @@ def is_held(folder: Path) -> bool:
 def is_sent(folder: Path) -> bool:
     """Whether the server has the run in `folder` whole."""
     return any(folder.glob("*.wandb.synced"))
-
-
-def offline_reason() -> str | None:
-    """Why runs cannot be sent, found out without a prompt in about `PROBE_SECONDS`; None if they can.
-
-    Raises
-    ------
-    wandb.errors.AuthenticationError
-        If there is a key that cannot be one.
-    """
-    if not _is_address():
-        return NO_ADDRESS
-    # W&B's reports on its own errors would be sent from offline runs too, and waited for at the end.
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    import wandb
-
-    session = wandb.setup(wandb.Settings(silent=True, mode="online"))
-    if not wandb.login(prompt=False, verify=False):
-        return NO_KEY
-    address = session.settings.base_url
-    return None if _within(PROBE_SECONDS, lambda: _answers(address)) else f"no answer from {address}"
-
-
-def _answers(address: str) -> bool:
-    """Whether anything at `address` answers; what it answers is for the client to judge."""
-    try:
-        urllib.request.urlopen(f"{address}/healthz", timeout=PROBE_SECONDS).close()
-    except urllib.error.HTTPError:
-        return True
-    except urllib.error.URLError as error:
-        # The client looks for certificates in more places than Python does.
-        return isinstance(error.reason, ssl.SSLError)
-    return True
-
-
-def _within(seconds: float, question: Callable[[], bool]) -> bool:
-    """Whether `question` says yes in time.
-
-    A thread, since looking up a name has no time limit of its own.
-    """
-    answers: list[bool] = []
-
-    def ask() -> None:
-        with suppress(Exception):
-            answers.append(question())
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return answers[:1] == [True]
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error, without its trailing full stop; of settings that W&B refuses, their names."""
-    from pydantic import ValidationError
-
-    if isinstance(error, ValidationError):
-        # The values stay unsaid: they may be secrets.
-        return "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

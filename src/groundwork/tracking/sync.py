@@ -12,18 +12,12 @@ from typing import IO
 
 from groundwork.errors import UserError
 from groundwork.tracking.journal import is_sendable, is_whole
-from groundwork.tracking.runs import (
-    ADDRESS,
-    NO_ADDRESS,
-    NO_KEY,
-    first_line,
-    is_held,
-    is_sent,
-    mark_sent,
-    offline_reason,
-)
+from groundwork.tracking.runs import is_held, is_sent, mark_sent
+from groundwork.tracking.server import ADDRESS, NO_ADDRESS, NO_KEY, first_line, offline_reason
 
 STALL_SECONDS = 60.0
+# W&B's second process may outlive the one that trained, and writes a run within seconds.
+YOUNG_SECONDS = 60.0
 
 # What `wandb sync` says of a run whose file was cut, and of one that it cannot read at all.
 INCOMPLETE, UNREADABLE = "incomplete record", "Failed to read"
@@ -57,6 +51,10 @@ def sync(root: Path = Path(".")) -> None:
     # A run that was killed in its first seconds holds nothing that could be sent, and W&B would send no other either.
     empty = [folder for folder in folders if not is_sendable(folder)]
     folders = [folder for folder in folders if folder not in empty]
+    # Nobody is told to delete what may still be written.
+    for folder in [folder for folder in empty if time.time() - folder.stat().st_mtime < YOUNG_SECONDS]:
+        empty.remove(folder)
+        print(f"{folder.name}: holds nothing yet, left for the next `groundwork sync`")
     whole = [folder for folder in folders if is_whole(folder)]
     said = _send(root, whole) if whole else ""
     unread = []
@@ -78,7 +76,7 @@ def sync(root: Path = Path(".")) -> None:
         _explain(len(folders) - len(left), len(folders), said)
     sent = len(folders) - len(unread)
     pages = [line.split(" at ")[-1].rsplit("/runs/", 1)[0] for line in said.splitlines() if "/runs/" in line]
-    if sent:
+    if sent > 0:
         print(f"W&B: sent {_runs(sent)}" + (f": {pages[0]}" if pages else ""))
     if damaged := sorted([*empty, *unread]):
         raise UserError(

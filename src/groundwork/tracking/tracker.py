@@ -15,11 +15,11 @@ from groundwork.tracking.runs import (
     OneWarning,
     choose_mode,
     finish_run,
-    first_line,
     hold,
     read_back,
     start_run,
 )
+from groundwork.tracking.server import first_line
 
 if TYPE_CHECKING:
     import wandb
