@@ -86,10 +86,10 @@ def file(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def seal() -> None:
     """Say of the lane's results that they were made from one another as they lie there now."""
     for stage in declared("titanic").values():
-        hashes = [
-            {path: md5(Path(path)) for path in paths if "data/seals" not in path} for paths in (stage.deps, stage.outs)
-        ]
-        write_text(seal_file(stage.stage, "titanic"), Seal({}, {}, *hashes).text())
+        deps, outs = ({path: md5(Path(path)) for path in paths} for paths in (stage.deps, stage.outs))
+        sealed = seal_file(stage.stage, "titanic")
+        del outs[str(sealed)]
+        write_text(sealed, Seal({}, {}, deps, outs).text())
 
 
 def refusal(**options: object) -> UserError:
@@ -158,7 +158,33 @@ def test_a_rejected_file_may_be_handed_in_again(kaggle_server: KaggleServer, fil
 
 def test_a_file_that_does_not_pass_the_gate_reaches_no_server(kaggle_server: KaggleServer, file: Path) -> None:
     file.write_text(file.read_text().replace("892,0", "892,5"))
+    seal()
     assert "expected a class of training" in refusal().problem
+    assert kaggle_server.operations == []
+
+
+@pytest.mark.parametrize(
+    ("edited", "said"),
+    [
+        ("results/titanic/submission.csv", "results/titanic/submission.csv: is not what predict@titanic made"),
+        (
+            "results/titanic/checkpoints/fold_0.fold",
+            "submission.csv: was made from another results/titanic/checkpoints",
+        ),
+        ("results/titanic/oof.parquet", "submission.csv: was made from another results/titanic/oof.parquet"),
+        ("results/titanic/run.json", "results/titanic/run.json: is not what train@titanic made"),
+        ("results/metrics/titanic.json", "results/metrics/titanic.json: is not what evaluate@titanic made"),
+    ],
+)
+def test_a_submission_of_another_run_is_refused(
+    edited: str, said: str, kaggle_server: KaggleServer, file: Path
+) -> None:
+    Path(edited).parent.mkdir(exist_ok=True)
+    with Path(edited).open("ab") as stream:
+        stream.write(b" ")
+    error = refusal()
+    assert said in error.problem
+    assert error.next_step == "make it again: `groundwork repro titanic`"
     assert kaggle_server.operations == []
 
 
@@ -235,6 +261,7 @@ def test_a_dry_run_leaves_a_pending_row_alone(kaggle_server: KaggleServer, file:
 @pytest.mark.parametrize("place", ["results/titanic/oof.parquet", "data/prepared/titanic/train.parquet"])
 def test_a_broken_table_is_said_before_any_server_is_asked(kaggle_server: KaggleServer, file: Path, place: str) -> None:
     Path(place).write_bytes(b"PAR1 half a file")
+    seal()
     with pytest.raises(UserError, match=place) as caught:
         submit("titanic", TITANIC, "wider", dry_run=True, timing=FAST)
     assert "titanic`" in caught.value.next_step
@@ -437,6 +464,7 @@ def test_the_score_is_written_into_the_wandb_run(
         tracker.summarize({"cv/mean": 0.83})
     run = {"run_id": tracker.run_id, "wandb_dir": tracker.directory, "params": {"source": "kaggle"}}
     Path("results/titanic/run.json").write_text(json.dumps(run))
+    seal()
     submit("titanic", TITANIC, "wider", timing=FAST)
     (continued,) = [folder for folder in Path("wandb").glob("offline-run-*") if str(folder) != tracker.directory]
     summary = read_back(continued)["summary"]
