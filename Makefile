@@ -10,7 +10,7 @@ RUN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 READY = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format lessons parity bench bench-scale scores lock clean
+.PHONY: help setup repro test campaign lint format lessons parity bench bench-scale scores lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,9 @@ repro: $(READY)  ## Fetch, train, evaluate, predict and report every competition
 
 test: $(READY)  ## Run the whole test suite (one file: make test ARGS=tests/test_files.py)
 	@$(RUN) python -m pytest -n auto --maxprocesses 4 $(ARGS)
+
+campaign: $(READY)  ## Kill `groundwork repro` at random moments, and see that it goes on well (minutes)
+	@$(RUN) python -m tests.campaign $(ARGS)
 
 lint: $(READY)  ## Check style, types, the direction of imports and the workflows
 	$(RUN) ruff check

@@ -13,32 +13,17 @@ DVC's dependencies, the key of a fold and the seal of a run all read this one an
 - Files beside a module that a definition opens by ``__file__`` and by name count with their bytes.
 """
 
-import ast
 import hashlib
-import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from groundwork.experiments.names import Reference, Uses
-from groundwork.experiments.source import Module, digest
+from groundwork.experiments.walk import PACKAGE, HiddenNameError, Walk
 from groundwork.settings import Lane, Settings
 
+__all__ = ["SOURCE", "HiddenNameError", "edited", "fingerprint", "parse", "summary", "text"]
+
 SOURCE = Path(__file__).parents[2]
-PACKAGE = "groundwork"
-MARKER = "ByName"
-# What would hide a name from this walk.
-DOTTED = re.compile(r"\w+(\.\w+)+")
-# Here text becomes code: what the lane's dotted paths lead to is followed.
-LOADER = f"{PACKAGE}.naming.load"
-DYNAMIC = frozenset({"__import__", "eval", "exec", "globals", "import_module"})
-
-Place = tuple[str, str]
-
-
-class HiddenNameError(Exception):
-    """Code that a stage reaches looks names up in a way that cannot be followed."""
 
 
 def fingerprint(stage: str, lane: Lane, source: Path = SOURCE) -> dict[str, str]:
@@ -67,7 +52,7 @@ def fingerprint(stage: str, lane: Lane, source: Path = SOURCE) -> dict[str, str]
     SyntaxError
         If a file cannot be parsed.
     """
-    walk = _Walk(source, {*_strings(lane.model_dump(mode="json")), *_constants(lane)})
+    walk = Walk(source, {*_strings(lane.model_dump(mode="json")), *_constants(lane)})
     walk.competition(f"{PACKAGE}.competitions.{lane.competition}")
     walk.reach(f"{PACKAGE}.stages.{stage}", ("run",))
     walk.finish()
@@ -114,205 +99,3 @@ def _constants(section: Settings) -> Iterator[str]:
     for inner in vars(section).values():
         if isinstance(inner, Settings):
             yield from _constants(inner)
-
-
-@lru_cache(maxsize=1024)
-def _module(name: str, path: Path, changed: int, size: int) -> Module:
-    """Parse a file, again when it has changed."""
-    return Module.read(name, path)
-
-
-@lru_cache(maxsize=16384)
-def _used(module: Module, part: str, nodes: tuple[ast.AST, ...]) -> tuple[str, Uses]:
-    return digest(nodes), module.uses(nodes)
-
-
-class _Walk:
-    """The definitions reached so far, and what is still to be decided."""
-
-    def __init__(self, source: Path, words: set[str]) -> None:
-        self.source = source
-        self.words = words
-        self.attributes: set[str] = set()
-        self.constants: set[tuple[str, str]] = set()
-        self.found: dict[str, str] = {}
-        self.modules: dict[str, Module | None] = {}
-        self.tables: dict[Place, ast.Dict] = {}
-        self.whole: set[Place] = set()
-        self.fields: dict[str, ast.keyword] = {}
-        self.home: Module | None = None
-        self.ours: dict[str, bool] = {}
-        self.queue: list[tuple[Module, str, Reference, Uses]] = []
-
-    def finish(self) -> None:
-        """Enter tables and fields until nothing new is reached."""
-        while True:
-            while self.queue:
-                self._refer(*self.queue.pop())
-            before = len(self.found)
-            for name, field in self.fields.items():
-                if self.home is not None and name in self.attributes:
-                    self._enter(self.home, f"competition.{name}", (field.value,))
-                    # Strings of such a field are words of the lane: a metric, a kind.
-                    self.words |= self.home.uses([field.value]).strings
-            self.words |= {value for name, value in self.constants if name in self.attributes}
-            for (module, table), entries in self.tables.items():
-                self._rows(module, table, entries, self.words)
-            if self.queue or len(self.found) > before:
-                continue
-            # A table that nothing points into is looked up by something else: all of it counts.
-            idle = [place for place in self.tables.keys() - self.whole if not self._touched(*place)]
-            if not idle:
-                return
-            for place in idle:
-                self.whole.add(place)
-                self._rows(*place, self.tables[place], None)
-
-    def competition(self, name: str) -> None:
-        """Note the fields of the competition in the module `name`; follow the rest of its making."""
-        module = self._load(name)
-        if module is None:
-            raise HiddenNameError(f"{name}: no such module")
-        for statement in module.definitions.get("competition", []):
-            value = getattr(statement, "value", None)
-            if isinstance(value, ast.Call) and all(keyword.arg for keyword in value.keywords):
-                self.home = module
-                self.fields |= {str(keyword.arg): keyword for keyword in value.keywords}
-                self._enter(module, "competition", (value.func, *value.args))
-            else:
-                self._enter(module, "competition", (statement,))
-
-    def reach(self, module_name: str, path: tuple[str, ...], key: str | None = None) -> None:
-        """Follow ``path``, which starts with a name in the module, or ends at the module itself."""
-        module = self._load(module_name)
-        if module is None:
-            return
-        if not path:
-            # The module as an object: whatever it holds may be taken from it.
-            for name in (*module.definitions, *module.imports):
-                self.reach(module_name, (name,))
-            return
-        name, *rest = path
-        if name in module.definitions:
-            self._define(module, name, key)
-        elif module.imports.get(name, (module_name, name)) != (module_name, name):
-            origin, inner = module.imports[name]
-            self._effects(module)
-            self._follow(origin, inner, tuple(rest), key)
-        elif self._load(f"{module_name}.{name}") is not None:
-            self.reach(f"{module_name}.{name}", tuple(rest), key)
-        elif "*" in module.imports:
-            raise HiddenNameError(f"{module_name}: import * hides where {name} comes from")
-
-    def _follow(self, origin: str, inner: str | None, rest: tuple[str, ...], key: str | None) -> None:
-        if inner is not None:
-            rest = (inner, *rest)
-        if not self._is_ours(origin):
-            # Which name it is counts, what lies behind does not.
-            self.found[f"{origin}:{'.'.join(rest[:1])}"] = "external"
-            return
-        self.reach(origin, rest, key)
-
-    def _define(self, module: Module, name: str, key: str | None) -> None:
-        statements = module.definitions[name]
-        table = _table(statements)
-        if table is None:
-            self._enter(module, name, tuple(statements))
-        elif key is not None:
-            self._rows(module.name, name, table, {key})
-        else:
-            self.tables.setdefault((module.name, name), table)
-
-    def _rows(self, module_name: str, table: str, entries: ast.Dict, words: set[str] | None) -> None:
-        module = self._load(module_name)
-        assert module is not None  # its table was found in it
-        for key, value in zip(entries.keys, entries.values, strict=True):
-            name = str(getattr(key, "value", ""))
-            if words is None or name in words:
-                self._enter(module, f"{table}[{name}]", (value,))
-
-    def _touched(self, module: str, table: str) -> bool:
-        return any(name.startswith(f"{module}.{table}[") for name in self.found)
-
-    def _enter(self, module: Module, part: str, nodes: tuple[ast.AST, ...]) -> None:
-        """Note a definition and follow what it uses, once."""
-        name = f"{module.name}.{part}" if part else module.name
-        if name in self.found:
-            return
-        self.found[name], used = _used(module, part, nodes)
-        self._effects(module)
-        self.attributes |= used.attributes
-        self.constants |= used.constants
-        self.queue += [(module, name, reference, used) for reference in used.references]
-
-    def _effects(self, module: Module) -> None:
-        parent = module.name.rpartition(".")[0]
-        above = self._load(parent) if parent else None
-        if above is not None:
-            self._effects(above)
-        if module.effects and module.name not in self.found:
-            self._enter(module, "", tuple(module.effects))
-
-    def _refer(self, module: Module, where: str, reference: Reference, used: Uses) -> None:
-        if where == LOADER:
-            self._dotted_paths()
-            return
-        path, first = reference.path, reference.path[0] if reference.path else ""
-        imported = reference.origin or module.imports.get(first)
-        names = {*path, *((imported[1],) if imported else ())} - module.definitions.keys()
-        if DYNAMIC & names or (not imported and "*" in module.imports and first not in module.definitions):
-            raise HiddenNameError(f"{where}: {'.'.join(path)} hides what it finds")
-        if reference.origin is not None:
-            self._follow(*reference.origin, path, reference.key)
-        elif imported or first in module.definitions:
-            self.reach(module.name, path, reference.key)
-        elif first == "__file__":
-            self._files(module, where, used.strings)
-
-    def _dotted_paths(self) -> None:
-        """Reach what the lane names by dotted path."""
-        for word in self.words:
-            module_name, _, name = word.rpartition(".")
-            found = self._load(module_name) if DOTTED.fullmatch(word) else None
-            if found is not None and name in found.definitions:
-                self.reach(module_name, (name,))
-
-    def _files(self, module: Module, where: str, names: Iterable[str]) -> None:
-        """Note the files beside a module that a definition names."""
-        files = [module.path.parent / name for name in names if "." in name and (module.path.parent / name).is_file()]
-        if not files:
-            raise HiddenNameError(f"{where}: __file__ leads to files that it does not name")
-        for file in files:
-            self.found[f"{module.name}:{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-
-    def _is_ours(self, name: str) -> bool:
-        """Whether a module lies in the source folder."""
-        top = name.partition(".")[0]
-        if top not in self.ours:
-            self.ours[top] = (self.source / top).is_dir() or (self.source / f"{top}.py").is_file()
-        return self.ours[top]
-
-    def _load(self, name: str) -> Module | None:
-        """Parse a module of this package; None where there is none of that name."""
-        if name not in self.modules:
-            self.modules[name] = None
-            place = self.source.joinpath(*name.split("."))
-            if self._is_ours(name):
-                for path in (place.with_suffix(".py"), place / "__init__.py"):
-                    if path.is_file():
-                        stat = path.stat()
-                        self.modules[name] = _module(name, path, stat.st_mtime_ns, stat.st_size)
-        return self.modules[name]
-
-
-def _table(statements: list[ast.stmt]) -> ast.Dict | None:
-    """Return the entries of a table of names to objects, if that is what is defined."""
-    match statements:
-        case [ast.AnnAssign(annotation=annotation, value=ast.Dict() as entries)]:
-            marks = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
-            marks |= {node.attr for node in ast.walk(annotation) if isinstance(node, ast.Attribute)}
-            if MARKER in marks and all(
-                isinstance(key, ast.Constant) and isinstance(key.value, str) for key in entries.keys
-            ):
-                return entries
-    return None

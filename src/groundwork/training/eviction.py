@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.errors import UserError
-from groundwork.settings import UNITS
+from groundwork.sections.base import UNITS
 from groundwork.training.checkpoint import has_weights, without_weights
 from groundwork.training.store import KEPT, LEASE, FoldStore, current_folds, locked
 
