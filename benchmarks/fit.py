@@ -25,7 +25,8 @@ from torch import nn
 from groundwork.models.cnn import CNN
 from groundwork.objectives.classification import Classification
 from groundwork.objectives.metrics import METRICS
-from groundwork.settings import AdamW, EarlyStopping, Tracking, Training
+from groundwork.sections.training import AdamW, EarlyStopping, Training
+from groundwork.settings import Tracking
 from groundwork.tracking.tracker import Tracker
 from groundwork.training import steps
 from groundwork.training.batches import Batches, Rows

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from groundwork import yaml_file
 from groundwork.errors import UserError, meant
-from groundwork.settings import DOTTED, LANE, PARAMS, PROJECT, SIZE, TIME, Params, Settings
+from groundwork.sections.base import DOTTED, LANE, PROJECT, SIZE, TIME, Settings
+from groundwork.settings import PARAMS, Params
 
 # Characters of a value that a message shows, and mistakes that are explained: guessing what was meant takes its time.
 LONGEST = 80

@@ -6,94 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from groundwork.errors import UserError, meant
-from groundwork.sections.base import DOTTED, LANE, PROJECT, SIZE, TIME, Count, LaneName, Seed, Settings, size_in_bytes
-from groundwork.sections.encodings import (
-    Encoding,
-    EncodingSettings,
-    HistoryEncoding,
-    ImageEncoding,
-    PairEncoding,
-    TableEncoding,
-    TableTextEncoding,
-    TextEncoding,
-)
-from groundwork.sections.losses import BinaryCrossEntropy, CrossEntropy, Loss, LossSettings, SampledSoftmax, SmoothL1
-from groundwork.sections.networks import (
-    CNNSettings,
-    ColumnsSettings,
-    FactorizationSettings,
-    FNNSettings,
-    ModelSettings,
-    Network,
-    RNNSettings,
-    TextNetwork,
-    TransformerSettings,
-    TwoTowerSettings,
-)
-from groundwork.sections.training import (
-    SGD,
-    Adagrad,
-    Adam,
-    AdamW,
-    EarlyStopping,
-    Muon,
-    OptimizerSettings,
-    OwnCallback,
-    RMSprop,
-    Training,
-)
-
-__all__ = [
-    "DOTTED",
-    "LANE",
-    "PARAMS",
-    "PROJECT",
-    "SGD",
-    "SIZE",
-    "TIME",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "BinaryCrossEntropy",
-    "CNNSettings",
-    "ColumnsSettings",
-    "Count",
-    "CrossEntropy",
-    "EarlyStopping",
-    "Encoding",
-    "EncodingSettings",
-    "FNNSettings",
-    "FactorizationSettings",
-    "Hardware",
-    "HistoryEncoding",
-    "ImageEncoding",
-    "Lane",
-    "LaneName",
-    "Loss",
-    "LossSettings",
-    "ModelSettings",
-    "Muon",
-    "Network",
-    "OptimizerSettings",
-    "OwnCallback",
-    "PairEncoding",
-    "Params",
-    "RMSprop",
-    "RNNSettings",
-    "SampledSoftmax",
-    "Seed",
-    "Settings",
-    "SmoothL1",
-    "TableEncoding",
-    "TableTextEncoding",
-    "TextEncoding",
-    "TextNetwork",
-    "Tracking",
-    "Training",
-    "TransformerSettings",
-    "TwoTowerSettings",
-    "size_in_bytes",
-]
+from groundwork.sections.base import PROJECT, SIZE, Count, LaneName, Seed, Settings
+from groundwork.sections.encodings import EncodingSettings
+from groundwork.sections.losses import LossSettings
+from groundwork.sections.networks import ModelSettings
+from groundwork.sections.training import Training
 
 PARAMS = Path("params.yaml")
 

@@ -17,7 +17,7 @@ from groundwork.baselines.lexical import FieldScores, PairTfIdf
 from groundwork.baselines.linear import constant
 from groundwork.baselines.purchases import ItemKNN, Popularity, Repurchase, first_distinct
 from groundwork.competitions import Pair
-from groundwork.settings import TextEncoding
+from groundwork.sections.encodings import TextEncoding
 
 NOBODY = pd.DataFrame(index=range(3))
 TAGGED = dataclasses.replace(SURVIVAL, kind="tagging", metric="auc", targets=("a", "b"))

@@ -8,7 +8,8 @@ import pytest
 
 from groundwork import params
 from groundwork.experiments.fingerprint import HiddenNameError, edited, fingerprint, parse, summary, text
-from groundwork.settings import Lane, OwnCallback
+from groundwork.sections.training import OwnCallback
+from groundwork.settings import Lane
 
 Files = dict[str, str]
 

@@ -126,7 +126,8 @@ def test_competitions_say_what_their_kinds_need() -> None:
 def test_a_table_beside_a_text_needs_the_networks_columns_and_a_text_alone_has_none(
     shipped: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from groundwork.settings import ColumnsSettings, TableTextEncoding
+    from groundwork.sections.encodings import TableTextEncoding
+    from groundwork.sections.networks import ColumnsSettings
 
     lane, name = shipped.competitions["toxic-comments"], "toxic-comments"
     columns = ColumnsSettings(bins=4, embedding=4)

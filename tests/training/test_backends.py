@@ -15,7 +15,9 @@ from groundwork import cli, scratch
 from groundwork.competitions import Inputs, Labelled
 from groundwork.data.rows import PreparedRows
 from groundwork.experiments.records import differing, load
-from groundwork.settings import CNNSettings, ImageEncoding, Lane
+from groundwork.sections.encodings import ImageEncoding
+from groundwork.sections.networks import CNNSettings
+from groundwork.settings import Lane
 from groundwork.tracking.runs import read_records
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fold import train_fold

@@ -9,7 +9,8 @@ from groundwork.encoders.image import ImageEncoder
 from groundwork.encoders.table import TableEncoder
 from groundwork.models.cnn import CNN
 from groundwork.objectives.classification import Classification
-from groundwork.settings import CNNSettings, ImageEncoding
+from groundwork.sections.encodings import ImageEncoding
+from groundwork.sections.networks import CNNSettings
 from groundwork.training.build import make_encoder, make_network
 
 STILL = ImageEncoding(inputs="image", degrees=0, scale=0, shear=0, shift=0)

@@ -13,7 +13,9 @@ from tests.training.test_texts import lane as text_lane
 
 from groundwork.competitions import Competition, Inputs
 from groundwork.data.prepared import Prepared
-from groundwork.settings import CNNSettings, EncodingSettings, ImageEncoding, Lane, ModelSettings
+from groundwork.sections.encodings import EncodingSettings, ImageEncoding
+from groundwork.sections.networks import CNNSettings, ModelSettings
+from groundwork.settings import Lane
 from groundwork.stages.validate import _choices
 from groundwork.training.build import ENCODERS, NETWORKS, TWINS, make_encoder, make_network, make_objective
 

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from groundwork.errors import UserError
 from groundwork.models.cnn import CNN
 from groundwork.models.fnn import FNN
-from groundwork.settings import OptimizerSettings
+from groundwork.sections.training import OptimizerSettings
 from groundwork.training.optimizers import OPTIMIZERS, make_optimizer, schedule
 
 

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from tests.training.test_steps import fitted
 
 from groundwork.errors import UserError
-from groundwork.settings import OwnCallback
+from groundwork.sections.training import OwnCallback
 from groundwork.training import callbacks, dotted
 from groundwork.training.callbacks import own
 from groundwork.training.dotted import locate

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from groundwork.errors import UserError
 from groundwork.files import write_json
-from groundwork.settings import size_in_bytes
+from groundwork.sections.base import size_in_bytes
 from groundwork.training.checkpoint import Judged, TrainedFold, has_weights
 from groundwork.training.commands import app
 from groundwork.training.eviction import entries, of_prune, prune, shown

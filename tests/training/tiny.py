@@ -10,7 +10,8 @@ import pandas as pd
 from groundwork.competitions import Inputs, Labelled, Tables
 from groundwork.data.load import load
 from groundwork.data.rows import PreparedRows
-from groundwork.settings import Hardware, Lane, Tracking, Training
+from groundwork.sections.training import Training
+from groundwork.settings import Hardware, Lane, Tracking
 from groundwork.stages.fetch import fetch
 from groundwork.stages.prepare import prepare
 from groundwork.stages.train import train

@@ -15,7 +15,7 @@ from groundwork.data.prepared import Prepared
 from groundwork.data.purchases import PreparedPurchases
 from groundwork.naming import ByName
 from groundwork.objectives import KINDS
-from groundwork.settings import EncodingSettings, TableEncoding, TableTextEncoding
+from groundwork.sections.encodings import EncodingSettings, TableEncoding, TableTextEncoding
 
 
 def baselines_of(competition: Competition, encoding: EncodingSettings, prepared: Prepared, seed: int) -> list[Baseline]:

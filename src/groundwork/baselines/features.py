@@ -13,7 +13,7 @@ from groundwork.baselines import Array
 from groundwork.baselines.linear import Matrix
 from groundwork.competitions import Labelled
 from groundwork.objectives import KINDS
-from groundwork.settings import TableEncoding
+from groundwork.sections.encodings import TableEncoding
 
 PIXEL = 255
 # The most frequent n-grams of characters are kept: the rest are many, and say little.

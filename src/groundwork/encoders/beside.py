@@ -11,7 +11,7 @@ from groundwork.encoders.language.subwords import Subwords
 from groundwork.encoders.ragged import Encoded
 from groundwork.encoders.table import TableEncoder
 from groundwork.encoders.text import TextEncoder
-from groundwork.settings import TableTextEncoding
+from groundwork.sections.encodings import TableTextEncoding
 from groundwork.state import State
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from groundwork.competitions import Purchases
 from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.ragged import Encoded, Ragged
-from groundwork.settings import HistoryEncoding
+from groundwork.sections.encodings import HistoryEncoding
 from groundwork.state import State, array, scalar
 
 DAYS = 1 << 15  # beyond every day of a log: int16

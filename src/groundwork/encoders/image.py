@@ -11,7 +11,7 @@ from groundwork.competitions import Labelled
 from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.augment import affine
 from groundwork.encoders.ragged import Augment, Encoded
-from groundwork.settings import ImageEncoding
+from groundwork.sections.encodings import ImageEncoding
 from groundwork.state import State, scalar, texts
 
 

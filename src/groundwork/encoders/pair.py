@@ -16,7 +16,7 @@ from groundwork.encoders.language.matching import Likeness, Text, meant, signals
 from groundwork.encoders.language.subwords import Subwords
 from groundwork.encoders.language.words import STOP, Speller, stem, words
 from groundwork.encoders.ragged import Encoded, Ragged
-from groundwork.settings import PairEncoding
+from groundwork.sections.encodings import PairEncoding
 from groundwork.state import State, array, scalar, texts
 
 FURTHEST = 4.0  # standard deviations

@@ -14,7 +14,7 @@ from groundwork.competitions import Labelled
 from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.ragged import Encoded
 from groundwork.errors import UserError
-from groundwork.settings import TableEncoding
+from groundwork.sections.encodings import TableEncoding
 from groundwork.state import State, array, scalar, texts
 
 LEARNED = ("medians", "low", "high", "mean", "scale")  # of each number

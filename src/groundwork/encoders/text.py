@@ -13,7 +13,7 @@ from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.language.subwords import Subwords
 from groundwork.encoders.ragged import Encoded, Ragged
 from groundwork.errors import UserError
-from groundwork.settings import TextEncoding
+from groundwork.sections.encodings import TextEncoding
 from groundwork.state import State, array, scalar, texts
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.experiments.walk import PACKAGE, HiddenNameError, Walk
-from groundwork.settings import Lane, Settings
+from groundwork.sections.base import Settings
+from groundwork.settings import Lane
 
 __all__ = ["SOURCE", "HiddenNameError", "edited", "fingerprint", "parse", "summary", "text"]
 

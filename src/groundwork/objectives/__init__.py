@@ -1,6 +1,6 @@
 """What a problem asks of a network, a file for each kind; and the metrics that judge the answers.
 
-A new kind is a class in a file here, an entry of `KINDS`, and the section of its loss in `groundwork.settings`.
+A new kind is a class in a file here, an entry of `KINDS`, and the section of its loss in `groundwork.sections.losses`.
 """
 
 from groundwork.naming import ByName

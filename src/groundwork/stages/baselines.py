@@ -16,7 +16,8 @@ from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json, writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.oof import cross_validate, outcome, together
-from groundwork.settings import EncodingSettings, Tracking
+from groundwork.sections.encodings import EncodingSettings
+from groundwork.settings import Tracking
 from groundwork.stages.job import Job
 from groundwork.tracking.tracker import Tracker, cross_validated
 

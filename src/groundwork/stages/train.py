@@ -22,7 +22,8 @@ from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json, writing
 from groundwork.objectives.metrics import METRICS
 from groundwork.objectives.oof import cross_validate
-from groundwork.settings import Hardware, Lane, Tracking, size_in_bytes
+from groundwork.sections.base import size_in_bytes
+from groundwork.settings import Hardware, Lane, Tracking
 from groundwork.stages.job import Job
 from groundwork.tracking.tracker import Tracker, cross_validated
 from groundwork.training.checkpoint import TrainedFold, fold_file, has_weights

@@ -16,7 +16,9 @@ from groundwork.files import writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Objective
 from groundwork.objectives.metrics import METRICS
-from groundwork.settings import PARAMS, EncodingSettings, Lane, ModelSettings, Params
+from groundwork.sections.encodings import EncodingSettings
+from groundwork.sections.networks import ModelSettings
+from groundwork.settings import PARAMS, Lane, Params
 from groundwork.training.dotted import locate
 
 

@@ -1,6 +1,6 @@
 """From settings to the parts of a run: encoder, objective, network.
 
-A new network has three places: its file in `groundwork.models` with its `build`, its section in `groundwork.settings`,
+A new network has three places: its file in `groundwork.models` with its `build`, its section in `groundwork.sections.networks`,
 and its entry in `NETWORKS`. A new encoder likewise: its file with its `of`, its section, its entry in `ENCODERS`.
 """
 
@@ -27,7 +27,9 @@ from groundwork.objectives.base import Objective
 from groundwork.scratch import manual_seed
 from groundwork.scratch import models as scratch
 from groundwork.scratch.bridge import as_torch_module
-from groundwork.settings import Lane, LossSettings, ModelSettings
+from groundwork.sections.losses import LossSettings
+from groundwork.sections.networks import ModelSettings
+from groundwork.settings import Lane
 
 # By `encoding.inputs`; a fold on the disk names its encoder so.
 ENCODERS: ByName[type[Encoder]] = {

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from groundwork.errors import UserError
 from groundwork.naming import load
 from groundwork.objectives.metrics import Metric
-from groundwork.settings import OwnCallback
+from groundwork.sections.training import OwnCallback
 from groundwork.training.dotted import KEY, locate
 
 OnStep = Callable[[float, dict[str, float]], None]

@@ -18,7 +18,7 @@ from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Objective
-from groundwork.settings import ModelSettings
+from groundwork.sections.networks import ModelSettings
 from groundwork.training import archive
 from groundwork.training.build import ENCODERS, make_network
 from groundwork.training.inference import Epoch, predict

@@ -60,7 +60,7 @@ def prune(
     Folds in use, noted ones, and those that results/ stands for stay, and so do out-of-fold rows without --rows.
     """
     from groundwork import params
-    from groundwork.settings import size_in_bytes
+    from groundwork.sections.base import size_in_bytes
     from groundwork.training import eviction
     from groundwork.training.store import FoldStore
 

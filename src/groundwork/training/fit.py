@@ -15,7 +15,8 @@ from torch import nn
 from groundwork.errors import UserError
 from groundwork.objectives.base import Objective
 from groundwork.objectives.metrics import Metric
-from groundwork.settings import Hardware, Training
+from groundwork.sections.training import Training
+from groundwork.settings import Hardware
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.callbacks import BestWeights, OnStep, StepLog, by_step, early_stopping, own
 from groundwork.training.inference import AUTO, Epoch, ran_out

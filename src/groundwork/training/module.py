@@ -27,7 +27,7 @@ from groundwork.encoders.ragged import Inputs, Ragged
 from groundwork.errors import UserError
 from groundwork.objectives.base import Objective
 from groundwork.objectives.metrics import Metric
-from groundwork.settings import Training
+from groundwork.sections.training import Training
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.callbacks import averaged
 from groundwork.training.inference import in_pieces

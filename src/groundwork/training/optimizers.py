@@ -11,7 +11,7 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from groundwork.errors import UserError
-from groundwork.settings import Training
+from groundwork.sections.training import Training
 
 Group = dict[str, Any]
 

@@ -4,24 +4,11 @@ Names, shapes, arguments and conventions are those of `torch.nn.functional`. A f
 gradient of its own; one that is an `operation` has its vector-Jacobian product beside its value.
 """
 
-from groundwork.scratch.functional.activations import (
-    gelu,
-    log_softmax,
-    logsigmoid,
-    relu,
-    sigmoid,
-    softmax,
-    tanh,
-)
+from groundwork.scratch.functional.activations import gelu, log_softmax, logsigmoid, relu, sigmoid, softmax, tanh
 from groundwork.scratch.functional.attention import attention_weights, scaled_dot_product_attention
 from groundwork.scratch.functional.convolution import conv2d, max_pool2d
 from groundwork.scratch.functional.layers import batch_norm, dropout, embedding, layer_norm, linear
-from groundwork.scratch.functional.losses import (
-    Reduction,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    mse_loss,
-)
+from groundwork.scratch.functional.losses import Reduction, binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
 __all__ = [
     "Reduction",
