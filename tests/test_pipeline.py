@@ -92,6 +92,99 @@ def test_what_no_stage_uses_touches_none(edit: tuple[str, str, str], touched: To
     assert touched(edit) == set()
 
 
+LATER = "baselines train evaluate predict"
+REAL = {
+    "a network": (
+        ("models/cnn.py", "return self", "return 1 * self"),
+        lanes_of("train predict", "digit-recognizer"),
+    ),
+    "a network of two lanes": (
+        ("models/fnn.py", "hidden = self.hidden(embedded", "hidden = 1 * self.hidden(embedded"),
+        lanes_of("train predict", "titanic", "house-prices"),
+    ),
+    "a network for texts": (
+        ("models/rnn.py", "return pooled(", "return 1 * pooled("),
+        lanes_of("train predict", "toxic-comments"),
+    ),
+    "a network that no lane names": (("models/transformer.py", "return pooled(", "return 1 * pooled("), set()),
+    "two towers": (
+        ("models/two_tower.py", "return self.head(", "return 1 * self.head("),
+        lanes_of("train predict", "product-search"),
+    ),
+    "factorization": (
+        ("models/factorization.py", "self.negatives = negatives", "self.negatives = 1 * negatives"),
+        lanes_of("train predict", "fashion-recommendations"),
+    ),
+    "the encoder of tables": (
+        ("encoders/table.py", "self.mean, self.scale = clipped", "self.mean, self.scale = 1 * clipped"),
+        lanes_of("baselines train predict", "titanic", "house-prices"),
+    ),
+    "the encoder of pictures": (
+        ("encoders/image.py", "self.mean = float(pixels.mean())", "self.mean = 1 * float(pixels.mean())"),
+        lanes_of("train predict", "digit-recognizer"),
+    ),
+    "the encoder of texts": (
+        ("encoders/text.py", "texts = self._texts(frame)", "texts = list(self._texts(frame))"),
+        lanes_of("train predict", "toxic-comments"),
+    ),
+    "the encoder of histories": (
+        ("encoders/history.py", 'int(frame["day"].max()) + 1', '1 + int(frame["day"].max())'),
+        lanes_of("train predict", "fashion-recommendations"),
+    ),
+    "classification": (
+        ("objectives/classification.py", "probabilities = logits.float()", "probabilities = 1 * logits.float()"),
+        lanes_of(f"prepare {LATER}", "digit-recognizer", "titanic"),
+    ),
+    "regression, which search is too": (
+        ("objectives/regression.py", "answer = logits.float()", "answer = 1 * logits.float()"),
+        lanes_of(f"prepare {LATER}", "house-prices", "product-search"),
+    ),
+    "tagging": (
+        ("objectives/tagging.py", "probabilities = logits.float()", "probabilities = 1 * logits.float()"),
+        lanes_of(f"prepare {LATER}", "toxic-comments"),
+    ),
+    "recommendation": (
+        ("objectives/recommendation.py", "best = logits.topk(", "best = (1 * logits).topk("),
+        lanes_of(LATER, "fashion-recommendations"),
+    ),
+    "a competition's features": (
+        ("competitions/titanic.py", '"Mlle": "Miss"', '"Mlle": "Mrs"'),
+        lanes_of("prepare", "titanic"),
+    ),
+    "a competition's sample": (
+        ("competitions/titanic.py", 'married = kind == "couple"', 'married = kind in ["couple"]'),
+        lanes_of("fetch prepare", "titanic"),  # messages of `prepare` name the file that holds the sample
+    ),
+    "a competition's columns": (
+        ("competitions/titanic.py", '"Age": float', '"Age": str'),
+        lanes_of(f"fetch prepare {LATER}", "titanic"),  # `columns` is what pandas calls a table's, too
+    ),
+    "the sizes of a network": (
+        ("sections/networks.py", "    members: Count\n", "    members: Annotated[int, Field(ge=1)]\n"),
+        lanes_of("train predict", "titanic", "house-prices"),
+    ),
+    "a lane's own metric": (
+        (
+            "objectives/metrics.py",
+            "accuracy_score(target, prediction.argmax(-1))",
+            "accuracy_score(target, prediction)",
+        ),
+        lanes_of(LATER, "digit-recognizer", "titanic"),
+    ),
+    "a further metric of one competition": (
+        ("competitions/product_search.py", 'further_metrics=("ndcg@10",', 'further_metrics=("rmsle", "ndcg@10",'),
+        lanes_of("baselines evaluate", "product-search"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("edit", "stages"), REAL.values(), ids=REAL)
+def test_a_real_change_touches_exactly_what_uses_it(
+    edit: tuple[str, str, str], stages: set[str], touched: Touched
+) -> None:
+    assert touched(edit) == stages
+
+
 # --- what DVC runs again -------------------------------------------------------------------------------------------
 
 # Stands where `groundwork` would: writes the stage's outs anew, and notes that it was called; `validate` is real.

@@ -219,7 +219,7 @@ def by_average(settings: Mapping[str, Any], encoder: Any, objective: Objective) 
 
 def test_a_kind_and_a_network_of_ones_own_need_an_entry_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "halves", Halves)
-    monkeypatch.setitem(NETWORKS, "cnn", by_average)
+    monkeypatch.setitem(NETWORKS, "cnn", (NETWORKS["cnn"][0], by_average))
     lane = PICTURES.model_copy(update={"training": table_lane(epochs=6, learning_rate=0.05).training})
     halves = dataclasses.replace(BRIGHTNESS, kind="halves")
     _, submission, data = through(halves, settings(lane, halves, SMOOTH_L1))

@@ -33,19 +33,19 @@ class Linear:
     ----------
     name
         What the leaderboard calls it.
-    features
-        ``features(train, target, valid)``: matrices of both, fitted on the training rows.
+    encode
+        ``encode(train, target, valid)``: matrices of both, fitted on the training rows.
     head
         ``head(seen, target, asked)``: what a model that has seen the first matrix says to the second.
     """
 
     name: str
-    features: Features
+    encode: Features
     head: Head
 
     def fit_predict(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> Array:
         """Fit on `train` and predict `valid`; see `Baseline`."""
-        seen, asked = self.features(train, target, valid)
+        seen, asked = self.encode(train, target, valid)
         return self.head(seen, target, asked)
 
 

@@ -18,6 +18,8 @@ class Network(Settings):
     may_take: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[tuple[str, ...]] = ()
 
+    network: str
+
     @property
     def reads(self) -> tuple[str, ...]:
         """The tensors that it reads with these sizes."""

@@ -1,7 +1,8 @@
 """From settings to the parts of a run: encoder, objective, network.
 
-A new network has three places: its file in `groundwork.models` with its `build`, its section in `groundwork.sections.networks`,
-and its entry in `NETWORKS`. A new encoder likewise: its file with its `of`, its section, its entry in `ENCODERS`.
+A new network has three places: its file in `groundwork.models` with its `build`, the section of its sizes in
+`groundwork.sections.networks`, and its entry in `NETWORKS`. A new encoder likewise: its file with its `of`, its
+section, its entry in `ENCODERS`.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,15 @@ from groundwork.scratch import manual_seed
 from groundwork.scratch import models as scratch
 from groundwork.scratch.bridge import as_torch_module
 from groundwork.sections.losses import LossSettings
-from groundwork.sections.networks import ModelSettings
+from groundwork.sections.networks import (
+    CNNSettings,
+    FactorizationSettings,
+    FNNSettings,
+    Network,
+    RNNSettings,
+    TransformerSettings,
+    TwoTowerSettings,
+)
 from groundwork.settings import Lane
 
 # By `encoding.inputs`; a fold on the disk names its encoder so.
@@ -40,14 +49,14 @@ ENCODERS: ByName[type[Encoder]] = {
     "pair": PairEncoder,
     "history": HistoryEncoder,
 }
-# By `model.network`: `build(sizes, encoder, objective)`.
-NETWORKS: ByName[Callable[..., Any]] = {
-    "fnn": fnn.build,
-    "cnn": cnn.build,
-    "factorization": factorization.build,
-    "rnn": rnn.build,
-    "transformer": transformer.build,
-    "two_tower": two_tower.build,
+# By `model.network`: the section of its sizes, and `build(sizes, encoder, objective)`.
+NETWORKS: ByName[tuple[type[Network], Callable[..., Any]]] = {
+    "fnn": (FNNSettings, fnn.build),
+    "cnn": (CNNSettings, cnn.build),
+    "factorization": (FactorizationSettings, factorization.build),
+    "rnn": (RNNSettings, rnn.build),
+    "transformer": (TransformerSettings, transformer.build),
+    "two_tower": (TwoTowerSettings, two_tower.build),
 }
 # The same networks made from nothing, which `backend: scratch` puts in their places.
 TWINS: ByName[Any] = {
@@ -66,19 +75,20 @@ def make_objective(competition: Competition, loss: LossSettings, train: pd.DataF
     return KINDS[competition.kind].fit(competition.task, train, prepared.labels, loss.options)
 
 
-def make_network(model: ModelSettings, encoder: Encoder, objective: Objective) -> nn.Module:
+def make_network(model: Network, encoder: Encoder, objective: Objective) -> nn.Module:
     """Make a network with fresh weights for what `encoder` (fitted) gives."""
     return BACKENDS[model.computed_by](model, encoder, objective)
 
 
-def _by_torch(model: ModelSettings, encoder: Encoder, objective: Objective) -> nn.Module:
-    network: nn.Module = NETWORKS[model.network](model.sizes, encoder, objective)
+def _by_torch(model: Network, encoder: Encoder, objective: Objective) -> nn.Module:
+    network: nn.Module = NETWORKS[model.network][1](model.sizes, encoder, objective)
     return network
 
 
-def _by_scratch(model: ModelSettings, encoder: Encoder, objective: Objective) -> nn.Module:
+def _by_scratch(model: Network, encoder: Encoder, objective: Objective) -> nn.Module:
     """Make the same network from nothing; with PyTorch's first weights, so that arithmetic alone differs."""
-    twin = NETWORKS[model.network](model.sizes, encoder, objective, network=_of_arrays(TWINS[model.network]))
+    _, build = NETWORKS[model.network]
+    twin = build(model.sizes, encoder, objective, network=_of_arrays(TWINS[model.network]))
     twin.load_state_dict(_by_torch(model, encoder, objective).state_dict())
     # Dropout in the twin draws from a generator of its own: a fold's seed decides it too.
     manual_seed(int(torch.randint(2**31, ())))
@@ -86,7 +96,7 @@ def _by_scratch(model: ModelSettings, encoder: Encoder, objective: Objective) ->
 
 
 # By `Network.computed_by`.
-BACKENDS: ByName[Callable[[ModelSettings, Encoder, Objective], nn.Module]] = {
+BACKENDS: ByName[Callable[[Network, Encoder, Objective], nn.Module]] = {
     "torch": _by_torch,
     "scratch": _by_scratch,
 }

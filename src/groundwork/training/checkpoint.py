@@ -9,7 +9,6 @@ import pandas as pd
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from groundwork.data.prepared import part
@@ -18,9 +17,9 @@ from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Objective
-from groundwork.sections.networks import ModelSettings
+from groundwork.sections.networks import Network
 from groundwork.training import archive
-from groundwork.training.build import ENCODERS, make_network
+from groundwork.training.build import ENCODERS, NETWORKS, make_network
 from groundwork.training.inference import Epoch, predict
 from groundwork.training.origin import Origin
 
@@ -56,7 +55,7 @@ class TrainedFold:
 
     fold: int
     encoding: str
-    model: ModelSettings
+    model: Network
     encoder: Encoder
     objective: Objective
     weights: dict[str, Tensor]
@@ -110,7 +109,7 @@ class TrainedFold:
             weights = safetensors.torch.load(members[archive.WEIGHTS])
             trained = cls(
                 encoding=facts["encoding"],
-                model=TypeAdapter(ModelSettings).validate_python(facts["model"]),
+                model=NETWORKS[facts["model"]["network"]][0].model_validate(facts["model"]),
                 encoder=ENCODERS[facts["encoding"]].from_state(state["encoder"]),
                 objective=KINDS[facts["kind"]].from_state(state["objective"]),
                 weights=weights,
