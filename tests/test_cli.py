@@ -13,9 +13,21 @@ from tests.services.full_disk import fill
 HEAVY = ("torch", "pytorch_lightning", "torchmetrics", "wandb", "kaggle", "sklearn", "pandas", "numpy", "matplotlib")
 
 
+@pytest.fixture(scope="session")
+def _code(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `groundwork validate` notes of the stages' code."""
+    folder = tmp_path_factory.mktemp("code")
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(repository / name, folder)
+    assert groundwork(folder, "validate").returncode == 0
+    return folder / "data"
+
+
 @pytest.fixture
-def folder(repository: Path, tmp_path: Path) -> Path:
-    shutil.copy(repository / "params.yaml", tmp_path)
+def folder(repository: Path, tmp_path: Path, _code: Path) -> Path:
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(repository / name, tmp_path)
+    shutil.copytree(_code, tmp_path / "data")
     return tmp_path
 
 
@@ -71,7 +83,8 @@ def test_a_wrong_parameter_stops_every_stage_before_it_touches_a_file(folder: Pa
         "predict titanic",
     ):
         assert "did you mean 'dropout'?" in refused(folder, *stage.split())
-    assert [path.name for path in folder.iterdir()] == ["params.yaml"]
+    assert {path.name for path in folder.iterdir()} == {"params.yaml", "dvc.yaml", "data"}
+    assert [path.name for path in (folder / "data").iterdir()] == ["code"]
 
 
 @pytest.mark.parametrize(
@@ -216,6 +229,11 @@ def test_a_library_that_does_not_say_why_it_cannot_write_is_looked_behind(folder
 
 @pytest.mark.parametrize("stage", ["validate", "fetch titanic"])
 def test_a_stage_on_a_full_disk_says_so_and_promises_nothing(stage: str, folder: Path, small_disk: Path) -> None:
+    if stage == "validate":
+        shutil.rmtree(folder / "data")
+    else:
+        shutil.move(folder / "data" / "code", small_disk / "code")
+        (folder / "data").rmdir()
     (folder / "data").symlink_to(small_disk)
     fill(small_disk)
     said = refused(folder, *stage.split())

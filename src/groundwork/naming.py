@@ -16,5 +16,8 @@ def load(path: str) -> Any:
     The one place where text becomes code: the fingerprint of a stage that calls this holds what the lane's dotted paths
     lead to. Raises what importing it raises.
     """
-    module, _, name = path.rpartition(".")
-    return getattr(import_module(module), name)
+    module_name, _, name = path.rpartition(".")
+    module = import_module(module_name)
+    if not hasattr(module, name):
+        raise ImportError(f"another module of this name comes first, which has no {name}: {module.__file__}")
+    return getattr(module, name)

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.training.tiny import training
 
 from groundwork.models import cnn, fnn
 from groundwork.scratch import Tensor, manual_seed, models
 from groundwork.scratch.bridge import as_torch_module, to_torch
 from groundwork.scratch.nn import Module
 from groundwork.scratch.verify import compare
-from groundwork.training.optimizers import adamw
+from groundwork.training.optimizers import make_optimizer
 
 # Of the second feature all quantiles but the first fall together.
 EDGES = np.array([[-2.0, -0.5, 0.5, 0.5, 3.0], [0.0, 1.0, 1.0, 1.0, 1.0], [-1.0, 0.0, 0.1, 0.2, 4.0]], np.float32)
@@ -172,7 +173,7 @@ def test_the_optimizer_puts_the_twins_parameters_into_the_same_groups(make: Twin
 
     def groups(network: torch.nn.Module) -> list[tuple[float, list[str]]]:
         names = {id(parameter): name for name, parameter in network.named_parameters()}
-        optimizer = adamw(network, learning_rate=0.1, weight_decay=0.5)
+        optimizer = make_optimizer(network, training(learning_rate=0.1, weight_decay=0.5))
         return [
             (group["weight_decay"], [names[id(one)] for one in group["params"]]) for group in optimizer.param_groups
         ]

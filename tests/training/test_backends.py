@@ -1,6 +1,7 @@
 """One network, one order of rows, one seed: trained in PyTorch, and in what is made from nothing."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,8 @@ def write_params(repository: Path, backend: str) -> None:
     digits["model"]["channels"] = [8, 16]
     digits["training"] |= {"folds": 1, "epochs": 4, "batch_size": 16, "learning_rate": 0.01, "weight_averaging": 0.95}
     YAML(typ="safe").dump(params, Path("params.yaml"))
+    shutil.copy(repository / "dvc.yaml", ".")
+    groundwork("validate")
 
 
 def groundwork(*arguments: str) -> None:
