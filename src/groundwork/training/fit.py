@@ -188,8 +188,9 @@ def _trainer(
             accumulate_grad_batches=settings.accumulate_grad_batches,
             callbacks=callbacks,
             logger=logger,
-            # The same seed on the same machine gives the same bits; on a CPU it does without being asked to.
-            deterministic="warn" if used == "cuda" else None,
+            # The same seed on the same machine gives the same bits. Without it several threads of a CPU add up the
+            # gradients of an embedding in the order in which they come.
+            deterministic="warn",
             # Each of these costs more than a small network's whole epoch; callbacks and the tracker do their work.
             enable_progress_bar=False,
             enable_model_summary=False,
