@@ -200,7 +200,7 @@ case $1 in
     evaluate) write results/$2/experiment.json $$; write results/metrics/$2.json "{{\\"score\\": $$}}" ;;
     predict) write results/$2/submission.csv $$ ;;
 esac
-if [ "$2" ]; then write data/seals/$2/$1 seal; fi
+if [ "$2" ]; then write data/seals/$2/$1 '{{"code": {{}}, "params": {{}}, "deps": {{}}, "outs": {{}}}}'; fi
 """
 
 
@@ -265,6 +265,41 @@ def test_an_edit_of_one_lanes_code_runs_that_lane(reproduced: Path) -> None:
     file.write_text(file.read_text().replace('"Mlle": "Miss"', '"Mlle": "Mrs"'))
     dvc(reproduced, "repro", "--quiet")
     assert set(calls(reproduced)) == {"validate", f"prepare {LANE}", "report"}  # what it makes is the same
+
+
+def groundwork(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from groundwork.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_status_names_what_was_edited(reproduced: Path) -> None:
+    assert "nothing would run again" in groundwork(reproduced, "status").stdout
+    file = reproduced / "src/groundwork/competitions/titanic.py"
+    file.write_text(file.read_text().replace('"Mlle": "Miss"', '"Mlle": "Mrs"'))
+    text = (reproduced / "params.yaml").read_text()
+    (reproduced / "params.yaml").write_text(text.replace("scale: 1.0, dropout: 0.3", "scale: 1.0, dropout: 0.4"))
+    done = groundwork(reproduced, "status", LANE)
+    said = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in said] == [f"prepare@{LANE}", f"train@{LANE}"], done.stderr
+    assert "params.yaml: competitions.titanic modified" in said[1]
+
+
+def test_pull_brings_what_the_remote_has_and_names_what_nobody_has(reproduced: Path, tmp_path: Path) -> None:
+    alone = groundwork(reproduced, "pull")
+    assert alone.returncode == 2
+    assert "no DVC remote is configured" in alone.stderr
+    remote, clone = tmp_path / "remote", tmp_path / "clone"
+    dvc(reproduced, "remote", "add", "--default", "storage", str(remote))
+    dvc(reproduced, "push", "--quiet", f"train@{LANE}", f"prepare@{LANE}")
+    subprocess.run(["git", "commit", "--quiet", "-am", "remote"], cwd=reproduced, check=True)
+    subprocess.run(["git", "clone", "--quiet", reproduced, clone], check=True)
+    done = groundwork(clone, "pull", LANE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pulled 2 of 6 stages' results" in done.stdout
+    assert f"in neither the remote nor this cache: fetch@{LANE}" in done.stdout
+    for name in (f"results/{LANE}/oof.parquet", f"data/prepared/{LANE}/train.parquet"):
+        assert (clone / name).read_bytes() == (reproduced / name).read_bytes()
+    assert not (clone / f"results/{LANE}/submission.csv").exists()
 
 
 # --- what stages read of params.yaml -------------------------------------------------------------------------------

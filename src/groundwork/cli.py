@@ -141,9 +141,16 @@ def repro(lanes: Lanes = None) -> None:
 @app.command(rich_help_panel="Every day")
 def status(lanes: Lanes = None) -> None:
     """Say which stages would run again, and why."""
-    from groundwork import params, pipeline
+    from groundwork import params
+    from groundwork.experiments.status import status
+    from groundwork.stages.validate import validate, write_fingerprints
 
-    pipeline.status(params.load(), lanes)
+    read = params.load()
+    for name in lanes or ():
+        read.lane(name)
+    validate(read)
+    write_fingerprints(read)
+    typer.echo("\n".join(status(lanes or read.competitions)) or "nothing would run again, but the report")
 
 
 @app.command(rich_help_panel="Every day", name="leaderboard")

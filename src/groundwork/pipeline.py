@@ -71,6 +71,8 @@ def repro(read: "Params", lane_names: list[str] | None, results: Path) -> None:
         if targets and not code:
             # As a target it would run every lane first: it shows them all.
             report(results / "report" / "index.html")
+        for line in lockfile.repair():
+            typer.echo(line, err=True)
         lied = _forget_lies(read)
         lockfile.keep()
         if code or lied:
@@ -87,25 +89,6 @@ def repro(read: "Params", lane_names: list[str] | None, results: Path) -> None:
         next_step = "made of a sample; for Kaggle set `source: kaggle`" if sample else f"`groundwork submit {name}`"
         typer.echo(f"submission  {results / name / 'submission.csv'}  ({next_step})")
     typer.echo(f"report      {results / 'report' / 'index.html'}")
-
-
-def status(read: "Params", lane_names: list[str] | None) -> None:
-    """Refresh the fingerprints of the code, then let DVC say what it would run again.
-
-    Raises
-    ------
-    typer.Exit
-        With DVC's exit code where that is not 0.
-    """
-    from groundwork.stages.validate import validate, write_fingerprints
-
-    validate(read)
-    write_fingerprints(read)
-    stages = ("fetch", "prepare", "baselines", "train", "evaluate", "predict")
-    targets = [f"{stage}@{name}" for name in lane_names or read.competitions for stage in stages]
-    with tempfile.TemporaryDirectory() as folder:
-        if code := _dvc(Path(folder), "status", *targets):
-            raise typer.Exit(code)
 
 
 def _explain(messages: Path, lied: list[str]) -> None:
