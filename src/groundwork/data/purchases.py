@@ -66,7 +66,7 @@ def _asked(competition: Purchases, archive: archives.Archive, customers: pd.Seri
     if len(names) != 2 or names[0] != competition.id:
         raise UserError(
             f"{archive}: {member}: found the columns {', '.join(names)}; expected {competition.id} and one of lists",
-            archive.mend,
+            archive.fix,
         )
     ids = _ids(competition, archive, member)
     codes = transactions.places(pa.array(ids, type=pa.string()), customers)
@@ -75,7 +75,7 @@ def _asked(competition: Purchases, archive: archives.Archive, customers: pd.Seri
         raise UserError(
             f"{archive}: {member}: row {alien.index[0] + 1}: column {competition.id!r}: found {alien.iloc[0]!r}, "
             f"expected a customer of {competition.customers}; {len(alien)} such rows",
-            archive.mend,
+            archive.fix,
         )
     return codes
 
@@ -91,7 +91,7 @@ def _weeks(
             f"params.yaml: folds: found {folds}; expected {f'1 to {most}' if most else 'a longer log'}: "
             f"{competition.transactions} of {archive} spans {days} days, each fold validates {span} of them, and some "
             "must lie before",
-            "lower `folds` in params.yaml" if most else archive.mend,
+            "lower `folds` in params.yaml" if most else archive.fix,
         )
     first = days - span * np.arange(1, folds + 1)
     dates = [start + datetime.timedelta(days=int(day)) for day in first]
@@ -100,7 +100,7 @@ def _weeks(
             raise UserError(
                 f"{archive}: {competition.transactions}: found no purchase in the {span} days from {date}; "
                 "expected some, for they validate a fold",
-                archive.mend,
+                archive.fix,
             )
     columns = {"first": first.astype(np.int16), "last": (first + span - 1).astype(np.int16)}
     return pd.DataFrame({"fold": np.arange(folds, dtype=np.int8), **columns, "date": dates})

@@ -67,7 +67,7 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     test = _table(competition, archive, "test.csv", asked)
     for name in targets:
         if problem := kind.target_problem(train[name], task):
-            raise UserError(f"{archive}: train.csv: column {name!r}: found {problem}", archive.mend)
+            raise UserError(f"{archive}: train.csv: column {name!r}: found {problem}", archive.fix)
     submission = _submission(competition, archive, test[key])
 
     strata = kind.strata(task) if competition.stratify else None
@@ -97,7 +97,7 @@ def _table(competition: Labelled, archive: archives.Archive, member: str, column
             raise UserError(
                 f"{archive}: {member}: row {row + 1}: column {pixels.columns[column]!r}: found "
                 f"{values[row, column]}, expected a pixel from 0 to 255",
-                archive.mend,
+                archive.fix,
             )
     return frame
 
@@ -112,7 +112,7 @@ def _submission(competition: Labelled, archive: archives.Archive, ids: pd.Series
             raise UserError(
                 f"{archive}: {member}: column {key!r}: {len(alien)} ids do not match test.csv, expected the same ids; "
                 f"the first {what}: {alien.iloc[0]}",
-                archive.mend,
+                archive.fix,
             )
     content = archives.read_bytes(archive, member)
     names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
@@ -121,7 +121,7 @@ def _submission(competition: Labelled, archive: archives.Archive, ids: pd.Series
         predicted = f"{', '.join(several)} in this order" if several else "one that is predicted"
         raise UserError(
             f"{archive}: {member}: found the columns {', '.join(names)}; expected {key} and {predicted}",
-            archive.mend,
+            archive.fix,
         )
     return content
 

@@ -74,7 +74,7 @@ def read(
     if any(kind is int and table[name].null_count for name, kind in columns.items()):
         raise _first_problem(content, columns, where, archive, "a missing whole number")
     if not len(table):
-        raise UserError(f"{where}: found a header and no rows", archive.mend)
+        raise UserError(f"{where}: found a header and no rows", archive.fix)
     frame: pd.DataFrame = table.to_pandas().astype({name: "str" for name, kind in columns.items() if kind is str})
     _check_values(frame, columns, content, where, archive)
     if key is not None:
@@ -110,7 +110,7 @@ def _header(content: bytes, where: str, archive: Archive) -> list[str]:
     except UnicodeDecodeError:
         raise _first_problem(content, {}, where, archive, "not UTF-8") from None
     if header is None:
-        raise UserError(f"{where}: the file is empty; expected a header and rows", archive.mend)
+        raise UserError(f"{where}: the file is empty; expected a header and rows", archive.fix)
     return header
 
 
@@ -121,10 +121,10 @@ def _check_names(header: list[str], columns: Mapping[str, type], where: str, arc
             close = get_close_matches(name.lower(), [other.lower() for other in extra], n=1, cutoff=0.6)
             meant = [other for other in extra if other.lower() in close]
             renamed = f"; found {meant[0]!r}: was it renamed?" if meant else f"; found {_few(header)}"
-            raise UserError(f"{where}: line 1: no column {name!r}{renamed}", archive.mend)
+            raise UserError(f"{where}: line 1: no column {name!r}{renamed}", archive.fix)
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
-        raise UserError(f"{where}: line 1: found column {repeated[0]!r} more than once", archive.mend)
+        raise UserError(f"{where}: line 1: found column {repeated[0]!r} more than once", archive.fix)
     if extra and not partial:
         log.warning("%s: ignored columns that the competition does not declare: %s", where, _few(extra))
 
@@ -138,7 +138,7 @@ def _check_values(
         row, column = infinite[0]
         raise UserError(
             f"{where}: line {_line(content, row)}: column {numbers[column]!r}: found an infinite number",
-            archive.mend,
+            archive.fix,
         )
     empty = [str(name) for name in frame if frame[name].isna().all()]
     if empty:
@@ -152,7 +152,7 @@ def _check_key(ids: pd.Series, content: bytes, where: str, archive: Archive) -> 
             raise UserError(
                 f"{where}: line {_line(content, row)}: column {ids.name!r}: found {what} ({ids[row]}), "
                 f"expected another id in each row; {int(wrong.sum())} such rows",
-                archive.mend,
+                archive.fix,
             )
 
 
@@ -171,7 +171,7 @@ def _first_problem(
         problem = f"line {line}: found byte 0x{content[error.start]:02x}, expected text in UTF-8"
     except csv.Error as error:
         problem = f"not a CSV file: {error}"
-    return UserError(f"{where}: {problem}", archive.mend)
+    return UserError(f"{where}: {problem}", archive.fix)
 
 
 def _wrong(header: list[str], line: int, row: list[str], columns: Mapping[str, type]) -> str | None:

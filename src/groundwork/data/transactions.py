@@ -59,7 +59,7 @@ def read(
             raise UserError(
                 f"{where}: row {row + 1}: column {name!r}: found {values[row].as_py()!r}, expected {expected}; "
                 f"{int(unknown.sum())} such rows",
-                archive.mend,
+                archive.fix,
             )
         return found
 
@@ -69,7 +69,7 @@ def read(
         raise UserError(
             f"{where}: column {competition.date!r}: found dates from {first} to {last}, expected {MOST_DAYS} days at "
             "the most",
-            archive.mend,
+            archive.fix,
         )
     customer = codes(competition.id, lambda ids: places(ids, customers), f"a customer of {competition.customers}")
     article = codes(competition.article, lambda ids: places(ids, articles), f"an article of {competition.articles}")
@@ -90,11 +90,11 @@ def header(archive: archives.Archive, member: str) -> list[str]:
     with archives.open_member(archive, member) as stream:
         line = stream.readline()
     if not line.strip():
-        raise UserError(f"{archive}: {member}: the file is empty; expected a header and rows", archive.mend)
+        raise UserError(f"{archive}: {member}: the file is empty; expected a header and rows", archive.fix)
     try:
         text = line.decode("utf-8-sig" if archive.charset == "utf-8" else archive.charset)
     except UnicodeDecodeError as error:
-        raise UserError(f"{archive}: {member}: line 1: {_not_text(error)}", archive.mend) from None
+        raise UserError(f"{archive}: {member}: line 1: {_not_text(error)}", archive.fix) from None
     return next(csv.reader([text]))
 
 
@@ -105,9 +105,9 @@ def _coded(competition: Purchases, archive: archives.Archive, where: str) -> pa.
     for name in columns:
         if name not in names:
             renamed = meant(name, names) or f"; found {', '.join(names)}"
-            raise UserError(f"{where}: line 1: no column {name!r}{renamed}", archive.mend)
+            raise UserError(f"{where}: line 1: no column {name!r}{renamed}", archive.fix)
         if names.count(name) > 1:
-            raise UserError(f"{where}: line 1: found column {name!r} more than once", archive.mend)
+            raise UserError(f"{where}: line 1: found column {name!r} more than once", archive.fix)
     try:
         with archives.open_member(archive, competition.transactions) as stream:
             reader = arrow_csv.open_csv(
@@ -120,9 +120,9 @@ def _coded(competition: Purchases, archive: archives.Archive, where: str) -> pa.
             log = pa.Table.from_batches(reader, reader.schema)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         problem = _first_broken_line(archive, competition.transactions, len(names)) or str(error).splitlines()[0]
-        raise UserError(f"{where}: {problem}", archive.mend) from None
+        raise UserError(f"{where}: {problem}", archive.fix) from None
     if not len(log):
-        raise UserError(f"{where}: found a header and no rows", archive.mend)
+        raise UserError(f"{where}: found a header and no rows", archive.fix)
     return log.unify_dictionaries().combine_chunks()
 
 
