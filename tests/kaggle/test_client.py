@@ -254,10 +254,14 @@ def test_an_answer_that_is_none_of_kaggles_is_one_message(kaggle_server: KaggleS
     api = connect(FAST)
     fault = Fault(200, body=body, headers={"Content-Type": "application/json"})
     kaggle_server.fail("IntrospectToken", fault)
-    with pytest.raises(UserError, match="could not sign in with KAGGLE_API_TOKEN: the answer does not come from Kaggle's API"):
+    with pytest.raises(
+        UserError, match="could not sign in with KAGGLE_API_TOKEN: the answer does not come from Kaggle's API"
+    ):
         connect(FAST)
     kaggle_server.fail("ListSubmissions", fault)
-    with pytest.raises(UserError, match="could not list the submissions to titanic: the answer is none of Kaggle's"):
+    with pytest.raises(
+        UserError, match="could not list the submissions to titanic: the answer does not come from Kaggle's"
+    ):
         list_submissions(api, COMPETITION, FAST)
 
 

@@ -203,7 +203,7 @@ def test_a_full_disk_is_said_and_the_former_outputs_stay(tmp_path, monkeypatch):
         write(frame, path)
 
     monkeypatch.setattr(rows, "write_table", write_to_full_disk)
-    with pytest.raises(UserError, match="No space left on device; what stood there before is untouched"):
+    with pytest.raises(UserError, match="No space left on device; the previous output is untouched"):
         prepared(toy(), tmp_path, count=3)
     assert contents(tmp_path / "prepared/lane") == before
 
