@@ -63,7 +63,7 @@ def test_what_was_planted_is_found(catalogue: Catalogue, query: str, title: str)
 
 def test_the_best_are_those_of_all_scores(catalogue: Catalogue) -> None:
     for query in ("white hinge 4 in", "brass", "northgate drill kit"):
-        lexical = (catalogue.encoder.asked([query]) @ catalogue.weights).toarray()[0]
+        lexical = (catalogue.encoder.mark_words([query]) @ catalogue.weights).toarray()[0]
         every = lexical / lexical.max() + NEARNESS * (catalogue.vectors @ catalogue.embed_query(query))
         hits = catalogue.find(query, 20)
         np.testing.assert_allclose([hit.score for hit in hits], np.sort(every)[::-1][:20], rtol=1e-5)

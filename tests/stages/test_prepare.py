@@ -126,7 +126,7 @@ BAD: dict[str, tuple[Tables, str]] = {
     ),
     "an answer without a column": (
         {"submission": ASKED[["Id"]]},
-        r"sample_submission\.csv: found the columns Id; expected Id and one that is predicted",
+        r"sample_submission\.csv: found the columns Id; expected Id and one predicted column",
     ),
     "two answers": ({"submission": ASKED.assign(z=0)}, r"found the columns Id, y, z; expected Id and one"),
     "an answer before the id": ({"submission": ASKED[["y", "Id"]]}, r"found the columns y, Id; expected Id and one"),
@@ -187,7 +187,7 @@ def test_a_word_that_only_the_test_table_has_is_prepared_as_it_is(tmp_path):
 
 
 def test_an_input_that_features_do_not_make_is_named(tmp_path):
-    with pytest.raises(UserError, match="inputs name 'Title', which is no column"):
+    with pytest.raises(UserError, match="inputs name 'Title', which is neither a column"):
         prepared(replace(toy(), inputs=replace(toy().inputs, categorical=("Title",))), tmp_path)
 
 

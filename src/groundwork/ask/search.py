@@ -99,7 +99,7 @@ class Catalogue:
 
         The result is exact: a product among the best either holds a word of the query, or is among the nearest.
         """
-        lexical = (self.encoder.asked([query]) @ self.weights).tocsr()
+        lexical = (self.encoder.mark_words([query]) @ self.weights).tocsr()
         if not lexical.nnz:
             return []
         vector = self.embed_query(query)
