@@ -143,5 +143,5 @@ def texts(state: Mapping[str, Any], key: str) -> list[str]:
     """Return the list of strings under `key`; raise ValueError if it is missing or not a list of strings."""
     value = scalar(state, key, list)
     if not all(type(text) is str for text in value):
-        raise ValueError(f"{key}: expected strings alone")
+        raise ValueError(f"{key}: expected only strings")
     return list(value)

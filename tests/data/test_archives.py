@@ -96,7 +96,11 @@ def test_a_file_in_a_zip_file_of_its_own_is_found_there(tmp_path):
     found = archive(tmp_path, {"train.csv.zip": zipped({"train.csv": TABLE}), "test.csv": TABLE})
     archives.verify(found, ["train.csv", "test.csv"])
     assert archives.read_bytes(found, "train.csv") == archives.read_bytes(found, "test.csv") == TABLE.encode()
-    assert [archives.holds(found, name) for name in ("train.csv", "test.csv", "attributes.csv")] == [True, True, False]
+    assert [archives.contains(found, name) for name in ("train.csv", "test.csv", "attributes.csv")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_file_is_read_piece_by_piece(tmp_path):

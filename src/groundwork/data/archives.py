@@ -127,7 +127,7 @@ def _refuse_bomb(archive: Archive, what: str, unpacked: int, packed: int) -> Non
         )
 
 
-def holds(archive: Archive, member: str) -> bool:
+def contains(archive: Archive, member: str) -> bool:
     """Return whether `archive` contains the file `member`."""
     with _opened(archive) as opened:
         return not {member, f"{member}.zip"}.isdisjoint(opened.namelist())

@@ -76,7 +76,7 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     extra = {
         member: tables.read(archive, member, columns, partial=True)
         for member, columns in competition.optional.items()
-        if archives.holds(archive, member)
+        if archives.contains(archive, member)
     }
     write_table(_with_features(competition, train, extra), out / TRAIN)
     write_table(_with_features(competition, test, extra), out / TEST)

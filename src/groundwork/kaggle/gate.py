@@ -61,9 +61,9 @@ def check(
     failures: list[str] = []
     notes: list[str] = []
     rules = KINDS[kind]
-    found, expected = list(submission.columns), list(sample.columns)
-    if found != expected:
-        failures.append(f"found columns {', '.join(map(str, found))}; expected {', '.join(expected)} in this order")
+    columns, expected = list(submission.columns), list(sample.columns)
+    if columns != expected:
+        failures.append(f"found columns {', '.join(map(str, columns))}; expected {', '.join(expected)} in this order")
     identifier, *predicted = expected
     if identifier in submission:
         failures += _id_failures(submission[identifier], sample[identifier])

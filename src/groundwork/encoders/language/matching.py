@@ -102,9 +102,11 @@ def signals(query: Text, title: Text, rarity: dict[str, float], similarity: "Wor
     count = max(len(content), 1)
     weights = [rarity[word] for word in content]
     total = sum(weights) or 1.0
-    found = [word in places for word in content]
-    missed = [weight for weight, there in zip(weights, found, strict=True) if not there]
-    alike = [1.0 if there else similarity.best(word, title) for word, there in zip(content, found, strict=True)]
+    present = [word in places for word in content]
+    missed = [weight for weight, is_present in zip(weights, present, strict=True) if not is_present]
+    alike = [
+        1.0 if is_present else similarity.best(word, title) for word, is_present in zip(content, present, strict=True)
+    ]
     alike_by_word = dict(zip(content, alike, strict=True))
     pairs = list(pairwise(content))
     numbers, units = {number for number, _ in title.measures}, {unit for _, unit in title.measures}
@@ -115,9 +117,9 @@ def signals(query: Text, title: Text, rarity: dict[str, float], similarity: "Wor
         "words": len(content),
         "title_words": length,
         "letters": len(query.joined),
-        "share": sum(found) / count,
+        "share": sum(present) / count,
         "rare_share": 1 - sum(missed) / total,
-        "found": sum(found),
+        "found": sum(present),
         "missed": len(missed),
         "rarest_missed": max(missed, default=0.0),
         "share_of_title": (total - sum(missed)) / (sum(rarity[word] for word in title.names) + 1e-6),
