@@ -130,7 +130,7 @@ BAD: dict[str, tuple[Tables, str]] = {
     ),
     "two answers": ({"submission": ASKED.assign(z=0)}, r"found the columns Id, y, z; expected Id and one"),
     "an answer before the id": ({"submission": ASKED[["y", "Id"]]}, r"found the columns y, Id; expected Id and one"),
-    "rows that test lacks": ({"submission": ASKED.assign(Id=[21, 22, 99])}, r"first that test\.csv lacks: 99"),
+    "rows that test lacks": ({"submission": ASKED.assign(Id=[21, 22, 99])}, r"first that is not in test\.csv: 99"),
 }
 
 
