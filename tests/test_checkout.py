@@ -32,7 +32,7 @@ def refused(folder: Path) -> UserError:
 
 def test_an_unpacked_zip_file_is_refused_until_it_is_a_checkout(unpacked: Path) -> None:
     error = refused(unpacked)
-    assert "is no git checkout, perhaps an unpacked ZIP file; expected a clone" in error.problem
+    assert "is not a git checkout, perhaps an unpacked ZIP file; expected a clone" in error.problem
     assert "git clone" in error.next_step
     commands = error.next_step.rpartition("`git init")[2].rstrip("`")
     git(unpacked, "config", "--global", "user.name", "Ada")
@@ -45,7 +45,7 @@ def test_an_unpacked_zip_file_is_refused_until_it_is_a_checkout(unpacked: Path) 
 
 def test_a_folder_inside_of_another_checkout_is_none(unpacked: Path) -> None:
     git(unpacked.parent, "init")
-    assert f"lies inside of another git checkout, {unpacked.parent.resolve()}" in refused(unpacked).problem
+    assert f"is inside of another git checkout, {unpacked.parent.resolve()}" in refused(unpacked).problem
 
 
 def test_a_checkout_without_dvc_names_what_makes_it(unpacked: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from groundwork.errors import UserError
 from groundwork.files import (
-    disk_refusal,
+    disk_error,
     read_json,
     sha256,
     sha256_of_all,
@@ -179,14 +179,14 @@ def test_whoever_writes_to_a_full_disk_it_is_one_message(small_disk: Path, write
     with pytest.raises(UserError) as caught, writing(small_disk / "file") as temporary:
         write(temporary)
     assert caught.value.problem == (
-        f"{small_disk / 'file'}: could not be written: No space left on device; what stood there before is untouched"
+        f"{small_disk / 'file'}: could not be written: No space left on device; the previous output is untouched"
     )
     assert caught.value.next_step == f"free some space (`df -h {small_disk}`), then run the command again"
     assert [(path.name, path.read_text()) for path in small_disk.iterdir()] == [("file", "first")]
 
 
 def test_where_nothing_stood_nothing_is_promised(small_disk: Path) -> None:
-    with pytest.raises(UserError, match="No space left on device; nothing stands there"):
+    with pytest.raises(UserError, match="No space left on device; there is no file"):
         write_text(small_disk / "file", "x" * 2 * SIZE)
     assert list(small_disk.iterdir()) == []
 
@@ -194,7 +194,7 @@ def test_where_nothing_stood_nothing_is_promised(small_disk: Path) -> None:
 def test_a_disk_without_room_for_a_folder_is_said(small_disk: Path) -> None:
     write_text(small_disk / "file", "first")
     fill(small_disk)
-    with pytest.raises(UserError, match="No space left on device; what stood there before is untouched"):
+    with pytest.raises(UserError, match="No space left on device; the previous output is untouched"):
         write_text(small_disk / "file", "x" * 4096)
     assert (small_disk / "file").read_text() == "first"
 
@@ -214,7 +214,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("write", [with_torch_and_a_stream, with_safetensors, with_zip, as_parquet, as_csv, as_text])
 def test_a_limit_on_a_files_size_is_one_message(tmp_path: Path, write: Callable[[Path], None]) -> None:
-    refusal = pytest.raises(UserError, match="File too large; nothing stands there")
+    refusal = pytest.raises(UserError, match="File too large; there is no file")
     with largest_file(SIZE), refusal as caught, writing(tmp_path / "file") as temporary:
         write(temporary)
     assert "ulimit -f" in caught.value.next_step
@@ -229,7 +229,7 @@ def test_a_file_that_cannot_be_read_is_not_called_unwritable(tmp_path: Path) -> 
 
 def test_a_users_error_and_a_bug_on_a_disk_with_space_stay_what_they_are(tmp_path: Path) -> None:
     for error in (UserError("No space left on device", "none"), RuntimeError("ours"), KeyboardInterrupt()):
-        assert disk_refusal(error, tmp_path) is None
+        assert disk_error(error, tmp_path) is None
         with pytest.raises(type(error)), writing(tmp_path / "file"):
             raise error
 
@@ -245,7 +245,7 @@ def test_a_failed_rename_puts_the_former_folder_back(tmp_path: Path, monkeypatch
             new.mkdir()
             monkeypatch.setattr(Path, "replace", fails)
 
-    with pytest.raises(UserError, match="what stood there before is untouched"):
+    with pytest.raises(UserError, match="the previous output is untouched"):
         replaces()
     assert (tmp_path / "folder" / "file").read_text() == "first"
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]

@@ -51,10 +51,10 @@ def test_the_shipped_file_is_valid_and_keeps_to_one_screen(repository: Path, tex
         ("max_time: null", "max_time: 1h", "training.max_time: found '1h' (str); expected DD:HH:MM:SS"),
         ("  titanic:", "  titanic: 3\n  other:", "competitions.titanic: found 3 (int); expected a section with keys"),
         ("seed: 0", "seed: [0", "is not YAML: while parsing a flow sequence"),
-        ("seed: 0", "seed: 0\nseed: 1", "line 4: key 'seed' stands twice in its section; expected once"),
+        ("seed: 0", "seed: 0\nseed: 1", "line 4: key 'seed' occurs twice in its section; expected once"),
         ("  titanic:", "  Titanic two:", "competitions.Titanic two: found 'Titanic two' (str); expected small letters"),
         ("project: groundwork", "project: a/b", "tracking.project: found 'a/b' (str); expected letters, digits"),
-        ("    epochs: 20", "    epochs: 20\n    epochs: 21", "key 'epochs' stands twice in its section"),
+        ("    epochs: 20", "    epochs: 20\n    epochs: 21", "key 'epochs' occurs twice in its section"),
         ("seed: 0", "seed: .nan", "seed: found nan (float)"),
         ("folds_seed: 0", "folds_seed: -1", "folds_seed: found -1 (int); expected greater than or equal to 0"),
         ("folds_seed: 0", "folds_sead: 0", "folds_seed: missing"),
@@ -123,7 +123,7 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 CHAIN = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 3000))
 UTF16 = "found UTF-16, as some Windows programs write; expected UTF-8"
 LEVELS = "line 1: found more than 30 levels inside of each other"
-ITSELF = "line 1: the alias of &e stands inside of what it names"
+ITSELF = "line 1: the alias of &e is inside of its own anchor"
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ ITSELF = "line 1: the alias of &e stands inside of what it names"
         ("{a: " * 5000 + "}" * 5000, LEVELS),
         ("- " * 5000 + "x", LEVELS),
         ("? " * 5000 + "x", LEVELS),
-        (LAUGHS + "seed: *a11", "line 5: its aliases make more than 100000 values"),
-        (CHAIN, "line 30: its aliases make more than 30 levels"),
+        (LAUGHS + "seed: *a11", "line 5: its aliases expand to more than 100000 values"),
+        (CHAIN, "line 30: its aliases expand to more than 30 levels"),
         (CHAIN, "and 81 more like these"),
         ("a:\n\tb: 1\n", r"line 2: is not YAML: while scanning for the next token; found character '\t'"),
         ("a: 1\nb: \0\n", "line 2: found the control character U+0000; expected text"),
@@ -180,8 +180,8 @@ def test_an_odd_file_is_one_message(content: str | bytes, said: str, tmp_path: P
 def test_keys_that_stand_twice_are_all_named(tmp_path: Path) -> None:
     problem = refused(tmp_path, "a: 1\nb: {c: 1, c: 2}\na: 2\n")
     assert [line.partition(": ")[2] for line in problem.splitlines()] == [
-        "line 3: key 'a' stands twice in its section; expected once",
-        "line 2: key 'c' stands twice in its section; expected once",
+        "line 3: key 'a' occurs twice in its section; expected once",
+        "line 2: key 'c' occurs twice in its section; expected once",
     ]
 
 

@@ -117,7 +117,7 @@ def test_what_is_edited_after_a_stage_has_looked(clone: Path) -> None:
 
     first = groundwork(clone, "repro", LANE)
     assert first.returncode == 2, first.stdout + first.stderr
-    assert "its entry is taken out" in first.stderr
+    assert "the entry is removed from dvc.lock" in first.stderr
     second = groundwork(clone, "repro", LANE)
     assert second.returncode == 0, second.stdout + second.stderr
 

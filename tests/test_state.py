@@ -81,5 +81,5 @@ def test_an_array_is_refused_where_another_dtype_or_rank_is_expected() -> None:
             array(state, key, dtype, rank)
     with pytest.raises(ValueError, match="b: found str; expected float"):
         scalar(state, "b", float)
-    with pytest.raises(ValueError, match="c: expected strings alone"):
+    with pytest.raises(ValueError, match="c: expected only strings"):
         texts(state, "c")

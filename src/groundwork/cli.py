@@ -1,6 +1,6 @@
-"""The command line: reads params.yaml, hands objects to the rooms, turns their errors into exit codes.
+"""The command line: reads params.yaml, passes objects to the packages, turns their errors into exit codes.
 
-Every import of a room stands inside its command: `groundwork --help` must not wait for torch.
+Every package is imported inside of the command that needs it, so that `groundwork --help` does not load torch.
 """
 
 import logging
@@ -20,8 +20,7 @@ from groundwork.training.commands import app as store
 
 if TYPE_CHECKING:
     from groundwork.competitions import Competition
-    from groundwork.settings import Lane as LaneSettings
-    from groundwork.settings import Params
+    from groundwork.settings import Lane, Params
 
 PREPARED, RESULTS = Path("data/prepared"), Path("results")
 
@@ -37,7 +36,7 @@ app.add_typer(store, name="store", rich_help_panel="Every day")
 
 @app.callback()
 def _before_any_command(context: typer.Context) -> None:
-    # Lessons know where they lie, and the doctor says what is wrong with a place.
+    # Lessons find their own files, and the doctor reports what is wrong with a folder.
     anywhere = context.invoked_subcommand in ("lesson", "doctor")
     if not anywhere and not Path("params.yaml").exists():
         raise UserError(f"params.yaml: not found in {Path.cwd()}", "run the command in the repository's root")
@@ -50,16 +49,21 @@ def _before_any_command(context: typer.Context) -> None:
     processes.follow_parents()
 
 
-Lane = Annotated[str, typer.Argument(help="A key under `competitions` in params.yaml, such as titanic.")]
-Lanes = Annotated[list[str] | None, typer.Argument(help="Keys under `competitions` in params.yaml; none means all.")]
+LaneName = Annotated[
+    str, typer.Argument(metavar="lane", help="A key under `competitions` in params.yaml, such as titanic.")
+]
+LaneNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="lanes", help="Keys under `competitions` in params.yaml; none means all."),
+]
 
 
-def _load(name: str) -> "tuple[Params, LaneSettings, Competition]":
+def _load(lane_name: str) -> "tuple[Params, Lane, Competition]":
     from groundwork import competitions, params
 
-    read = params.load()
-    lane = read.lane(name)
-    return read, lane, competitions.load(lane.competition)
+    settings = params.load()
+    lane = settings.lane(lane_name)
+    return settings, lane, competitions.load(lane.competition)
 
 
 def _stage(name: str, lane_name: str) -> None:
@@ -73,55 +77,56 @@ def _stage(name: str, lane_name: str) -> None:
 def validate() -> None:
     """Check params.yaml and note which code each stage of each lane uses."""
     if (messages := os.environ.get(MESSAGES)) and Path(messages, VALIDATED).exists():
-        return  # the main job did it a moment ago, and waits for DVC
+        return  # `groundwork repro` has just done it, and is waiting for DVC
     from groundwork import params
     from groundwork.stages.validate import validate, write_fingerprints
 
-    read = params.load()
-    validate(read)
-    write_fingerprints(read)
-    typer.echo(f"params.yaml: nothing wrong in {len(read.competitions)} lanes: {', '.join(read.competitions)}")
+    settings = params.load()
+    validate(settings)
+    write_fingerprints(settings)
+    lanes = settings.competitions
+    typer.echo(f"params.yaml: nothing wrong in {len(lanes)} lanes: {', '.join(lanes)}")
 
 
 @app.command(rich_help_panel="Pipeline")
-def fetch(lane: Lane) -> None:
+def fetch(lane_name: LaneName) -> None:
     """Get the competition's archive: Kaggle's, or its sample."""
-    _stage("fetch", lane)
+    _stage("fetch", lane_name)
 
 
 @app.command(rich_help_panel="Pipeline")
-def prepare(lane: Lane) -> None:
-    """Make typed tables, row-wise features and folds; fits nothing."""
-    _stage("prepare", lane)
+def prepare(lane_name: LaneName) -> None:
+    """Make typed tables, row-wise features and folds; fit nothing."""
+    _stage("prepare", lane_name)
 
 
 @app.command(rich_help_panel="Pipeline")
-def baselines(lane: Lane) -> None:
-    """Score what a network must beat, on its own folds: constant, linear and lexical models, popularity."""
-    _stage("baselines", lane)
+def baselines(lane_name: LaneName) -> None:
+    """Score the baselines on the network's folds: constant, linear and lexical models, popularity."""
+    _stage("baselines", lane_name)
 
 
 @app.command(rich_help_panel="Pipeline")
-def train(lane: Lane) -> None:
+def train(lane_name: LaneName) -> None:
     """Train the folds' networks and log the run."""
-    _stage("train", lane)
+    _stage("train", lane_name)
 
 
 @app.command(rich_help_panel="Pipeline")
-def evaluate(lane: Lane) -> None:
+def evaluate(lane_name: LaneName) -> None:
     """Score the out-of-fold predictions by Kaggle's metric."""
-    _stage("evaluate", lane)
+    _stage("evaluate", lane_name)
 
 
 @app.command(rich_help_panel="Pipeline")
-def predict(lane: Lane) -> None:
+def predict(lane_name: LaneName) -> None:
     """Write the submission, if it passes the gate."""
-    _stage("predict", lane)
+    _stage("predict", lane_name)
 
 
 @app.command(rich_help_panel="Pipeline")
 def report() -> None:
-    """Write results/report/index.html: every experiment beside the others."""
+    """Write results/report/index.html, which compares all experiments."""
     from groundwork.stages.report import report
 
     page = RESULTS / "report" / "index.html"
@@ -131,80 +136,82 @@ def report() -> None:
 
 
 @app.command(rich_help_panel="Every day")
-def repro(lanes: Lanes = None) -> None:
-    """Do the main job: `dvc repro`, then the leaderboard, then where everything lies."""
+def repro(lane_names: LaneNames = None) -> None:
+    """Run `dvc repro`, then print the leaderboard and the paths of the results."""
     from groundwork import params, pipeline
 
-    pipeline.repro(params.load(), lanes, RESULTS)
+    pipeline.repro(params.load(), lane_names, RESULTS)
 
 
 @app.command(rich_help_panel="Every day")
-def status(lanes: Lanes = None) -> None:
-    """Say which stages would run again, and why."""
+def status(lane_names: LaneNames = None) -> None:
+    """List the stages that would run again, and why."""
     from groundwork import params
     from groundwork.experiments.status import status
     from groundwork.stages.validate import validate, write_fingerprints
 
-    read = params.load()
-    for name in lanes or ():
-        read.lane(name)
-    validate(read)
-    write_fingerprints(read)
-    typer.echo("\n".join(status(lanes or read.competitions)) or "nothing would run again, but the report")
+    settings = params.load()
+    for lane_name in lane_names or ():
+        settings.lane(lane_name)
+    validate(settings)
+    write_fingerprints(settings)
+    typer.echo("\n".join(status(lane_names or settings.competitions)) or "nothing would run again except the report")
 
 
 @app.command(rich_help_panel="Every day", name="leaderboard")
-def show_leaderboard(lanes: Lanes = None) -> None:
+def show_leaderboard(lane_names: LaneNames = None) -> None:
     """Compare the experiments of each competition."""
     from groundwork.experiments.leaderboard import leaderboard
 
-    leaderboard(lanes)
+    leaderboard(lane_names)
 
 
-@app.command(rich_help_panel="Ask a trained network")
+@app.command(rich_help_panel="Use a trained network")
 def search(
-    lane: Annotated[str, typer.Argument(help="A lane of kind search, such as product-search.")],
+    lane_name: Annotated[str, typer.Argument(metavar="lane", help="A lane of kind search, such as product-search.")],
     query: Annotated[
         str | None, typer.Argument(help="What to look for; without it, queries are read line by line.")
     ] = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many products to show.")] = 10,
 ) -> None:
-    """Find the products of the catalogue that suit a query, with their scores and why."""
+    """Find the products that match a query, with their scores and the matching words."""
     from groundwork.ask.search import search
     from groundwork.data.load import load
 
-    _, _, competition = _load(lane)
-    search(lane, competition, load(competition, PREPARED / lane), RESULTS / lane, query, top)
+    _, _, competition = _load(lane_name)
+    search(lane_name, competition, load(competition, PREPARED / lane_name), RESULTS / lane_name, query, top)
 
 
-@app.command(rich_help_panel="Ask a trained network")
+@app.command(rich_help_panel="Use a trained network")
 def recommend(
-    lane: Annotated[str, typer.Argument(help="A lane of kind recommendation, such as fashion-recommendations.")],
+    lane_name: Annotated[
+        str, typer.Argument(metavar="lane", help="A lane of kind recommendation, such as fashion-recommendations.")
+    ],
     customer: Annotated[str, typer.Argument(help="The customer's id, or its beginning.")],
 ) -> None:
-    """Show what a customer bought, and what the network expects next."""
+    """Show a customer's purchases and the articles that the network recommends."""
     from groundwork.ask.recommend import recommend
     from groundwork.data.load import load
 
-    _, _, competition = _load(lane)
-    recommend(lane, competition, load(competition, PREPARED / lane), RESULTS / lane, customer)
+    _, _, competition = _load(lane_name)
+    recommend(lane_name, competition, load(competition, PREPARED / lane_name), RESULTS / lane_name, customer)
 
 
 @app.command(rich_help_panel="Every day")
-def pull(lanes: Lanes = None) -> None:
-    """Fetch results that others have pushed to DVC's remote, and say what nobody has."""
+def pull(lane_names: LaneNames = None) -> None:
+    """Fetch results that others have pushed to DVC's remote, and list what is missing there."""
     from groundwork import params
     from groundwork.experiments.remote import pull
 
-    read = params.load()
-    for name in lanes or ():
-        read.lane(name)
-    pull(lanes or read.competitions)
+    settings = params.load()
+    for lane_name in lane_names or ():
+        settings.lane(lane_name)
+    pull(lane_names or settings.competitions)
 
 
 @app.command(rich_help_panel="Every day")
 def sync() -> None:
-    """Send the runs that W&B has not got yet."""
+    """Send the runs that W&B does not have yet."""
     from groundwork.tracking.sync import sync
 
     sync(Path("."))
@@ -212,7 +219,7 @@ def sync() -> None:
 
 @app.command(rich_help_panel="Learn")
 def doctor() -> None:
-    """Say whether this machine is ready: git, Kaggle's token, W&B, tokens in git, DVC, PyTorch."""
+    """Check whether this machine is ready: git, Kaggle's token, W&B, tokens in git, DVC, PyTorch."""
     from groundwork.doctor import doctor
 
     if not doctor():
@@ -221,31 +228,31 @@ def doctor() -> None:
 
 @app.command(rich_help_panel="Kaggle")
 def submit(
-    lane: Lane,
-    message: Annotated[str, typer.Option("--message", "-m", help="What this submission is.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but the upload.")] = False,
+    lane_name: LaneName,
+    message: Annotated[str, typer.Option("--message", "-m", help="Description of this submission.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything except the upload.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the score.")] = True,
 ) -> None:
-    """Check the lane's submission, upload it, wait for its score, note it in the ledger."""
+    """Check the lane's submission, upload it, wait for its score, record it in the ledger."""
     from groundwork.kaggle.submit import submit
 
-    _, _, competition = _load(lane)
-    submit(lane, competition, message, dry_run=dry_run, wait=wait)
+    _, _, competition = _load(lane_name)
+    submit(lane_name, competition, message, dry_run=dry_run, wait=wait)
 
 
 @app.command(rich_help_panel="Kaggle")
-def submissions(lane: Lane) -> None:
+def submissions(lane_name: LaneName) -> None:
     """Refresh the scores of the lane's submissions."""
     from groundwork.kaggle.submit import refresh
 
-    _, _, competition = _load(lane)
-    refresh(lane, competition)
+    _, _, competition = _load(lane_name)
+    refresh(lane_name, competition)
 
 
 def main() -> None:
-    """Run the command line; exit with 2 for what the user can fix, 130 after Ctrl-C, 1 for our own mistakes."""
-    # Threads that spin while they wait take the cores from whoever could work: on a busy machine with two cores, a
-    # small network trains 13 times as fast without. Read when torch is loaded.
+    """Run the command line; exit with 2 for errors that the user can fix, 130 after Ctrl-C, 1 for bugs."""
+    # Threads that spin while they wait take the cores from other work: on a busy machine with two cores, a small
+    # network trains 13 times as fast without. OpenMP reads this variable when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("groundwork").setLevel(logging.INFO)
@@ -253,42 +260,44 @@ def main() -> None:
         try:
             app()
         finally:
-            # What is printed to a full disk fails when it is flushed: here, where somebody still listens.
+            # Output to a full disk fails when it is flushed; here the error can still be reported.
             sys.stdout.flush()
     except UserError as error:
-        _say(str(error))
+        _print_error(str(error))
         sys.exit(error.exit_code)
-    except SystemExit as leaving:
-        # What Typer makes of Ctrl-C.
-        if leaving.code == 130 and MESSAGES not in os.environ:
-            print("\nstopped; the same command goes on from where it was", file=sys.stderr)
+    except SystemExit as interruption:
+        # Typer turns Ctrl-C into exit code 130.
+        if interruption.code == 130 and MESSAGES not in os.environ:
+            print("\nstopped; run the same command to continue", file=sys.stderr)
         raise
     except MemoryError:
-        _say("the memory of this machine is full\n  -> `free -h` shows it: end other programs, or use a larger machine")
+        _print_error(
+            "the memory of this machine is full\n  -> `free -h` shows it: end other programs, or use a larger machine"
+        )
         sys.exit(2)
     except BrokenPipeError:
-        # `groundwork leaderboard | head`: whoever read has seen enough.
-        _drop_the_output()
+        # `groundwork leaderboard | head` closes the pipe early.
+        _discard_output()
         sys.exit(1)
     except Exception as error:
         from groundwork.files import refused_anywhere
 
-        if (refused := refused_anywhere(error, RESULTS, Path())) is None:
+        if (disk_error := refused_anywhere(error, RESULTS, Path())) is None:
             raise
-        _say(str(refused))
-        _drop_the_output()
+        _print_error(str(disk_error))
+        _discard_output()
         sys.exit(2)
 
 
-def _drop_the_output() -> None:
-    # Python flushes once more when it ends, and would end with its own message and exit code.
+def _discard_output() -> None:
+    # Python flushes again when it exits, and would exit with its own message and exit code.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     print(f"error: {text}", file=sys.stderr)
     if messages := os.environ.get(MESSAGES):
-        # The disk that refused a result may refuse this too.
+        # The disk that is full may refuse this file too.
         with suppress(OSError), Path(messages, ERRORS).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"error: {text}\n")

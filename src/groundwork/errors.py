@@ -1,20 +1,20 @@
-"""The one exception that a user is meant to see, and the guess at what they meant."""
+"""Defines `UserError`, the exception for mistakes that the user can fix, and suggests names for misspelled ones."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """Something the user can mend: the command line prints it without a traceback and exits with its code.
+    """A mistake that the user can fix. The command line prints it without a traceback and exits with its code.
 
     Parameters
     ----------
     problem
-        One line: the file, the row or key, what was found and what was expected.
+        One line: the file, the row or key, the value found and the value expected.
     next_step
-        What to do about it, preferably a command to type.
+        What the user should do, preferably a command.
     exit_code
-        2, or 130 when it was Ctrl-C.
+        2, or 130 after Ctrl-C.
     """
 
     def __init__(self, problem: str, next_step: str, exit_code: int = 2) -> None:
@@ -25,6 +25,6 @@ class UserError(Exception):
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean '...'?`` with the nearest of `known`, or nothing where none is near."""
+    """Return ``; did you mean '...'?`` with the closest of `known`, or an empty string if none is close."""
     close = get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,20 +1,20 @@
-"""Names that become objects: tables of metrics, networks, encoders and kinds; classes by dotted path."""
+"""Turns names from params.yaml into objects: the type of lookup tables, and the import of dotted paths."""
 
 from importlib import import_module
 from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-# A module-level dictionary with this annotation is a table that a lane's settings point into: what a stage depends on
-# are the entries that the lane names, not the others (`groundwork.experiments.fingerprint`). Its keys are literals.
+# A module-level dictionary with this annotation is a table that a lane's settings refer to by key. A stage depends only
+# on the entries that its lane names (`groundwork.experiments.fingerprint`). The keys must be literals.
 ByName: TypeAlias = dict[str, T]
 
 
 def load(path: str) -> Any:
-    """Import what a lane names by its dotted path, such as ``callbacks.lr.MyMonitor``.
+    """Import the object with a dotted path, such as ``callbacks.lr.MyMonitor``.
 
-    The one place where text becomes code: the fingerprint of a stage that calls this holds what the lane's dotted paths
-    lead to. Raises what importing it raises.
+    This is the only place where text becomes code: the fingerprint of a stage that calls it includes the objects of the
+    lane's dotted paths. Every exception of the import is passed on.
     """
     module_name, _, name = path.rpartition(".")
     module = import_module(module_name)

@@ -1,4 +1,4 @@
-"""params.yaml, read: as YAML, then by the schema in `groundwork.settings`, with a message for each mistake."""
+"""Reads and validates params.yaml, and reports every mistake in one message."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -10,11 +10,11 @@ from groundwork.errors import UserError, meant
 from groundwork.sections.base import DOTTED, LANE, PROJECT, SIZE, TIME, Settings
 from groundwork.settings import PARAMS, Params
 
-# Characters of a value that a message shows, and mistakes that are explained: guessing what was meant takes its time.
+# Maximum number of characters of a value in a message, and of mistakes that are explained: suggestions take time.
 LONGEST = 80
 EXPLAINED = 200
 
-# What pydantic says less plainly, by its error type or by the pattern.
+# Plainer descriptions than pydantic's, by its error type or by the pattern.
 EXPECTED = {
     PROJECT: "letters, digits, . _ -",
     LANE: "small letters, digits and hyphens: it becomes a folder and a stage's name",
@@ -33,7 +33,7 @@ def load(path: Path = PARAMS) -> Params:
     Raises
     ------
     UserError
-        If it is not there, `yaml_file.read` refuses it, or `check` finds something.
+        If the file is missing, `yaml_file.read` refuses it, or `check` finds a mistake.
     """
     fix = f"fix {path} and run the command again"
     try:
@@ -46,12 +46,12 @@ def load(path: Path = PARAMS) -> Params:
 
 
 def check(content: dict[str, Any], path: Path = PARAMS) -> Params:
-    """Validate what was read from `path`; keys that begin with a dot are for anchors.
+    """Validate the content of `path`. Keys that begin with a dot are ignored: they are for anchors.
 
     Raises
     ------
     UserError
-        One line for each wrong key: the key, the value found, what is allowed.
+        One line for each wrong key: the key, the value found, the values allowed.
     """
     content = {key: value for key, value in content.items() if not str(key).startswith(".")}
     try:
@@ -63,31 +63,33 @@ def check(content: dict[str, Any], path: Path = PARAMS) -> Params:
 
 
 def _explain(error: ValidationError, content: dict[str, Any]) -> list[str]:
-    """Say each wrong key in one line: the key, the value found, what is allowed."""
-    expected: dict[str, list[str]] = {}
+    """Describe each wrong key in one line: the key, the value found, the values allowed."""
+    mistakes: dict[str, list[str]] = {}
     for number, detail in enumerate(error.errors()):
         if number >= EXPLAINED:
-            expected[f"and at most {len(error.errors()) - EXPLAINED} more"] = []
+            mistakes[f"and at most {len(error.errors()) - EXPLAINED} more"] = []
             break
-        key, kind, found = _key(detail["loc"], content), detail["type"], detail["input"]
+        key, kind, value = _key(detail["loc"], content), detail["type"], detail["input"]
         if kind == "extra_forbidden":
-            name, beside = key.rpartition(".")[2], _keys_beside(detail["loc"])
-            # A key of another network stays behind when the network is changed.
-            hint = "; another choice of this section has it" if name in beside else meant(name, beside)
-            expected[f"{key}: unknown key{hint}"] = []
+            name, siblings = key.rpartition(".")[2], _sibling_keys(detail["loc"])
+            # A key of another network is often left over when the network is changed.
+            hint = "; another choice of this section has it" if name in siblings else meant(name, siblings)
+            mistakes[f"{key}: unknown key{hint}"] = []
         elif kind == "missing":
-            expected[f"{key}.{detail['loc'][-1]}: missing".removeprefix(".")] = []
+            mistakes[f"{key}.{detail['loc'][-1]}: missing".removeprefix(".")] = []
         elif kind == "union_tag_invalid":
             context = detail["ctx"]
             tag = context["discriminator"].strip("'")
-            expected[f"{key}.{tag}: found {_shown(found.get(tag))}"] = [context["expected_tags"].replace(", ", " or ")]
+            mistakes[f"{key}.{tag}: found {_shown(value.get(tag))}"] = [context["expected_tags"].replace(", ", " or ")]
         else:
-            # A union says what each of its members allows.
+            # A union reports one error for each of its members.
             pattern = detail.get("ctx", {}).get("pattern")
-            said = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-            allowed = EXPECTED.get(pattern or kind) or said
-            expected.setdefault(f"{key}: found {_shown(found)} ({type(found).__name__})", []).append(allowed)
-    return [f"{found}; expected {' or '.join(allowed)}" if allowed else found for found, allowed in expected.items()]
+            description = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            allowed = EXPECTED.get(pattern or kind) or description
+            mistakes.setdefault(f"{key}: found {_shown(value)} ({type(value).__name__})", []).append(allowed)
+    return [
+        f"{mistake}; expected {' or '.join(allowed)}" if allowed else mistake for mistake, allowed in mistakes.items()
+    ]
 
 
 def _shown(value: Any) -> str:
@@ -96,23 +98,23 @@ def _shown(value: Any) -> str:
 
 
 def _key(location: tuple[int | str, ...], content: Any) -> str:
-    """Dotted key of an error's location, without the names that unions add to it, which are no keys of the file."""
+    """Return the dotted key of an error's location, without the names that pydantic's unions insert."""
     keys = []
     for part in location:
-        inside = isinstance(content, list) and isinstance(part, int)
-        if inside or (isinstance(content, dict) and part in content):
+        is_index = isinstance(content, list) and isinstance(part, int)
+        if is_index or (isinstance(content, dict) and part in content):
             keys.append(str(part))
             content = content[part]
     return ".".join(keys)
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    """Keys that the section of an unknown key may hold."""
+def _sibling_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that are allowed in the section of an unknown key."""
     sections: list[Any] = [Params]
     for part in location[:-1]:
-        # A lane's name and the names that unions add lead to no other section.
-        found = [section.model_fields[part].annotation for section in sections if part in section.model_fields]
-        sections = [inner for annotation in found for inner in _sections_in(annotation)] or sections
+        # A lane's name and the names that unions insert do not lead to another section.
+        annotations = [section.model_fields[part].annotation for section in sections if part in section.model_fields]
+        sections = [inner for annotation in annotations for inner in _sections_in(annotation)] or sections
     return sorted({key for section in sections for key in section.model_fields})
 
 

@@ -1,4 +1,4 @@
-"""The main job: DVC runs the stages that need to, and the leaderboard shows what came of it."""
+"""Runs DVC's pipeline for `groundwork repro` and `groundwork status`, and reports the results and errors."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from groundwork.processes import GRACE, MAIN
 if TYPE_CHECKING:
     from groundwork.settings import Params
 
-# Where the main job and the stages below it leave word for each other.
+# Names the folder through which `groundwork repro` and its stages exchange messages, and the files in it.
 MESSAGES = "GROUNDWORK_MESSAGES"
 STOPPED = "stopped"
 ERRORS = "errors"
@@ -27,25 +27,25 @@ BEGUN = "begun"
 VALIDATED = "validated"
 
 BUSY = Path(".dvc/tmp/groundwork/repro.lock")
-# What the layouts before this one left, and nobody reads any more.
+# Files of earlier versions that are no longer read.
 FORMER = (Path("data/params.valid"), Path("results/.resume"))
 
-# DVC in a process that ends with ours, however ours ends.
+# Runs DVC in a process that ends when ours does, for whatever reason.
 BOOT = (
     "import sys; from groundwork.processes import follow; follow(int(sys.argv.pop(1)));"
     "from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
 )
 
 
-def repro(read: "Params", lane_names: list[str] | None, results: Path) -> None:
-    """Reproduce `lane_names`, or all, then compare their experiments and say where everything lies.
+def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> None:
+    """Reproduce `lane_names`, or all lanes, then compare their experiments and print the paths of the results.
 
     Raises
     ------
     UserError
-        If params.yaml is not valid, has no such lane, or the folder is no place to work in.
+        If params.yaml is invalid or has no such lane, or the folder is not a usable checkout.
     typer.Exit
-        With 128 and the signal's number after one (130 after Ctrl-C), with 2 when a stage failed.
+        With 128 plus the signal's number after a signal (130 after Ctrl-C), with 2 if a stage failed.
     """
     from groundwork.checkout import require_checkout
     from groundwork.experiments import lockfile
@@ -55,48 +55,52 @@ def repro(read: "Params", lane_names: list[str] | None, results: Path) -> None:
     from groundwork.stages.validate import validate, write_fingerprints
 
     require_checkout()
-    names = list(lane_names or read.competitions)
-    for name in names:
-        read.lane(name)
-    validate(read)
-    targets = [f"{stage}@{name}" for name in lane_names or [] for stage in ("baselines", "evaluate", "predict")]
+    selected = list(lane_names or settings.competitions)
+    for lane_name in selected:
+        settings.lane(lane_name)
+    validate(settings)
+    targets = [
+        f"{stage}@{lane_name}" for lane_name in lane_names or [] for stage in ("baselines", "evaluate", "predict")
+    ]
     doing = " ".join(["groundwork repro", *(lane_names or ())])
     with taking_turns(BUSY, doing), tempfile.TemporaryDirectory() as folder:
         messages = Path(folder)
         for line in (*lockfile.repair(), *_clear_former()):
             typer.echo(line, err=True)
-        write_fingerprints(read)
+        write_fingerprints(settings)
         (messages / VALIDATED).touch()
         code = _dvc(messages, "repro", "--keep-going", *targets)
         if targets and not code:
-            # As a target it would run every lane first: it shows them all.
+            # As a DVC target, the report would run every lane first, because it shows all of them.
             report(results / "report" / "index.html")
         for line in lockfile.repair():
             typer.echo(line, err=True)
-        lied = _forget_lies(read)
+        stale = _remove_stale_entries(settings)
         lockfile.keep()
-        if code or lied:
-            _explain(messages, lied)
+        if code or stale:
+            _explain(messages, stale)
         if (messages / STOPPED).exists():
-            typer.echo("stopped; the same command goes on from where it was", err=True)
+            typer.echo("stopped; run the same command to continue", err=True)
             raise typer.Exit(128 + int((messages / STOPPED).read_text()))
-        if code or lied:
+        if code or stale:
             raise typer.Exit(2)
     typer.echo()
-    leaderboard(names)
-    for name in names:
-        sample = read.lane(name).source == "sample"
-        next_step = "made of a sample; for Kaggle set `source: kaggle`" if sample else f"`groundwork submit {name}`"
-        typer.echo(f"submission  {results / name / 'submission.csv'}  ({next_step})")
+    leaderboard(selected)
+    for lane_name in selected:
+        sample = settings.lane(lane_name).source == "sample"
+        next_step = (
+            "made of a sample; for Kaggle set `source: kaggle`" if sample else f"`groundwork submit {lane_name}`"
+        )
+        typer.echo(f"submission  {results / lane_name / 'submission.csv'}  ({next_step})")
     typer.echo(f"report      {results / 'report' / 'index.html'}")
 
 
-def _explain(messages: Path, lied: list[str]) -> None:
-    """Say why stages failed, and what has become of what they had made before."""
+def _explain(messages: Path, stale: list[str]) -> None:
+    """Print why stages failed, and what happened to their earlier outputs."""
     from groundwork.experiments.outs import restore
 
     errors = messages / ERRORS
-    causes = [*(errors.read_text(encoding="utf-8").splitlines() if errors.exists() else []), *lied]
+    causes = [*(errors.read_text(encoding="utf-8").splitlines() if errors.exists() else []), *stale]
     begun = (messages / BEGUN).read_text(encoding="utf-8").split() if (messages / BEGUN).exists() else []
     typer.echo("\nNot every stage succeeded.", err=True)
     for line in restore(dict.fromkeys(begun)):
@@ -105,28 +109,28 @@ def _explain(messages: Path, lied: list[str]) -> None:
         typer.echo(line, err=True)
 
 
-def _forget_lies(read: "Params") -> list[str]:
-    """Take out of dvc.lock what it says of results that were made from something else; name each."""
+def _remove_stale_entries(settings: "Params") -> list[str]:
+    """Remove entries of dvc.lock whose inputs changed while the stage ran; return an error message for each."""
     from groundwork.experiments import lockfile, seal
     from groundwork.experiments.dvcfiles import declared, locked
 
     lock = locked()
-    found = {}
-    for lane_name in read.competitions:
+    changed = {}
+    for lane_name in settings.competitions:
         for stage in declared(lane_name).values():
-            if wrong := seal.lies(lock, stage):
-                found[stage.name] = wrong
-    if found:
-        lockfile.forget(list(found))
+            if paths := seal.lies(lock, stage):
+                changed[stage.name] = paths
+    if changed:
+        lockfile.forget(list(changed))
     return [
-        f"error: {name}: edited just when it ended: {', '.join(wrong[:5])}; dvc.lock would have recorded the edited "
-        "state\n  -> its entry is taken out: the same command makes it again"
-        for name, wrong in found.items()
+        f"error: {name}: edited just when it ended: {', '.join(paths[:5])}; dvc.lock would have recorded the edited "
+        "state\n  -> run the same command again: the entry is removed from dvc.lock"
+        for name, paths in changed.items()
     ]
 
 
 def _clear_former() -> list[str]:
-    """Remove what former layouts left beside the outs of DVC; say so in one line."""
+    """Remove files of earlier versions next to DVC's outputs; return one line that says so."""
     former = [path for path in FORMER if path.exists()]
     for path in former:
         if path.is_dir():
@@ -136,14 +140,14 @@ def _clear_former() -> list[str]:
     if not former:
         return []
     return [
-        f"results of an earlier version of Groundwork lie here: {', '.join(map(str, former))} served it alone and is "
-        "removed; every stage runs again once, since its code has changed"
+        f"removed files of an earlier version of Groundwork: {', '.join(map(str, former))}; every stage runs again "
+        "once, because its code has changed"
     ]
 
 
 def _dvc(messages: Path, *arguments: str) -> int:
-    """Run DVC, whose stages leave their errors in `messages`; return its exit code."""
-    # The stages' commands find `groundwork` beside this interpreter, in an activated environment or not.
+    """Run DVC, whose stages write their errors into `messages`; return its exit code."""
+    # The stages' commands find `groundwork` next to this interpreter, whether or not its environment is activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = {**os.environ, "PATH": path, MESSAGES: str(messages), MAIN: str(os.getpid())}
     command = [sys.executable, "-c", BOOT, str(os.getpid()), *arguments]
@@ -154,23 +158,23 @@ def _dvc(messages: Path, *arguments: str) -> int:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(timeout=0.5)
             if received and time.monotonic() - received[-1] > patience:
-                # Who has not ended by now has not heard, or hangs.
+                # A process that has not ended by now did not get the signal, or hangs.
                 _end_all_below(os.getpid(), [])
                 patience *= 2
 
 
 @contextmanager
 def _signals_noted(messages: Path) -> Iterator[Sequence[float]]:
-    """Note Ctrl-C, TERM and HUP for the stages to see, and yield the times at which they came.
+    """Record Ctrl-C, TERM and HUP for the stages, and yield the times at which they arrived.
 
-    A terminal sends Ctrl-C to the stages as well. The other two may have come to this process alone: they are passed on
-    to the stages, and DVC ends by itself once its stage has.
+    A terminal sends Ctrl-C to the stages as well. The other two may arrive at this process only: they are forwarded to
+    the stages, and DVC ends once its stage has ended.
     """
     received: list[float] = []
 
     def note(number: int, _: Any) -> None:
         received.append(time.monotonic())
-        # DVC goes on with the next lane: its stages see this file and end.
+        # DVC continues with the next lane, whose stages see this file and exit.
         (messages / STOPPED).write_text(str(number))
         if number != signal.SIGINT:
             _end_all_below(os.getpid(), _children(os.getpid()))
@@ -192,7 +196,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _end_all_below(pid: int, spared: Sequence[int]) -> None:
-    """Ask all processes below `pid` to end, but those that are `spared`."""
+    """Terminate all descendants of `pid` except those in `spared`."""
     import psutil
 
     with suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""Processes that end together: a command, DVC below it, the stages below that."""
+"""Ends processes together: a stage ends when DVC ends, and DVC when the command that started it ends."""
 
 import os
 import signal
@@ -6,20 +6,20 @@ import threading
 import time
 from pathlib import Path
 
-# Names the process of the main job in the environment of all that it starts.
+# Environment variable with the process id of `groundwork repro`, for all processes that it starts.
 MAIN = "GROUNDWORK_MAIN"
 LOOK_EVERY = 0.2
-# What a process may take to end by itself: W&B's limits are below it.
+# Seconds that a process may take to end by itself; W&B's timeouts are shorter.
 GRACE = 15.0
 
 
 def follow(pid: int) -> None:
-    """End this process soon after the process `pid` has ended, whatever it was killed by."""
+    """End this process soon after the process `pid` has ended, for whatever reason."""
     threading.Thread(target=_follow, args=(pid,), name="follow", daemon=True).start()
 
 
 def follow_parents() -> None:
-    """End this process when DVC, which started it, ends; and when the main job does, which started DVC."""
+    """End this process when DVC, its parent, ends, or when `groundwork repro`, the parent of DVC, ends."""
     if "DVC_STAGE" in os.environ:
         follow_parent(os.getppid())
     if main := os.environ.get(MAIN):
@@ -27,7 +27,7 @@ def follow_parents() -> None:
 
 
 def follow_parent(parent: int) -> None:
-    """End this process soon after its parent, which is `parent` now, has ended."""
+    """End this process soon after its current parent `parent` has ended."""
     threading.Thread(target=_follow_parent, args=(parent,), name="follow", daemon=True).start()
 
 
@@ -50,7 +50,7 @@ def _end() -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process; one that has ended and was not yet waited for does not count."""
+    """Return whether the process exists and is not a zombie."""
     try:
         os.kill(pid, 0)
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -60,4 +60,4 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # there is such a process, and no /proc to look closer
+        return True  # the process exists, and there is no /proc to tell whether it is a zombie

@@ -1,4 +1,4 @@
-"""The schema of params.yaml: every key, its type, its range. Nothing has a default that changes a result unseen."""
+"""Defines the schema of params.yaml: every key, its type and range. No default silently changes a result."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,16 +16,16 @@ PARAMS = Path("params.yaml")
 
 
 class Tracking(Settings):
-    """Where runs are logged. `offline` needs no account; `groundwork sync` sends later what it kept."""
+    """Where runs are logged. `offline` needs no account; `groundwork sync` sends the stored runs later."""
 
     mode: Literal["offline", "online", "disabled"]
     project: Annotated[str, Field(pattern=PROJECT, max_length=128)]
 
 
 class Hardware(Settings):
-    """Passed to Lightning's Trainer; `auto` takes a GPU when there is one.
+    """Settings that are passed to Lightning's Trainer; `auto` uses a GPU if there is one.
 
-    `groundwork.training.precision` says what `precision: auto` means, and `groundwork.training.fit` what is refused.
+    See `groundwork.training.precision` for `precision: auto`, and `groundwork.training.fit` for refused combinations.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "mps"]
@@ -36,7 +36,7 @@ class Hardware(Settings):
 
 
 class Lane(Settings):
-    """One competition's way through the pipeline."""
+    """The settings of one lane: one competition with one model."""
 
     competition: str
     source: Literal["sample", "kaggle"]
@@ -48,10 +48,10 @@ class Lane(Settings):
 
 
 class Params(Settings):
-    """The whole of params.yaml. `source` is the value that lanes refer to as `*source`.
+    """The whole of params.yaml. Lanes refer to the value of `source` as `*source`.
 
-    `seed` is of weights, order, dropout and augmentation; `folds_seed` of which row is in which fold, so that another
-    seed is judged by the same rows. `store` is the size to which finished folds are kept.
+    `seed` determines weights, order, dropout and augmentation. `folds_seed` assigns rows to folds, so that runs with
+    different seeds are evaluated on the same rows. `store` limits the size of the fold store.
     """
 
     seed: Seed
@@ -62,11 +62,11 @@ class Params(Settings):
     hardware: Hardware
     competitions: Annotated[dict[LaneName, Lane], Field(min_length=1)]
 
-    def lane(self, name: str) -> Lane:
-        """Return the lane `name`; raise `UserError` with the nearest name if there is none."""
-        if name not in self.competitions:
+    def lane(self, lane_name: str) -> Lane:
+        """Return the settings of the lane `lane_name`; raise `UserError` with the closest name if there is none."""
+        if lane_name not in self.competitions:
             raise UserError(
-                f"{PARAMS}: competitions: no lane {name!r}{meant(name, self.competitions)}",
+                f"{PARAMS}: competitions: no lane {lane_name!r}{meant(lane_name, self.competitions)}",
                 f"name one of: {', '.join(self.competitions)}",
             )
-        return self.competitions[name]
+        return self.competitions[lane_name]

@@ -42,7 +42,7 @@ def test_a_customer_without_a_history_is_told_what_sells(
 ) -> None:
     ask(trained, "c089", monkeypatch)
     shown = capsys.readouterr().out
-    assert "bought nothing yet" in shown
+    assert "no purchases yet" in shown
     assert "bought before" not in shown
 
 

@@ -11,7 +11,7 @@ from tests.training.products import PRODUCTS, lane
 from tests.training.tiny import QUIETLY, SURVIVAL, prepared
 
 from groundwork.ask import search as module
-from groundwork.ask.search import NEARNESS, Catalogue, search
+from groundwork.ask.search import COSINE_WEIGHT, Catalogue, search
 from groundwork.competitions import load
 from groundwork.data.rows import PreparedRows
 from groundwork.encoders.pair import PairEncoder
@@ -63,8 +63,8 @@ def test_what_was_planted_is_found(catalogue: Catalogue, query: str, title: str)
 
 def test_the_best_are_those_of_all_scores(catalogue: Catalogue) -> None:
     for query in ("white hinge 4 in", "brass", "northgate drill kit"):
-        lexical = (catalogue.encoder.asked([query]) @ catalogue.weights).toarray()[0]
-        every = lexical / lexical.max() + NEARNESS * (catalogue.vectors @ catalogue.embed_query(query))
+        lexical = (catalogue.encoder.mark_words([query]) @ catalogue.weights).toarray()[0]
+        every = lexical / lexical.max() + COSINE_WEIGHT * (catalogue.vectors @ catalogue.embed_query(query))
         hits = catalogue.find(query, 20)
         np.testing.assert_allclose([hit.score for hit in hits], np.sort(every)[::-1][:20], rtol=1e-5)
         np.testing.assert_allclose([every[hit.row] for hit in hits], [hit.score for hit in hits], rtol=1e-5)
@@ -107,7 +107,7 @@ def test_a_product_that_is_near_in_meaning_alone_says_so(
     titles = rows[1].test["product_title"].where(rows[1].test["id"] != rows[1].test["id"].iloc[0], "Zebra Lamp")
     ask((rows[0], replace(rows[1], test=rows[1].test.assign(product_title=titles))), "zebra", monkeypatch, top=3)
     shown = [line for line in capsys.readouterr().out.splitlines() if line.strip()[:1].isdigit()]
-    assert [line.rstrip().endswith("near in meaning") for line in shown] == [False, True, True]
+    assert [line.rstrip().endswith("similar meaning") for line in shown] == [False, True, True]
 
 
 def test_words_say_what_they_were_matched_as(catalogue: Catalogue) -> None:
@@ -145,7 +145,7 @@ def test_lines_are_answered_until_the_input_ends(
     ask(rows, None, monkeypatch, top=1)
     out = capsys.readouterr().out
     assert out.count(" s\n") == 3
-    assert "no product holds any of these words" in out
+    assert "no product contains any of these words" in out
     assert "[red]drill[/red] [/]" in out
 
 

@@ -16,7 +16,7 @@ TABLE = "Id,Name\n1,Berg\n2,Dahl\n"
 
 
 def described(folder: Path) -> archives.Archive:
-    return archives.Archive(folder / "titanic.zip", Path("an archive"), "get it again", "mend its content")
+    return archives.Archive(folder / "titanic.zip", Path("an archive"), "get it again", "fix its content")
 
 
 def zipped(members: dict[str, str | bytes]) -> bytes:
@@ -53,13 +53,13 @@ def test_a_missing_archive_names_the_command_that_makes_it(tmp_path, source):
 @pytest.mark.parametrize(
     ("source", "step"),
     [
-        ("sample", "mend `sample` or `columns` in src/groundwork/competitions/titanic.py, then "),
+        ("sample", "fix `sample` or `columns` in src/groundwork/competitions/titanic.py, then "),
         ("kaggle", "put Kaggle's archive at data/kaggle/titanic.zip, or delete that file to download it again; then "),
     ],
 )
-def test_wrong_content_is_mended_where_it_comes_from(source, step):
+def test_wrong_content_is_fixed_where_it_comes_from(source, step):
     found = archives.archive(load("titanic"), source, Path("data/raw/my-lane.zip"))
-    assert found.mend == f"{step}`dvc repro --force fetch@my-lane`"
+    assert found.fix == f"{step}`dvc repro --force fetch@my-lane`"
 
 
 def test_a_file_that_is_no_zip_is_refused(tmp_path):
@@ -70,7 +70,7 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path):
 
 
 def test_an_archive_that_lacks_a_file_names_it_and_what_it_holds(tmp_path):
-    with pytest.raises(UserError, match=r"no file test\.csv in it; found train\.csv\n.*mend its content"):
+    with pytest.raises(UserError, match=r"no file test\.csv in it; found train\.csv\n.*fix its content"):
         archives.verify(archive(tmp_path, {"train.csv": TABLE}), ["train.csv", "test.csv"])
 
 
@@ -96,7 +96,11 @@ def test_a_file_in_a_zip_file_of_its_own_is_found_there(tmp_path):
     found = archive(tmp_path, {"train.csv.zip": zipped({"train.csv": TABLE}), "test.csv": TABLE})
     archives.verify(found, ["train.csv", "test.csv"])
     assert archives.read_bytes(found, "train.csv") == archives.read_bytes(found, "test.csv") == TABLE.encode()
-    assert [archives.holds(found, name) for name in ("train.csv", "test.csv", "attributes.csv")] == [True, True, False]
+    assert [archives.contains(found, name) for name in ("train.csv", "test.csv", "attributes.csv")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_file_is_read_piece_by_piece(tmp_path):
@@ -108,7 +112,7 @@ def test_a_file_is_read_piece_by_piece(tmp_path):
 
 def test_a_zip_file_that_holds_another_file_than_its_name_says_is_refused(tmp_path):
     found = archive(tmp_path, {"train.csv.zip": zipped({"other.csv": TABLE})})
-    with pytest.raises(UserError, match=r"an archive: train\.csv\.zip: no file train\.csv in it\n.*mend its content"):
+    with pytest.raises(UserError, match=r"an archive: train\.csv\.zip: no file train\.csv in it\n.*fix its content"):
         archives.read_bytes(found, "train.csv")
 
 
@@ -164,7 +168,7 @@ LARGE = 3 << 30
 def test_a_table_that_unpacks_to_gigabytes_of_zeros_is_refused_unread(tmp_path):
     found = described(tmp_path)
     found.path.write_bytes(claiming(zipped({"train.csv": ZEROS, "test.csv": TABLE}), "train.csv", LARGE))
-    said = r"train\.csv: 3,221 MB come out of 0\.00 MB; expected at most 100 times as much .*\n.*mend its content"
+    said = r"train\.csv: 3,221 MB come out of 0\.00 MB; expected at most 100 times as much .*\n.*fix its content"
     with pytest.raises(UserError, match=said):
         archives.verify(found, ["train.csv"])
     with pytest.raises(UserError, match=said):

@@ -166,7 +166,7 @@ BAD: dict[str, tuple[dict[str, Content], str]] = {
     "no customers": ({"customers": CUSTOMERS[:0]}, r"customers\.csv: found a header and no rows"),
     "a submission without lists": (
         {"sample_submission": ASKED[["customer_id"]]},
-        r"sample_submission\.csv: found the columns customer_id; expected customer_id and one of lists",
+        r"sample_submission\.csv: found the columns customer_id; expected customer_id and one column of lists",
     ),
     "a submission for a stranger": (
         {"sample_submission": ASKED.assign(customer_id=["dd", "aa", "ee", "cc"])},

@@ -20,7 +20,7 @@ def archive(folder: Path, content: str | bytes, member: str = "train.csv", chars
     path = folder / "titanic.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr(member, content)
-    return Archive(path, Path("an archive"), "get it again", "mend its content", charset)
+    return Archive(path, Path("an archive"), "get it again", "fix its content", charset)
 
 
 def problem(folder: Path, content: str | bytes) -> str:
@@ -30,7 +30,7 @@ def problem(folder: Path, content: str | bytes) -> str:
         tables.read(path, "train.csv", COLUMNS, key="Id")
     assert caught.value.problem.startswith("an archive: train.csv: ")
     assert "\n" not in caught.value.problem
-    assert caught.value.next_step == "mend its content"
+    assert caught.value.next_step == "fix its content"
     return caught.value.problem.removeprefix("an archive: train.csv: ")
 
 

@@ -104,7 +104,7 @@ BAD: dict[str, tuple[dict[str, Content], str]] = {
     ),
     "dates a lifetime apart": (
         {"transactions_train": changed_log(0, t_dat="1020-01-22")},
-        r"column 't_dat': found dates from 1020-01-22 to 2020-01-16, expected 32767 days at the most",
+        r"column 't_dat': found dates from 1020-01-22 to 2020-01-16, expected at most 32767 days",
     ),
 }
 
@@ -120,7 +120,7 @@ def test_a_log_may_be_as_long_as_its_days_can_be_counted(tmp_path):
     found = prepared(tmp_path, transactions_train=changed_log(1, t_dat=first.isoformat()))
     assert (found.start, found.test["day"].max(), found.weeks[0]) == (first, 32767, (32760, 32766))
     longer = changed_log(1, t_dat=(first - datetime.timedelta(days=1)).isoformat())
-    with pytest.raises(UserError, match="expected 32767 days at the most"):
+    with pytest.raises(UserError, match="expected at most 32767 days"):
         prepared(tmp_path, transactions_train=longer)
 
 

@@ -166,8 +166,8 @@ def test_credentials_that_the_client_passes_over_are_wrong(place: Place, text: s
 @pytest.mark.parametrize(
     ("variables", "found"),
     [
-        ({"KAGGLE_KEY": HEX32}, "KAGGLE_KEY alone"),
-        ({"KAGGLE_USERNAME": "ada"}, "KAGGLE_USERNAME alone"),
+        ({"KAGGLE_KEY": HEX32}, "only KAGGLE_KEY"),
+        ({"KAGGLE_USERNAME": "ada"}, "only KAGGLE_USERNAME"),
         ({"KAGGLE_USERNAME": "ada", "KAGGLE_KEY": " "}, "no key in KAGGLE_USERNAME and KAGGLE_KEY"),
         ({"KAGGLE_USERNAME": "ada", "KAGGLE_KEY": "0f"}, "a key of 2 characters in KAGGLE_USERNAME and KAGGLE_KEY"),
         ({"KAGGLE_API_TOKEN": "  "}, "KAGGLE_API_TOKEN is blank"),
@@ -213,7 +213,7 @@ def test_a_wandb_key_of_blanks_is_wrong(place: Place) -> None:
 @pytest.mark.parametrize("variables", [{}, {"WANDB_API_KEY": HEX40}])
 def test_an_address_that_is_none_is_wrong(place: Place, address: str, variables: dict[str, str]) -> None:
     line = doctor.wandb(with_variables(place, WANDB_BASE_URL=address, **variables))
-    assert (line.state, line.found) == ("wrong", "WANDB_BASE_URL is no address")
+    assert (line.state, line.found) == ("wrong", "WANDB_BASE_URL is not a valid address")
     assert line.next_step == "unset WANDB_BASE_URL"
     assert is_silent(line)
 
@@ -231,7 +231,7 @@ def test_nothing_that_lies_in_a_home_is_our_bug(place: Place) -> None:
             path = place.home / name
             make(path)
             lines: list[Line] = list(examine(place, ACCOUNTS))
-            assert not any("could not be looked at" in line.found for line in lines), (name, lines)
+            assert not any("could not be checked" in line.found for line in lines), (name, lines)
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -85,7 +85,7 @@ def test_a_key_inside_a_tracked_file_is_found_and_not_shown(place: Place, text: 
         tracked(place, name, written)
         line = doctor.secrets(place)
         assert line.state == "wrong"
-        assert line.found == f"{name}, line {number}: what looks like {kind}"
+        assert line.found == f"{name}, line {number}: text that looks like {kind}"
         assert is_silent(line)
         place.git("rm", "--quiet", "--force", name)
 
@@ -101,7 +101,7 @@ def test_git_and_python_read_a_pattern_alike(place: Place, text: str) -> None:
 def test_a_key_that_is_in_the_index_alone_is_found(place: Place) -> None:
     path = tracked(place, "notes.py", f"KAGGLE_KEY={HEX32}\n")
     path.write_text("# taken out, and not added\n")
-    assert doctor.secrets(place).found == "notes.py, line 1: what looks like a Kaggle key"
+    assert doctor.secrets(place).found == "notes.py, line 1: text that looks like a Kaggle key"
     place.git("add", "notes.py")
     assert doctor.secrets(place).state == "ok"
 
@@ -110,7 +110,7 @@ def test_how_git_likes_to_write_changes_nothing(place: Place) -> None:
     tracked(place, "a\nname.py", f"KAGGLE_KEY={HEX32}\n")
     for setting in ("color.ui=always", "color.grep=always", "grep.column=true", "grep.patternType=fixed"):
         place.git("config", "--global", *setting.split("="))
-        assert doctor.secrets(place).found == "a\nname.py, line 1: what looks like a Kaggle key"
+        assert doctor.secrets(place).found == "a\nname.py, line 1: text that looks like a Kaggle key"
 
 
 @pytest.mark.parametrize(

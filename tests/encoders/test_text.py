@@ -120,7 +120,7 @@ def test_a_long_text_keeps_its_head_and_its_tail_but_all_of_its_terms() -> None:
 
 @pytest.mark.parametrize("texts", [["", " "], ["\U0001f600"], ["the of and"]])
 def test_training_rows_without_a_word_are_refused_by_their_column(texts: list[str]) -> None:
-    with pytest.raises(UserError, match=r"column 'text': \d training rows hold no words"):
+    with pytest.raises(UserError, match=r"column 'text': \d training rows contain no words"):
         encoder().fit_transform(frame(list(texts)), np.zeros((len(texts), 1)))
 
 

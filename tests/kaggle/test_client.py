@@ -20,7 +20,7 @@ from groundwork.errors import UserError
 from groundwork.kaggle import transport
 from groundwork.kaggle.call import Patience
 from groundwork.kaggle.client import connect, credentials, download
-from groundwork.kaggle.upload import listed
+from groundwork.kaggle.upload import list_submissions
 
 kaggle_server = kaggle_fixture.kaggle_server
 
@@ -199,7 +199,7 @@ def test_a_corrupt_member_is_named(kaggle_server: KaggleServer, path: Path) -> N
     message = refusal(path)
     assert str(path) in message
     assert "train.csv: the file is corrupt" in message
-    assert "run the command again; what stood there before is untouched" in message
+    assert "run the command again; any previous file is untouched" in message
 
 
 def test_a_text_instead_of_a_zip_is_refused(kaggle_server: KaggleServer, path: Path) -> None:
@@ -245,7 +245,7 @@ def test_an_archive_that_comes_without_a_detour_is_taken(kaggle_server: KaggleSe
 def test_a_redirect_loop_is_named(kaggle_server: KaggleServer, path: Path) -> None:
     kaggle_server.loop = True
     message = refusal(path)
-    assert "localhost sent it on from address to address without end" in message
+    assert "localhost redirected it without end" in message
     assert "portal" in message
 
 
@@ -254,11 +254,15 @@ def test_an_answer_that_is_none_of_kaggles_is_one_message(kaggle_server: KaggleS
     api = connect(FAST)
     fault = Fault(200, body=body, headers={"Content-Type": "application/json"})
     kaggle_server.fail("IntrospectToken", fault)
-    with pytest.raises(UserError, match="could not sign in with KAGGLE_API_TOKEN: the answer is none of Kaggle's API"):
+    with pytest.raises(
+        UserError, match="could not sign in with KAGGLE_API_TOKEN: the answer does not come from Kaggle's API"
+    ):
         connect(FAST)
     kaggle_server.fail("ListSubmissions", fault)
-    with pytest.raises(UserError, match="could not list the submissions to titanic: the answer is none of Kaggle's"):
-        listed(api, COMPETITION, FAST)
+    with pytest.raises(
+        UserError, match="could not list the submissions to titanic: the answer does not come from Kaggle's"
+    ):
+        list_submissions(api, COMPETITION, FAST)
 
 
 @pytest.fixture
@@ -385,7 +389,7 @@ def test_half_a_pair_of_credentials_is_said(kaggle_server: KaggleServer, monkeyp
         credentials()
 
 
-@pytest.mark.parametrize(("content", "problem"), [("{", "is not JSON"), ('{"username": "ada"}', "holds no key")])
+@pytest.mark.parametrize(("content", "problem"), [("{", "is not JSON"), ('{"username": "ada"}', "contains no key")])
 def test_a_broken_key_file_is_said(
     kaggle_server: KaggleServer, monkeypatch: pytest.MonkeyPatch, content: str, problem: str
 ) -> None:

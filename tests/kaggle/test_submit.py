@@ -559,7 +559,7 @@ def test_a_ledger_that_cannot_be_written_does_not_hide_that_the_file_was_handed_
     Path("submissions").symlink_to(small_disk)
     fill(small_disk)
     error = refusal()
-    assert "titanic: handed in, reference 4000, but the ledger does not know" in error.problem
+    assert "titanic: handed in, reference 4000, but the ledger could not be updated" in error.problem
     assert "No space left on device" in error.problem
     assert "hands nothing in again" in error.next_step
     (small_disk / "filling").unlink()

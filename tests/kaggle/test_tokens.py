@@ -15,7 +15,7 @@ from groundwork.kaggle.client import credentials
 PAIR = json.dumps({"username": USER, "key": KEY * 4})
 UTF16 = "is written in UTF-16, as `>` writes in a Windows shell"
 MARK = "begins with a byte order mark"
-BLANKS = "holds blanks or line breaks"
+BLANKS = "contains blanks or line breaks"
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ FLAWED = [
     (TOKEN.encode("utf-16-le"), UTF16),
     (b"\xfe\xff" + TOKEN.encode("utf-16-be"), UTF16),
     (TOKEN.encode("utf-8-sig"), MARK),
-    (f"{TOKEN}\0".encode(), "holds null bytes"),
-    (f"{TOKEN}é".encode(), "holds characters outside of ASCII"),
-    (f"{TOKEN}é".encode("latin-1"), "holds bytes that are no text"),
+    (f"{TOKEN}\0".encode(), "contains null bytes"),
+    (f"{TOKEN}é".encode(), "contains characters outside of ASCII"),
+    (f"{TOKEN}é".encode("latin-1"), "contains bytes that are not text"),
     (f"{TOKEN[:9]} {TOKEN[9:]}".encode(), BLANKS),
     (f"{TOKEN}\n{TOKEN}\n".encode(), BLANKS),
 ]
@@ -88,7 +88,7 @@ def test_a_variable_may_name_a_file_that_is_no_token(
         (f"{TOKEN}\n", BLANKS),
         (f" {TOKEN}", BLANKS),
         ("   ", "is blank"),
-        (f"{TOKEN}é", "holds characters outside of ASCII"),
+        (f"{TOKEN}é", "contains characters outside of ASCII"),
         (f"\ufeff{TOKEN}", MARK),
         (os.fsdecode(b"\xff\xfe" + TOKEN.encode()), UTF16),
         (TOKEN * 300, "is 6300 characters long"),
@@ -106,16 +106,16 @@ def test_a_variable_that_is_no_token_is_named(
     [
         (PAIR.encode("utf-16"), UTF16),
         (PAIR.encode("utf-8-sig"), MARK),
-        (PAIR.encode() + b"\0", "holds null bytes"),
+        (PAIR.encode() + b"\0", "contains null bytes"),
         (b"", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
         (b"[]", "is not JSON"),
-        (json.dumps({"username": USER, "key": ""}).encode(), "holds no key"),
-        (json.dumps({"username": " ", "key": None}).encode(), "holds no username and no key"),
+        (json.dumps({"username": USER, "key": ""}).encode(), "contains no key"),
+        (json.dumps({"username": " ", "key": None}).encode(), "contains no username and no key"),
         (json.dumps({"username": USER, "key": 123}).encode(), "key: found int; expected text"),
         (json.dumps({"username": ["ada"], "key": KEY * 4}).encode(), "username: found list; expected text"),
         (json.dumps({"username": USER, "key": f"{KEY * 4}\n"}).encode(), f"key: {BLANKS}"),
-        (json.dumps({"username": "adä", "key": KEY * 4}).encode(), "username: holds characters outside of ASCII"),
+        (json.dumps({"username": "adä", "key": KEY * 4}).encode(), "username: contains characters outside of ASCII"),
     ],
 )
 def test_a_pair_that_opens_nothing_is_named(home: Path, content: bytes, said: str) -> None:

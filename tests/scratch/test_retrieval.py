@@ -18,7 +18,7 @@ texts = st.lists(st.sampled_from(WORDS), max_size=12)
 @given(st.lists(texts, min_size=1, max_size=8), texts, st.floats(0, 3), st.floats(0, 1))
 def test_bm25_scores_as_the_pipelines(documents: list[list[str]], query: list[str], k1: float, b: float) -> None:
     theirs = bm25.BM25(k1, b, analyzer=list).fit(documents)
-    expected = (theirs.asked([query]) @ theirs.weights(documents).T).toarray()[0]
+    expected = (theirs.mark([query]) @ theirs.weights(documents).T).toarray()[0]
     np.testing.assert_allclose(BM25(documents, k1, b).scores(query), expected, rtol=1e-5, atol=1e-5)
 
 

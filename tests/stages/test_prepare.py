@@ -126,11 +126,11 @@ BAD: dict[str, tuple[Tables, str]] = {
     ),
     "an answer without a column": (
         {"submission": ASKED[["Id"]]},
-        r"sample_submission\.csv: found the columns Id; expected Id and one that is predicted",
+        r"sample_submission\.csv: found the columns Id; expected Id and one predicted column",
     ),
     "two answers": ({"submission": ASKED.assign(z=0)}, r"found the columns Id, y, z; expected Id and one"),
     "an answer before the id": ({"submission": ASKED[["y", "Id"]]}, r"found the columns y, Id; expected Id and one"),
-    "rows that test lacks": ({"submission": ASKED.assign(Id=[21, 22, 99])}, r"first that test\.csv lacks: 99"),
+    "rows that test lacks": ({"submission": ASKED.assign(Id=[21, 22, 99])}, r"first that is not in test\.csv: 99"),
 }
 
 
@@ -187,7 +187,7 @@ def test_a_word_that_only_the_test_table_has_is_prepared_as_it_is(tmp_path):
 
 
 def test_an_input_that_features_do_not_make_is_named(tmp_path):
-    with pytest.raises(UserError, match="inputs name 'Title', which is no column"):
+    with pytest.raises(UserError, match="inputs name 'Title', which is neither a column"):
         prepared(replace(toy(), inputs=replace(toy().inputs, categorical=("Title",))), tmp_path)
 
 
@@ -203,7 +203,7 @@ def test_a_full_disk_is_said_and_the_former_outputs_stay(tmp_path, monkeypatch):
         write(frame, path)
 
     monkeypatch.setattr(rows, "write_table", write_to_full_disk)
-    with pytest.raises(UserError, match="No space left on device; what stood there before is untouched"):
+    with pytest.raises(UserError, match="No space left on device; the previous output is untouched"):
         prepared(toy(), tmp_path, count=3)
     assert contents(tmp_path / "prepared/lane") == before
 

@@ -126,7 +126,7 @@ def test_a_run_killed_in_its_first_seconds_keeps_no_other_back(
     file_of(killed, tmp_path).write_bytes(content)
     sync.sync(tmp_path)
     said = capsys.readouterr().out
-    assert f"{file_of(killed, tmp_path).parent.name}: holds nothing yet, left for the next" in said, "it is young"
+    assert f"{file_of(killed, tmp_path).parent.name}: has no records yet, left for the next" in said, "it is young"
     assert f"W&B: sent 2 runs: {server.url}/ada/tests" in said
     os.utime(file_of(killed, tmp_path).parent, (0, 0))
     others.append(tracked("offline"))
@@ -135,8 +135,8 @@ def test_a_run_killed_in_its_first_seconds_keeps_no_other_back(
     assert [len(server.runs[other.run_id].history) for other in others] == [20, 20, 20]
     folder = file_of(killed, tmp_path).parent
     assert raised.value.exit_code == 2
-    assert "1 run cannot be sent; every other is on the server" in raised.value.problem
-    assert f"{folder}: holds no run that can be read" in raised.value.problem
+    assert "1 run cannot be sent; all others are on the server" in raised.value.problem
+    assert f"{folder}: contains no run that can be read" in raised.value.problem
     assert raised.value.next_step == f"delete what a killed process left: `rm -r {folder}`"
     assert f"W&B: sent 1 run: {server.url}/ada/tests" in capsys.readouterr().out
     shutil.rmtree(folder)
@@ -153,7 +153,7 @@ def test_a_run_that_was_cut_is_sent_as_far_as_it_goes_and_once(
     file.write_bytes(file.read_bytes()[:-cut])
     sync.sync(tmp_path)
     said = capsys.readouterr().out
-    assert f"{file.parent.name}: was cut when its process was killed; sent as far as it goes" in said
+    assert f"{file.parent.name}: was cut off when its process was killed; sent as far as it goes" in said
     assert 0 < len(server.runs[killed.run_id].history) <= 20
     assert len(server.runs[other.run_id].history) == 20
     sync.sync(tmp_path)
@@ -166,7 +166,7 @@ def test_an_address_that_is_none_is_said_with_the_way_out(
     tracked("offline")
     end_session()
     monkeypatch.setenv("WANDB_BASE_URL", "http://[secret")
-    with pytest.raises(UserError, match="W&B: WANDB_BASE_URL is no address") as raised:
+    with pytest.raises(UserError, match="W&B: WANDB_BASE_URL is not a valid address") as raised:
         sync.sync(tmp_path)
     assert "`unset WANDB_BASE_URL`" in raised.value.next_step
     assert "secret" not in str(raised.value)
@@ -178,6 +178,6 @@ def test_settings_that_wandb_refuses_are_named(
     tracked("offline")
     end_session()
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "soon")
-    with pytest.raises(UserError, match="W&B: its settings are refused: init_timeout: ") as raised:
+    with pytest.raises(UserError, match="W&B: invalid settings: init_timeout: ") as raised:
         sync.sync(tmp_path)
     assert "WANDB_" in raised.value.next_step

@@ -294,7 +294,8 @@ def test_an_address_that_is_none_leaves_an_offline_run_that_is_truly_kept(
     monkeypatch.setenv("WANDB_BASE_URL", address)
     tracker = tracked(mode)
     said = capsys.readouterr().err
-    kept = "warning: W&B: WANDB_BASE_URL is no address; this run is kept offline, `groundwork sync` sends it later\n"
+    problem = "WANDB_BASE_URL is not a valid address"
+    kept = f"warning: W&B: {problem}; this run is kept offline, `groundwork sync` sends it later\n"
     assert said == (kept if mode == "online" else "")
     assert len(rows(read_records(tmp_path / str(tracker.directory)))) == 20
     assert os.environ["WANDB_BASE_URL"] == address

@@ -1,1 +1,1 @@
-"""What a person asks a trained network."""
+"""Uses trained networks: recommends articles to a customer, and searches a catalogue."""

@@ -1,4 +1,4 @@
-"""What a customer bought, and what the network expects next."""
+"""Prints a customer's purchases and the articles that the network recommends next."""
 
 import datetime
 from pathlib import Path
@@ -16,45 +16,45 @@ from groundwork.training.checkpoint import TrainedFold, fold_file
 from groundwork.training.inference import device
 
 HISTORY = 12  # purchases shown
-MATCHES = 5  # customers named when a beginning fits several
+MATCHES = 5  # customers listed if several ids begin with the given text
 
 
-def recommend(name: str, competition: Competition, prepared: Prepared, results: Path, customer: str) -> None:
-    """Print a customer's last purchases and the articles that the lane's final network names for the days to come.
+def recommend(lane_name: str, competition: Competition, prepared: Prepared, results: Path, customer: str) -> None:
+    """Print a customer's last purchases and the articles that the lane's final model recommends for the coming days.
 
     Parameters
     ----------
-    name
+    lane_name
         The lane's key in params.yaml, for messages.
     results
-        The lane's folder of results: its final checkpoint is read.
+        The lane's folder of results, which contains the final checkpoint.
     customer
-        The customer's id, or a beginning that no other customer's has.
+        The customer's id, or the beginning of exactly one customer's id.
 
     Raises
     ------
     UserError
-        If the lane recommends nothing, has not been trained, or there is no such customer.
+        If the lane is not of kind recommendation or has not been trained, or there is no such customer.
     """
     from rich.console import Console
 
-    # What is shown, dates and articles, is a log's.
+    # The output needs the dates and articles of a log of purchases.
     if not (isinstance(competition, Purchases) and isinstance(prepared, PreparedPurchases)):
         raise UserError(
-            f"{name}: {competition.slug} is of kind {competition.kind}; expected recommendation",
+            f"{lane_name}: {competition.slug} is of kind {competition.kind}; expected recommendation",
             "name a lane of that kind, such as fashion-recommendations",
         )
-    code, identifier = _customer(prepared.customers, readable(customer), name)
+    code, identifier = _customer(prepared.customers, readable(customer), lane_name)
     trained = TrainedFold.load(results / "checkpoints" / fold_file(FINAL))
     day = prepared.weeks[0][1] + 1  # the first after the log
-    asked = pd.DataFrame({"customer": [code], "day": [day]}).astype({"customer": "int32", "day": "int16"})
-    ranked = [int(article) for article in trained.predict(asked, device())[0] if article >= 0]
+    query = pd.DataFrame({"customer": [code], "day": [day]}).astype({"customer": "int32", "day": "int16"})
+    ranked = [int(article) for article in trained.predict(query, device())[0] if article >= 0]
 
     bought = prepared.purchases[(prepared.purchases["customer"] == code).to_numpy()]
     console = Console(highlight=False)
     console.print(f"\nCustomer {identifier}", style="bold", markup=False)
     if bought.empty:
-        console.print(" bought nothing yet: what follows is what sells now", markup=False)
+        console.print(" no purchases yet: the recommendations are the current bestsellers", markup=False)
     else:
         recent = bought[::-1].head(HISTORY)
         dates = [f"{prepared.start + datetime.timedelta(days=int(day)):%Y-%m-%d}" for day in recent["day"]]
@@ -63,26 +63,32 @@ def recommend(name: str, competition: Competition, prepared: Prepared, results: 
         console.print(_table(competition, prepared, recent["article"].tolist(), "bought on", dates))
     first, last = (prepared.start + datetime.timedelta(days=day + ahead) for ahead in (0, competition.days - 1))
     console.print(f" Expected from {first} to {last}", style="dim", markup=False)
-    before = set(bought["article"].tolist())
+    known_articles = set(bought["article"].tolist())
     console.print(
-        _table(competition, prepared, ranked, "", ["bought before" if one in before else "" for one in ranked])
+        _table(
+            competition,
+            prepared,
+            ranked,
+            "",
+            ["bought before" if article in known_articles else "" for article in ranked],
+        )
     )
 
 
-def _customer(customers: Path, wanted: str, lane: str) -> tuple[int, str]:
-    """Find the code and the whole id of the one customer whose id begins with `wanted`."""
+def _customer(customers: Path, prefix: str, lane_name: str) -> tuple[int, str]:
+    """Return the code and the full id of the one customer whose id begins with `prefix`."""
     ids = parquet.read_table(customers)["customer_id"].combine_chunks()
-    codes = pc.indices_nonzero(pc.starts_with(ids, pattern=wanted)).to_pylist()
-    exact = [code for code in codes if ids[code].as_py() == wanted]
+    codes = pc.indices_nonzero(pc.starts_with(ids, pattern=prefix)).to_pylist()
+    exact = [code for code in codes if ids[code].as_py() == prefix]
     if exact or len(codes) == 1:
         code = (exact or codes)[0]
         return code, ids[code].as_py()
     shown = [ids[code].as_py() for code in codes[:MATCHES] or range(min(MATCHES, len(ids)))]
     if codes:
-        problem = f"{len(codes)} customers have an id that begins with {wanted!r}; expected one"
+        problem = f"{len(codes)} customers have an id that begins with {prefix!r}; expected one"
     else:
-        problem = f"no customer {wanted!r} in {customers}; found {len(ids)} others"
-    raise UserError(f"{lane}: {problem}", f"name one, such as {', '.join(shown)}")
+        problem = f"no customer {prefix!r} in {customers}; found {len(ids)} others"
+    raise UserError(f"{lane_name}: {problem}", f"name one, such as {', '.join(shown)}")
 
 
 def _table(
@@ -98,6 +104,6 @@ def _table(
     for title in ("article", *names, remark):
         table.add_column(title, overflow="fold")
     rows = prepared.articles.iloc[articles][["article", *competition.shown]].itertuples(index=False)
-    for place, (row, said) in enumerate(zip(rows, remarks, strict=True), start=1):
-        table.add_row(str(place), *(Text(str(cell)) for cell in row), said)
+    for rank, (row, text) in enumerate(zip(rows, remarks, strict=True), start=1):
+        table.add_row(str(rank), *(Text(str(cell)) for cell in row), text)
     return table

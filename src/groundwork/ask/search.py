@@ -1,4 +1,4 @@
-"""The products of a catalogue that suit a query, and why."""
+"""Searches a catalogue for the products that match a query, and prints them with the matching words."""
 
 import html
 import io
@@ -28,27 +28,27 @@ from groundwork.training.batches import pieces
 from groundwork.training.checkpoint import TrainedFold, fold_file
 from groundwork.training.inference import predict
 
-# What the towers' cosine weighs against BM25, whose best is 1.
-NEARNESS = 0.5
-# Up to so many products one product with a matrix finds the nearest; above, faiss does.
+# Weight of the towers' cosine relative to BM25, whose maximum is 1.
+COSINE_WEIGHT = 0.5
+# Up to this number of products, a matrix product finds the nearest ones; above, faiss does.
 EXACT = 1_000_000
 AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A product that was found.
+    """One result of a search.
 
     Attributes
     ----------
     row
-        Its place in the catalogue.
+        Row number of the product in the catalogue.
     score
-        BM25 as a share of the best, and the weighted cosine of the towers.
+        BM25 as a share of the best product's, plus the weighted cosine of the towers.
     relevance
-        What the network predicts, in the units of the competition.
+        The network's prediction, in the units of the competition.
     matched
-        Words of the query that the product holds, as they were typed and as they stand there.
+        Words of the query that the product contains, as typed and as written there.
     """
 
     row: int
@@ -58,18 +58,18 @@ class Hit:
 
 
 class Catalogue:
-    """Products, ready to be searched.
+    """An index of products for searching.
 
     Parameters
     ----------
     trained
-        A fold of a two-tower network; its encoder reads the products.
+        A fold of a two-tower network, whose encoder reads the products.
     products
-        One row for each, with the columns of the encoder's pair.
+        One row for each product, with the columns of the encoder's `pair`.
     exact
-        The most products among which the nearest are found by a product of matrices.
+        Maximum number of products for which a matrix product finds the nearest ones.
     on_progress
-        Called with the number of products read, after each piece.
+        Called after each batch with the number of products read.
     """
 
     def __init__(
@@ -79,39 +79,39 @@ class Catalogue:
 
         network, encoder = two_towers(trained)
         self.network, self.encoder, self.objective = network, copy(encoder), trained.objective
-        # A query is spelt as what is searched spells it, not as the training rows' part of that does.
+        # Queries are corrected to the spelling of these products, not of the training rows only.
         self.encoder.speller = self.encoder.spelling(products)
         self.pair: Pair = self.encoder.pair
         self.products = products.reset_index(drop=True)
         weights, vectors = [], []
         for start in range(0, len(products), AT_ONCE):
-            piece = self.products.iloc[start : start + AT_ONCE]
-            weights.append(self.encoder.lexical_weights(piece))
-            vectors.append(self._embedded(self.encoder.texts(piece)))
-            on_progress(start + len(piece))
-        # By words: a query touches the rows of its own words alone.
+            batch = self.products.iloc[start : start + AT_ONCE]
+            weights.append(self.encoder.lexical_weights(batch))
+            vectors.append(self._embed_documents(self.encoder.texts(batch)))
+            on_progress(start + len(batch))
+        # Indexed by word: a query reads only the rows of its own words.
         self.weights = sparse.vstack(weights).T.tocsr()
         self.vectors = np.concatenate(vectors)
         self.index = _faiss(self.vectors) if len(products) > exact else None
 
     def find(self, query: str, top: int) -> list[Hit]:
-        """Find the `top` products for a query, best first; none if no product holds any of its words.
+        """Return the `top` products for a query, best first; none if no product contains any of its words.
 
-        The result is exact: a product among the best either holds a word of the query, or is among the nearest.
+        The result is exact: each of the best products contains a word of the query or is among the nearest.
         """
-        lexical = (self.encoder.asked([query]) @ self.weights).tocsr()
+        lexical = (self.encoder.mark_words([query]) @ self.weights).tocsr()
         if not lexical.nnz:
             return []
         vector = self.embed_query(query)
         candidates = np.union1d(lexical.indices, self._nearest(vector, top))
-        score = NEARNESS * (self.vectors[candidates] @ vector)
+        score = COSINE_WEIGHT * (self.vectors[candidates] @ vector)
         score[np.searchsorted(candidates, lexical.indices)] += lexical.data / lexical.data.max()
         best = np.argsort(-score, kind="stable")[:top]
         shown = self.products.iloc[candidates[best]].assign(**{self.pair.query: query})
         relevance = predict(self.network, self.objective, self.encoder.transform(shown), torch.device("cpu"))
         return [
-            Hit(int(row), float(total), float(said), self._matched(query, row))
-            for row, total, said in zip(candidates[best], score[best], relevance, strict=True)
+            Hit(int(row), float(total), float(prediction), self._matched(query, row))
+            for row, total, prediction in zip(candidates[best], score[best], relevance, strict=True)
         ]
 
     def embed_query(self, query: str) -> NDArray[np.float32]:
@@ -120,7 +120,7 @@ class Catalogue:
         with torch.inference_mode():
             return self.network.embed_query(tokens[:]).numpy()[0]
 
-    def _embedded(self, texts: list[str]) -> NDArray[np.float32]:
+    def _embed_documents(self, texts: list[str]) -> NDArray[np.float32]:
         tokens = {"document": self.encoder.subwords(texts, self.encoder.document_length)}
         vectors = np.empty((len(texts), self.encoder.width), dtype=np.float32)
         with torch.inference_mode():
@@ -132,57 +132,59 @@ class Catalogue:
         """Return the rows of the `top` products nearest to `vector`."""
         top = min(top, len(self.vectors))
         if self.index is not None:
-            found: NDArray[np.int64] = self.index.search(vector[None], top)[1][0]
-            return found
+            rows: NDArray[np.int64] = self.index.search(vector[None], top)[1][0]
+            return rows
         return torch.from_numpy(self.vectors @ vector).topk(top).indices.numpy()
 
     def _matched(self, query: str, row: int) -> tuple[str, ...]:
-        """Return the words of `query` that a product holds; what was typed otherwise stands before an arrow."""
+        """Return the words of `query` that a product contains, as "typed → written" if they differ."""
         product = self.products.iloc[row]
-        held = words(" ".join(product[name] for name in self.pair.fields))
-        by_stem = {stem(word): word for word in reversed(held)} | {word: word for word in held}
-        measures, asked = set(Text(held).measures), words(query)
-        found: dict[str, None] = {}
-        for typed, after in zip(asked, (*asked, "")[1:], strict=True):
-            for meant in self.encoder.speller.correct(typed):
+        product_words = words(" ".join(product[name] for name in self.pair.fields))
+        by_stem = {stem(word): word for word in reversed(product_words)} | {word: word for word in product_words}
+        measures, query_words = set(Text(product_words).measures), words(query)
+        matches: dict[str, None] = {}
+        for typed, after in zip(query_words, (*query_words, "")[1:], strict=True):
+            for corrected in self.encoder.speller.correct(typed):
                 if (typed, after) in measures and after:
-                    found[f"{typed} {after}"] = None
+                    matches[f"{typed} {after}"] = None
                 elif (
-                    meant not in STOP
-                    and meant not in UNITS
-                    and (word := by_stem.get(meant) or by_stem.get(stem(meant)))
+                    corrected not in STOP
+                    and corrected not in UNITS
+                    and (word := by_stem.get(corrected) or by_stem.get(stem(corrected)))
                 ):
-                    found[word if word == typed else f"{typed} → {word}"] = None
-        return tuple(found)
+                    matches[word if word == typed else f"{typed} → {word}"] = None
+        return tuple(matches)
 
 
-def search(name: str, competition: Competition, prepared: Prepared, results: Path, query: str | None, top: int) -> None:
-    """Print the products that suit `query`, or those for each line of the standard input.
+def search(
+    lane_name: str, competition: Competition, prepared: Prepared, results: Path, query: str | None, top: int
+) -> None:
+    """Print the products that match `query`, or each line of the standard input if `query` is None.
 
-    One fold's network answers: the vectors of different folds cannot be compared, and all of them would take five
+    Only one fold's network is used: vectors of different folds cannot be compared, and five folds would take five
     times as long.
 
     Parameters
     ----------
-    name
+    lane_name
         The lane's key in params.yaml, for messages.
     results
-        The lane's folder of results: a checkpoint is read.
+        The lane's folder of results, which contains the checkpoints.
     top
-        How many products to print.
+        Number of products to print.
 
     Raises
     ------
     UserError
-        If the lane searches nothing or has not been trained.
+        If the lane is not of kind search or has not been trained.
     """
     from rich.console import Console
     from rich.progress import Progress
 
-    # Any kind may be asked of pairs; what can be searched is a catalogue that two towers have read.
+    # Pairs may belong to any kind of problem; only a catalogue that two towers have read can be searched.
     if competition.encoding != "pair" or not isinstance(prepared, PreparedRows):
         raise UserError(
-            f"{name}: {competition.slug} is of kind {competition.kind}; expected search",
+            f"{lane_name}: {competition.slug} is of kind {competition.kind}; expected search",
             "name a lane of that kind, such as product-search",
         )
     trained = TrainedFold.load(results / "checkpoints" / fold_file(prepared.folds[0]))
@@ -198,10 +200,10 @@ def search(name: str, competition: Competition, prepared: Prepared, results: Pat
         console.print(f"\n{line}", style="bold", markup=False)
         if hits:
             console.print(_table(catalogue, hits))
-            said = f"the best {len(hits)} of {len(products):,} products"
+            summary = f"the best {len(hits)} of {len(products):,} products"
         else:
-            said = "no product holds any of these words, nor anything spelt like them"
-        console.print(f" {said} · {seconds:.2f} s", style="dim", markup=False)
+            summary = "no product contains any of these words or a similar spelling"
+        console.print(f" {summary} · {seconds:.2f} s", style="dim", markup=False)
 
 
 def two_towers(trained: TrainedFold) -> tuple[TwoTower, PairEncoder]:
@@ -216,9 +218,9 @@ def two_towers(trained: TrainedFold) -> tuple[TwoTower, PairEncoder]:
 
 
 def _lines(console: Any) -> Iterator[str]:
-    """Read queries until the input ends; a person is asked for them."""
+    """Yield queries until the input ends; prompt for them on a terminal."""
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="replace")  # bytes that are no text
+        sys.stdin.reconfigure(errors="replace")  # the input may contain bytes that are not text
     while True:
         if sys.stdin.isatty():
             console.print("\nquery (Ctrl-D ends): ", end="")
@@ -237,12 +239,12 @@ def _table(catalogue: Catalogue, hits: list[Hit]) -> object:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=True, show_edge=False)
     for title in ("#", "product", "title", "score", "relevance", "matched"):
         table.add_column(title, justify="right" if title in ("#", "score", "relevance") else "left", overflow="fold")
-    for place, hit in enumerate(hits, start=1):
+    for rank, hit in enumerate(hits, start=1):
         product = catalogue.products.iloc[hit.row]
         identifier = Plain(product[catalogue.pair.document])
-        named = Plain(html.unescape(product[catalogue.pair.fields[0]]))
-        matched = Plain(", ".join(hit.matched) or "near in meaning")
-        table.add_row(str(place), identifier, named, f"{hit.score:.2f}", f"{hit.relevance:.2f}", matched)
+        title_text = Plain(html.unescape(product[catalogue.pair.fields[0]]))
+        matched = Plain(", ".join(hit.matched) or "similar meaning")
+        table.add_row(str(rank), identifier, title_text, f"{hit.score:.2f}", f"{hit.relevance:.2f}", matched)
     return table
 
 
@@ -252,7 +254,7 @@ def _faiss(vectors: NDArray[np.float32]) -> Any:
         import faiss
     except ImportError:
         raise UserError(
-            f"{len(vectors):,} products are more than a product of matrices answers in time; expected faiss",
+            f"{len(vectors):,} products are too many for a matrix product; expected faiss",
             "install it: `pip install -c requirements.lock faiss-cpu`",
         ) from None
     index = faiss.IndexFlatIP(vectors.shape[1])

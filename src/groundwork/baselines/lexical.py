@@ -67,7 +67,7 @@ class PairTfIdf:
 
 def _scores(bm25: BM25, queries: pd.Series, documents: pd.Series) -> NDArray[np.float32]:
     """Score pairs, ``[rows, 2]``: BM25, and its part of the sum of the query's words' rarities."""
-    asked, weights = by_text(bm25.asked, queries), by_text(bm25.weights, documents)
+    asked, weights = by_text(bm25.mark, queries), by_text(bm25.weights, documents)
     score = paired(asked, weights)
     return np.column_stack([score, score / np.maximum(asked @ bm25.rarity, 1e-9)])
 

@@ -1,4 +1,4 @@
-"""The question: what a competition asks, in the words of its archive. One file each beside this one."""
+"""Defines what a competition declares about its tables, inputs and metric. Each competition has its own module here."""
 
 import importlib
 import pkgutil
@@ -19,16 +19,16 @@ Columns = Mapping[str, type]
 
 @dataclass(frozen=True)
 class Pair:
-    """Columns of a query and of the document that it is held against.
+    """Columns of a query and of a document that may match it.
 
     Attributes
     ----------
     query
-        What was typed.
+        Column of the query's text.
     document
-        The document's id: its rows share the fields.
+        Column of the document's id; rows with the same id have the same fields.
     fields
-        Texts of the document, the one that names it first.
+        Text columns of the document; the first one is its title.
     """
 
     query: str
@@ -38,21 +38,20 @@ class Pair:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Which prepared columns a network sees, by how they are encoded.
+    """The prepared columns that a network reads, by how they are encoded.
 
     Attributes
     ----------
     numeric
-        Numbers; missing values allowed.
+        Numbers; values may be missing.
     categorical
-        Text labels; missing values are a label of their own.
+        Text labels; a missing value is a label of its own.
     group
-        Keys shared by few rows (a ticket, a family): encoded by their size and the target rate of their
-        other rows.
+        Keys shared by few rows (a ticket, a family), encoded by group size and the mean target of the other rows.
     image
-        Height and width of a picture whose pixels (0 to 255) are all the feature columns, row by row.
+        Height and width of an image whose pixels (0 to 255) are all the feature columns, row by row.
     text
-        A column of prose.
+        A text column.
     pair
         A query and a document.
     """
@@ -66,7 +65,7 @@ class Inputs:
 
     @property
     def encodings(self) -> list[str]:
-        """The values of ``encoding.inputs`` in params.yaml that suit them: one, unless they are mixed as none reads."""
+        """Return the matching values of ``encoding.inputs`` in params.yaml; several if no encoding reads them all."""
         table = (*self.numeric, *self.categorical, *self.group)
         named = {"image": self.image, "text": self.text, "pair": self.pair, "table": table}
         given = [name for name, columns in named.items() if columns] or ["table"]
@@ -74,39 +73,39 @@ class Inputs:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The columns of text."""
+        """Return the columns that contain text."""
         pair = (self.pair.query, self.pair.document, *self.pair.fields) if self.pair else ()
         return (*self.categorical, *self.group, *((self.text,) if self.text else ()), *pair)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Competition(ABC):
-    """What every competition says of itself.
+    """Base class of the declarations of all competitions.
 
     Attributes
     ----------
     slug
-        Kaggle's name for it: the archive's and the rules page's.
+        Kaggle's name of the competition in the addresses of its archive and its rules page.
     kind
-        The kind of problem, a key of `groundwork.objectives.KINDS`: it decides legal targets, loss, predictions and
-        what is handed in.
+        The kind of problem, a key of `groundwork.objectives.KINDS`, which decides allowed targets, loss, predictions
+        and the columns of the submission.
     metric
         Kaggle's metric, a key of `groundwork.objectives.metrics.METRICS`.
     further_metrics
-        More of them, which the evaluation adds.
+        Additional metrics to evaluate.
     id
-        The column that a submission is matched by.
+        The id column of the submission.
     sample
-        Makes the tables of an archive in Kaggle's layout from a seeded generator: file name -> table, or
+        Function that makes the tables of an archive in Kaggle's layout from a seeded generator: file name -> table or
         text.
     sample_submission
-        Name of the file that shows the submission's format.
+        Name of the sample submission in the archive.
     charset
-        How those of the archive's tables are written that are not UTF-8.
+        Character encoding of the tables that are not in UTF-8.
     layout
-        How its tables lie in the archive: a key of `groundwork.data.load.LOAD`.
+        The layout of its tables, a key of `groundwork.data.load.LOAD`.
     by_time
-        Whether folds follow one another in time, and a model trained on everything predicts.
+        Whether folds are consecutive periods of time, and the final model is trained on all rows.
     """
 
     layout: ClassVar[str]
@@ -124,26 +123,26 @@ class Competition(ABC):
     @property
     @abstractmethod
     def files(self) -> tuple[str, ...]:
-        """Names of the files that the archive must hold."""
+        """Return the names of the files that the archive must contain."""
 
     @property
     @abstractmethod
     def task(self) -> Task:
-        """What it tells its kind: names of prepared columns, and how answers are read."""
+        """Return what its kind needs to know: names of prepared columns, and how to read answers."""
 
     @property
     @abstractmethod
     def encodings(self) -> tuple[str, ...]:
-        """The values of ``encoding.inputs`` in params.yaml that suit its tables: one, unless inputs are mixed."""
+        """Return the values of ``encoding.inputs`` in params.yaml that match its tables, mostly one."""
 
     @property
     def encoding(self) -> str:
-        """The value of ``encoding.inputs`` in params.yaml that suits its tables."""
+        """Return the value of ``encoding.inputs`` in params.yaml that matches its tables."""
         return self.encodings[0]
 
     @property
     def rules_url(self) -> str:
-        """The page on which a person accepts the competition's rules."""
+        """Return the address of the page on which users accept the competition's rules."""
         return f"https://www.kaggle.com/competitions/{self.slug}/rules"
 
 
@@ -154,26 +153,26 @@ class Labelled(Competition):
     Attributes
     ----------
     targets
-        The columns to predict: one, or each tag's.
+        The columns to predict: one, or one for each tag.
     columns
-        The columns of train.csv in Kaggle's order: `int` (never missing), `float` or `str`. test.csv has the same
-        without the targets. An id column that they lack is numbered from 1.
+        The columns of train.csv in Kaggle's order: `int` (never missing), `float` or `str`. test.csv has the
+        same columns without the targets. A missing id column is numbered from 1.
     inputs
-        The columns a network sees, after `features`.
+        The columns that a network reads, after `features`.
     optional
-        Further tables that the archive may hold: file name -> columns.
+        Tables that the archive may also contain: file name -> columns.
     join
-        Adds to the rows what the optional tables say; called with those that were there, by file name.
+        Function that joins the rows with the optional tables; called with those that exist, by file name.
     features
-        Row-wise features: each row's result depends on that row alone. It must fit nothing.
+        Function that makes row-wise features: each row's result depends only on that row. It must not fit anything.
     log_target
         Whether the network learns the logarithm of the target.
     stratify
-        Whether folds keep the target's distribution (classes, quantiles of a number, shares of tags).
+        Whether folds are stratified by the target (classes, quantiles of a number, shares of tags).
     group_folds_by
-        Column of train.csv whose equal values stay in one fold, or None.
+        Column of train.csv; rows with equal values stay in one fold. Or None.
     query
-        Column of train.csv whose equal values are ranked among each other, or None. `inputs.pair` names it by itself.
+        Column of train.csv; rows with equal values are ranked together. Or None; `inputs.pair` has its own query.
     """
 
     layout = "rows"
@@ -191,45 +190,45 @@ class Labelled(Competition):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Names of the files that the archive must hold."""
+        """Return the names of the files that the archive must contain."""
         return ("train.csv", "test.csv", self.sample_submission)
 
     @property
     def pixels(self) -> list[str]:
-        """The columns of a picture, where `inputs` say that there is one: all that are nothing else."""
+        """Return the pixel columns of an image: all columns without another purpose."""
         others = (self.id, *self.targets, self.group_folds_by, self.query)
         return [name for name in self.columns if name not in others]
 
     @property
     def task(self) -> Task:
-        """What it tells its kind."""
+        """Return what the kind of problem needs to know."""
         query = self.inputs.pair.query if self.inputs.pair else self.query
         return Task(id=self.id, targets=self.targets, query=query, groups=self.group_folds_by, log=self.log_target)
 
     @property
     def encodings(self) -> tuple[str, ...]:
-        """The values of ``encoding.inputs`` in params.yaml that suit its columns."""
+        """Return the values of ``encoding.inputs`` in params.yaml that match its columns."""
         return tuple(self.inputs.encodings)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Purchases(Competition):
-    """A competition with a log of who bought what and when, which asks what each customer buys next.
+    """A competition with a log of purchases, whose task is to predict what each customer buys next.
 
     Attributes
     ----------
     transactions, articles, customers
         Names of the three tables. The column `id` names the customer in all of them.
     date, article
-        Columns of the log: the day, as in 2020-09-22, and the article's id, which `articles` has too.
+        Columns of the log: the day, such as 2020-09-22, and the article's id, which is also a column of `articles`.
     features
         Columns of `articles` whose values a network embeds.
     shown
-        Columns of `articles` that tell a person what an article is.
+        Columns of `articles` that describe an article to users.
     days
-        How far ahead the answer reaches.
+        Number of days to predict.
     answers
-        How many articles are named for each customer.
+        Number of articles to predict for each customer.
     """
 
     layout = "purchases"
@@ -247,51 +246,51 @@ class Purchases(Competition):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Names of the files that the archive must hold."""
+        """Return the names of the files that the archive must contain."""
         return (self.transactions, self.articles, self.customers, self.sample_submission)
 
     @property
     def task(self) -> Task:
-        """What it tells its kind."""
+        """Return what the kind of problem needs to know."""
         return Task(id="customer", answers=self.answers)
 
     @property
     def encodings(self) -> tuple[str, ...]:
-        """The value of ``encoding.inputs`` in params.yaml that suits a log."""
+        """Return the value of ``encoding.inputs`` in params.yaml that matches a log."""
         return ("history",)
 
 
 def names() -> list[str]:
-    """Names of the competitions that have a file here."""
+    """Return the names of the competitions that have a module in this package."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def load(name: str) -> Competition:
-    """Load one competition by the name of its file.
+    """Load a competition by the name of its module.
 
     Raises
     ------
     UserError
-        If no file of that name lies in `groundwork/competitions/`.
+        If `groundwork/competitions/` has no such file, or the file cannot be imported or declares no competition.
     """
     if name not in names():
-        others = meant(name, names()) or f"; there are: {', '.join(names())}"
+        hint = meant(name, names()) or f"; found: {', '.join(names())}"
         raise UserError(
-            f"params.yaml: competition: {name}: no file src/groundwork/competitions/{name}.py{others}",
-            "mend the name in params.yaml, or write the file (README, “Add a competition”)",
+            f"params.yaml: competition: {name}: no file src/groundwork/competitions/{name}.py{hint}",
+            "fix the name in params.yaml, or write the file (README, “Add a competition”)",
         )
     try:
         competition = importlib.import_module(f"{__name__}.{name}").competition
     except Exception as error:
-        # A person writes this file: whatever is wrong with it is theirs to mend.
+        # Users write this file, so every error in it is theirs to fix.
         raise UserError(
             f"src/groundwork/competitions/{name}.py: cannot be imported: {type(error).__name__}: {error}",
-            f"mend the file; `python -c 'import groundwork.competitions.{name}'` shows where",
+            f"fix the file; `python -c 'import groundwork.competitions.{name}'` shows where",
         ) from error
     if not isinstance(competition, Competition):
         raise UserError(
             f"src/groundwork/competitions/{name}.py: `competition`: found {type(competition).__name__}; "
             "expected a Competition",
-            "see titanic.py beside it",
+            "see titanic.py in the same folder",
         )
     return competition

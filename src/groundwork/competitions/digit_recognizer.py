@@ -1,4 +1,4 @@
-"""Digit Recognizer (kaggle.com/competitions/digit-recognizer): which digit a picture of 28 x 28 pixels shows."""
+"""Digit Recognizer (kaggle.com/competitions/digit-recognizer): which digit an image of 28 x 28 pixels shows."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ TRAIN_ROWS = 1497
 
 
 def sample(rng: np.random.Generator) -> Tables:
-    """Bring scikit-learn's 1,797 handwritten digits to the competition's layout: real input, 300 rows of it for test.
+    """Convert scikit-learn's 1,797 handwritten digits, real data, to the competition's layout, with 300 test rows.
 
     Source: E. Alpaydin, C. Kaynak (1998), "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository.
     """
@@ -19,12 +19,12 @@ def sample(rng: np.random.Generator) -> Tables:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    # As in MNIST: the digit fills 20 x 20 pixels in the middle of 28 x 28. Cubic interpolation overshoots a little.
+    # As in MNIST, the digit fills the central 20 x 20 of 28 x 28 pixels. Cubic interpolation overshoots a little.
     strokes = np.clip(zoom(digits.images, (1, 2.5, 2.5)) * (255 / 16), 0, 255).round().astype(np.int64)
-    pictures = np.pad(strokes, ((0, 0), (4, 4), (4, 4))).reshape(len(strokes), -1)
+    images = np.pad(strokes, ((0, 0), (4, 4), (4, 4))).reshape(len(strokes), -1)
 
-    order = rng.permutation(len(pictures))
-    table = pd.DataFrame(pictures[order], columns=PIXELS)
+    order = rng.permutation(len(images))
+    table = pd.DataFrame(images[order], columns=PIXELS)
     table.insert(0, "label", digits.target[order].astype(np.int64))
     train, test = table[:TRAIN_ROWS], table[TRAIN_ROWS:].reset_index(drop=True)
     submission = pd.DataFrame({"ImageId": np.arange(1, len(test) + 1), "Label": 0})

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from groundwork.competitions import Purchases, Tables
 
-# The tastes of the sample: index; its group; section; department; garment group; product group; product types.
+# Tastes for the sample: index; index group; section; department; garment group; product group; product types.
 TASTES = """\
 A Ladieswear; 1 Ladieswear; 15 Womens Everyday; 1522 Top; 1002 Jersey Basic; Garment Upper body; 255 T-shirt, 254 Top
 A Ladieswear; 1 Ladieswear; 11 Womens Trousers; 1722 Trouser; 1009 Trouser; Garment Lower body; 272 Trousers, 275 Skirt
@@ -21,7 +21,7 @@ G Baby Sizes 50-98; 4 Baby/Children; 44 Baby; 6515 Baby; 1006 Knitted; Garment F
 H Children Sizes; 4 Baby/Children; 76 Kids Girl; 7510 Kids; 1002 Jersey Basic; Garment Full body; 265 Dress, 296 Romper
 S Sport; 26 Sport; 5 Ladies H&M Sport; 8316 Sport; 1005 Jersey Fancy; Garment Upper body; 253 Vest top, 306 Bra"""
 LINES = np.array([line.split("; ") for line in TASTES.split("\n")])
-# A colour's group; how bright it is; what it is taken for.
+# Columns of a colour: colour group; perceived brightness; perceived master colour.
 COLOURS = """\
 9 Black; 4 Dark; 5 Black, 10 White; 3 Light; 9 White, 73 Dark Blue; 4 Dark; 2 Blue, 7 Grey; 1 Dusty Light; 12 Grey, \
 51 Light Pink; 1 Dusty Light; 4 Pink, 42 Red; 5 Bright; 18 Red"""
@@ -37,7 +37,7 @@ Numbers = NDArray[np.int64]
 
 
 def sample(rng: np.random.Generator) -> Tables:
-    """Draw customers of few tastes; articles come into fashion, sell for some weeks and go, some are bought again."""
+    """Draw purchases: customers have few tastes, articles sell for some weeks, some purchases are repeated."""
     taste = rng.integers(len(LINES), size=ARTICLES)
     articles, customers = _articles(rng, taste), _customers(rng)
     buyer, article, day = _purchases(rng, taste)
@@ -52,18 +52,18 @@ def sample(rng: np.random.Generator) -> Tables:
         }
     )
     submission = customers[["customer_id"]].assign(prediction=" ".join(articles["article_id"][:12]))
-    about = {"articles.csv": articles, "customers.csv": customers}
-    return {**about, "sample_submission.csv": submission, "transactions_train.csv": log}
+    descriptions = {"articles.csv": articles, "customers.csv": customers}
+    return {**descriptions, "sample_submission.csv": submission, "transactions_train.csv": log}
 
 
 def _articles(rng: np.random.Generator, taste: Numbers) -> pd.DataFrame:
-    """Describe the articles: by their taste, but one in ten by another."""
+    """Draw the articles' columns from their taste, or from a random taste for one in ten."""
     line = LINES[np.where(rng.random(ARTICLES) < 0.1, rng.integers(len(LINES), size=ARTICLES), taste)]
-    types = np.array([one.split(", ") for one in line[:, 6]])
+    types = np.array([names.split(", ") for names in line[:, 6]])
     paint = PAINTS[np.minimum(rng.geometric(0.35, ARTICLES) - 1, len(PAINTS) - 1)]
-    said = {
+    labels = {
         "product_type_no": np.where(rng.random(ARTICLES) < 0.5, types[:, 0], types[:, 1]),
-        "product_group_no": "- " + pd.Series(line[:, 5]),  # the one label that has no number
+        "product_group_no": "- " + pd.Series(line[:, 5]),  # the only label without a number
         "graphical_appearance_no": rng.choice(LOOKS, ARTICLES, p=[0.5, 0.25, 0.15, 0.1]),
         "colour_group_code": paint[:, 0],
         "perceived_colour_value_id": paint[:, 1],
@@ -74,12 +74,12 @@ def _articles(rng: np.random.Generator, taste: Numbers) -> pd.DataFrame:
         "section_no": line[:, 2],
         "garment_group_no": line[:, 4],
     }
-    # Every third article is another colour of the one before: the ids share all but the last three digits.
+    # Every third article is the previous one in another colour: their ids differ only in the last three digits.
     second = np.arange(ARTICLES) % 3 == 1
     product = 108775 + np.cumsum(np.where(second, 0, rng.integers(1, 2500, ARTICLES)))
     ids = [f"0{code}" for code in 1000 * product + 1 + second]
     table = pd.DataFrame({"article_id": ids, "product_code": product, "prod_name": NAMES[product % len(NAMES)]})
-    for column, values in said.items():
+    for column, values in labels.items():
         parts = pd.Series(values).str.partition(" ")
         table[column], table[column.rpartition("_")[0] + "_name"] = parts[0], parts[2]
     prose = table["colour_group_name"] + " " + table["product_type_name"].str.lower() + " in soft jersey, with a hem."
@@ -104,10 +104,10 @@ def _customers(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _purchases(rng: np.random.Generator, taste: Numbers) -> Numbers:
-    """Draw ``[customer, article and day, purchases]``; one customer in twenty and a few articles have none."""
+    """Draw ``[customer, article and day, purchases]``; 5% of customers and a few articles have none."""
     liking = rng.dirichlet(np.full(len(LINES), 0.12), CUSTOMERS)
     baskets = rng.gamma(1.2, 2.0, CUSTOMERS) * (rng.random(CUSTOMERS) > 0.05)
-    # An article sells best in its second week and for five at the most; a quarter sell all the year round.
+    # An article sells for at most five weeks, best in its second; a quarter of them sell all the time.
     launch = np.where(rng.random(ARTICLES) < 0.25, -99, rng.integers(-4, WEEKS + 1, ARTICLES))
     age = np.arange(WEEKS)[:, None] - launch
     in_fashion = np.exp(-abs(age - 1) / 1.5) * ((age >= 0) & (age <= 4))
@@ -118,15 +118,15 @@ def _purchases(rng: np.random.Generator, taste: Numbers) -> Numbers:
         edges = np.cumsum(liking[who][:, taste] * demand[week], axis=1)
         what = (edges < rng.random((len(who), 1)) * edges[:, -1:]).sum(axis=1)
         if week:
-            # One purchase in twelve is one that the customer has made before, if it is still sold.
+            # One purchase in twelve repeats an earlier one of the customer, if the article is still sold.
             order, past = np.argsort(log[0], kind="stable"), np.bincount(log[0], minlength=CUSTOMERS)
             place = (np.cumsum(past) - past)[who] + (rng.random(len(who)) * past[who]).astype(np.int64)
             former = log[1, order[np.minimum(place, len(order) - 1)]]
             again = (rng.random(len(who)) < 1 / 12) & (past[who] > 0) & (demand[week, former] > 0)
             what = np.where(again, former, what)
-        # One in twenty takes a second of the same, at once.
+        # One purchase in twenty is of two pieces.
         who, what = np.repeat([who, what], 1 + (rng.random(len(who)) < 0.05), axis=1)
-        # A customer shops on two days of the week, mostly on the first of them.
+        # A customer shops on two days of the week, mostly on the first one.
         shopping = rng.integers(7, size=(CUSTOMERS, 2))[who, (rng.random(len(who)) < 0.25).astype(np.int64)]
         log = np.append(log, [who, what, 7 * week + shopping], axis=1)
     return log[:, np.lexsort((log[0], log[2]))]

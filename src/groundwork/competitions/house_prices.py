@@ -1,13 +1,13 @@
-"""House Prices (kaggle.com/competitions/house-prices-advanced-regression-techniques): what a house sold for."""
+"""House Prices (kaggle.com/competitions/house-prices-advanced-regression-techniques): the sale prices of houses."""
 
 import numpy as np
 import pandas as pd
 
 from groundwork.competitions import Inputs, Labelled, Tables
 
-# The columns in Kaggle's order. ~: a float, *: ordered levels. Then how the sample draws it from a hidden quality and
-# size. Text: weight of quality; levels from the poorest, each with its share in percent. Numbers: share of houses that
-# have it, mean, what quality and size add, spread, limits. Nothing: it follows from other columns.
+# The columns in Kaggle's order (~: float, *: ordered levels), each with how the sample draws it from a hidden quality
+# and size. Text: weight of quality; levels from the poorest, with their shares in percent. Numbers: share of houses
+# that have it, mean, effects of quality and size, spread, limits. Empty: computed from other columns.
 TABLE = """\
 Id; MSSubClass; MSZoning .4 C (all) 1,RM 15,RH 1,RL 79,FV 4; LotFrontage~ 1 70 1 6 20 21 313;
 LotArea 1 10000 0 1500 4000 1300 99999; Street 0 Grvl 1,Pave 99; Alley 0 NA 94,Grvl 3,Pave 3; LotShape* 0 IR3 1,IR2 3,
@@ -56,13 +56,13 @@ SKEWED = [c for c in PLAIN + COUNTED if any(part in c for part in ("SF", "Area",
 
 
 def features(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn quality words into ranks (0: the house has none), codes into labels, areas and ages into logarithms."""
+    """Convert quality levels to ranks (0: not present), codes to labels, areas and ages to logarithms."""
     x = frame.assign(Functional=frame["Functional"].fillna("Typ"), **frame[CODES].astype("str"))
     for column in ORDINAL:
         levels = [level for level in LEVELS[column] if level != "NA"]
         ranks = {level: rank for rank, level in enumerate(levels, start=1)}
         x[column] = x[column].map(ranks).astype("float64").fillna(0)
-    x[AMOUNTS] = x[AMOUNTS].fillna(0)  # missing: the house has no basement, garage or veneer
+    x[AMOUNTS] = x[AMOUNTS].fillna(0)  # a missing value means no basement, garage or veneer
     x["TotalSF"] = x["TotalBsmtSF"] + x["GrLivArea"]
     x["Baths"] = x["FullBath"] + x["BsmtFullBath"] + 0.5 * (x["HalfBath"] + x["BsmtHalfBath"])
     x["PorchSF"] = x["OpenPorchSF"] + x["EnclosedPorch"] + x["3SsnPorch"] + x["ScreenPorch"]
@@ -82,7 +82,7 @@ GAPS = (
 
 
 def sample(rng: np.random.Generator) -> Tables:
-    """Draw houses from a hidden quality and size; the price follows from their columns, with noise."""
+    """Draw houses from a hidden quality and size, and their prices from their columns and noise."""
     n = 2919
     quality, chance, late = rng.normal(size=(3, n))
     size = 0.5 * quality + 0.85 * chance
@@ -113,9 +113,9 @@ def sample(rng: np.random.Generator) -> Tables:
         "Fireplace": x["Fireplaces"] > 0, "Pool": x["PoolArea"] > 0, "MiscVal": x["MiscFeature"].notna(),
         "MasVnrArea": x["MasVnrType"] != "None",
     }  # fmt: skip
-    for part, there in has.items():
+    for part, present in has.items():
         for column in (column for column in COLUMNS if part in column):
-            x.loc[~there, column] = 0 if COLUMNS[column] is int or column in AMOUNTS else None
+            x.loc[~present, column] = 0 if COLUMNS[column] is int or column in AMOUNTS else None
     place = x["Neighborhood"].map(dict(zip(LEVELS["Neighborhood"], rng.normal(0, 0.08, 25), strict=True)))
     price = (
         10.98 + np.log(x["GrLivArea"] / 1500) * (0.4 + 0.03 * x["OverallQual"]) + 0.08 * x["OverallQual"]
@@ -123,13 +123,13 @@ def sample(rng: np.random.Generator) -> Tables:
         + 0.3 * np.exp((x["YearBuilt"] - x["YrSold"]) / 30) - 0.15 * (x["SaleCondition"] == "Abnorml") + place
     )  # fmt: skip
     x["SalePrice"] = np.exp(price + 0.085 * rng.standard_t(5, n)).clip(34900, 755000).round(-2).astype(int)
-    x.loc[1460, "MSSubClass"] = 150  # no house of train.csv has it, as in Kaggle's files
+    x.loc[1460, "MSSubClass"] = 150  # a level that train.csv does not have, as in Kaggle's files
     tables = {"train.csv": x[:1460], "test.csv": x[1460:].drop(columns="SalePrice")}
     for name, columns in zip(tables, GAPS, strict=True):
         gaps = {c: tables[name][c].mask(rng.permutation(len(tables[name])) < 2) for c in columns.split()}
         tables[name] = tables[name].assign(**gaps)
-    asked = x[["Id"]].assign(SalePrice=17000.0 * x["LotArea"] ** 0.25)[1460:]
-    return {**tables, "sample_submission.csv": asked, "data_description.txt": DESCRIPTION}
+    submission = x[["Id"]].assign(SalePrice=17000.0 * x["LotArea"] ** 0.25)[1460:]
+    return {**tables, "sample_submission.csv": submission, "data_description.txt": DESCRIPTION}
 
 
 competition = Labelled(

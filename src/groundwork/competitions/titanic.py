@@ -19,14 +19,14 @@ INPUTS = Inputs(
 
 
 def features(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add what a name, a cabin, a ticket and a family tell; families and parties are keys for the encoder to use."""
+    """Add features from names, cabins, tickets and families; families and parties are group keys for the encoder."""
     title = frame["Name"].str.extract(r",\s*(?:the )?(\w+)", expand=False).map(TITLES).fillna("Rare")
     size = (frame["SibSp"] + frame["Parch"] + 1).clip(lower=1)
     fare = frame["Fare"].clip(lower=0)
-    # Women and children of a party lived or died together; the men's fate says little about theirs.
+    # Women and children of a party mostly survived or died together, and independently of the men.
     spared = (frame["Sex"] == "female") | (title == "Master")
     surname = frame["Name"].str.split(",").str[0]
-    # A ticket without its last digit: relatives also bought neighbouring numbers.
+    # Drop the last digit of the ticket: relatives also bought consecutive numbers.
     bought = frame["Ticket"].str[:-1] + frame["Embarked"].fillna("?")
     family = surname + frame["Pclass"].astype("str") + bought
     return frame.assign(
@@ -71,7 +71,7 @@ CLASSES = pd.DataFrame(
 
 
 def sample(rng: np.random.Generator) -> Tables:
-    """Draw parties of passengers; sex, class, age, family and the party's luck decide who survives."""
+    """Draw parties of passengers; survival depends on sex, class, age, family and the party's luck."""
     people: list[dict[str, object]] = []
     while len(people) < 1309:
         people += _party(rng)
@@ -81,7 +81,7 @@ def sample(rng: np.random.Generator) -> Tables:
     train, test = table[:891].copy(), table[891:].drop(columns="Survived").reset_index(drop=True)
     train.loc[rng.choice(891, 2, replace=False), "Embarked"] = None
     test.loc[rng.integers(418), "Fare"] = None
-    # A title and a number of children that no passenger of train.csv has, as in Kaggle's files.
+    # A title and a number of children that do not occur in train.csv, as in Kaggle's files.
     wife = int(np.argmax(test["Name"].str.contains(" Mrs. ")))
     test.loc[wife, "Name"], test.loc[wife, "Parch"] = str(test.loc[wife, "Name"]).replace("Mrs.", "Dona."), 9
     submission = pd.DataFrame({"PassengerId": test["PassengerId"], "Survived": (test["Sex"] == "female").astype(int)})
@@ -89,7 +89,7 @@ def sample(rng: np.random.Generator) -> Tables:
 
 
 def _party(rng: np.random.Generator) -> list[dict[str, object]]:
-    """People on one ticket: their rows without ids."""
+    """Draw the passengers of one ticket, as rows without ids."""
     pclass = int(rng.choice(CLASSES.index, p=CLASSES["share"]))
     of = CLASSES.loc[pclass]
     kind = rng.choice(list(PARTIES), p=list(PARTIES.values()))

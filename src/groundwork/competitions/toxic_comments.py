@@ -1,4 +1,4 @@
-"""Toxic comments (kaggle.com/competitions/jigsaw-toxic-comment-classification-challenge): what is rude about them."""
+"""Toxic comments (kaggle.com/competitions/jigsaw-toxic-comment-classification-challenge): which comments are toxic."""
 
 import re
 
@@ -11,11 +11,11 @@ TAGS = ("toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate")
 
 
 def features(frame: pd.DataFrame) -> pd.DataFrame:
-    """Read a missing comment as an empty one: a comment of the two letters NA counts as missing in a table."""
+    """Replace missing comments by empty ones: the text "NA" is read as missing."""
     return frame.assign(comment_text=frame["comment_text"].fillna(""))
 
 
-# What a comment says besides: how often, with which tags. The harmless remarks have the words of those above them.
+# Remarks: share of comments, tags, texts. Harmless remarks use the same words as the toxic ones above them.
 REMARKS: dict[str, tuple[float, tuple[str, ...], tuple[str, ...]]] = {
     "insult": (0.07, ("toxic", "insult"), (
         "You are not a <good>, you are a <dolt>.", "Why did you remove this <work> from the list, <dolt>?",
@@ -73,51 +73,51 @@ LONGEST = 5000
 
 
 def sample(rng: np.random.Generator) -> Tables:
-    """Write talk pages whose tags follow from what is said to whom, in spite of disguised words and of raters' slips.
+    """Write talk-page comments whose tags depend on meaning, with disguised words and some mistakes of the raters.
 
-    What stays harmless says the same words in another order, of a film or with a "not": a bag of words confuses them.
+    Harmless comments use the same words in another order, about a film, or negated, which confuses a bag of words.
     """
     train, test = (_comments(rng, rows) for rows in (1200, 300))
     for table in (train, test):
         table.insert(0, "id", sorted(rng.bytes(8).hex() for _ in range(len(table))))
-    asked = test[["id"]].assign(**dict.fromkeys(TAGS, 0.5))
-    return {"train.csv": train, "test.csv": test.drop(columns=list(TAGS)), "sample_submission.csv": asked}
+    submission = test[["id"]].assign(**dict.fromkeys(TAGS, 0.5))
+    return {"train.csv": train, "test.csv": test.drop(columns=list(TAGS)), "sample_submission.csv": submission}
 
 
 def _comments(rng: np.random.Generator, rows: int) -> pd.DataFrame:
-    """Write comments in any order, each remark as often as its share says; columns: the text and its tags."""
+    """Write comments in random order, with the shares of `REMARKS`; columns: the text and its tags."""
     counts = [round(share * rows) for share, _, _ in REMARKS.values()]
     remarks = rng.permutation(np.repeat([*REMARKS, ""], [*counts, rows - sum(counts)]))
     texts = [_comment(rng, remark) for remark in remarks]
-    # One says nothing and one goes on for ever, as on any talk page.
+    # One comment is empty and one is very long.
     empty, long = rng.choice(np.flatnonzero(remarks == ""), 2, replace=False)
     texts[empty], texts[long] = " \n", (_comment(rng, "") + " blah blah BLAH ") * 200
-    told = {remark: tags for remark, (_, tags, _) in REMARKS.items()} | {"": ()}
-    tags = pd.DataFrame({tag: [tag in told[remark] for remark in remarks] for tag in TAGS})
+    tags_by_remark = {remark: tags for remark, (_, tags, _) in REMARKS.items()} | {"": ()}
+    tags = pd.DataFrame({tag: [tag in tags_by_remark[remark] for remark in remarks] for tag in TAGS})
     missed, alarmed, lenient = rng.random((3, rows)) < [[0.03], [0.006], [0.04]]
     tags[missed] = False
     tags["toxic"] |= alarmed
-    # Some comments are tagged as obscene or insulting and yet not as toxic; no severely toxic one is.
+    # Some comments are tagged obscene or insulting but not toxic, unless they are severely toxic.
     tags["toxic"] &= ~(lenient & (tags["obscene"] | tags["insult"]) & ~tags["severe_toxic"])
     return pd.concat([pd.Series([text[:LONGEST] for text in texts], name="comment_text"), tags.astype(int)], axis=1)
 
 
 def _comment(rng: np.random.Generator, remark: str) -> str:
-    parts = [_any(rng, SENTENCES) for _ in range(1 + rng.poisson(1.5))]
+    parts = [_choice(rng, SENTENCES) for _ in range(1 + rng.poisson(1.5))]
     if rng.random() < 0.4:
-        parts.insert(rng.integers(len(parts) + 1), _any(rng, MARKUP))
+        parts.insert(rng.integers(len(parts) + 1), _choice(rng, MARKUP))
     if remark:
-        parts.insert(rng.integers(len(parts) + 1), _any(rng, REMARKS[remark][2]))
+        parts.insert(rng.integers(len(parts) + 1), _choice(rng, REMARKS[remark][2]))
     text = parts[0] + "".join(("\n\n" if rng.random() < 0.2 else " ") + part for part in parts[1:])
     text = re.sub("<(\\w+)>", lambda slot: _word(rng, slot[1]), text)
     if rng.random() < 0.1:
-        text = f'"\n\n== {_any(rng, CHOICES["topic"])} ==\n{text} "'
+        text = f'"\n\n== {_choice(rng, CHOICES["topic"])} ==\n{text} "'
     return text.lower() if rng.random() < 0.1 else text
 
 
 def _word(rng: np.random.Generator, slot: str) -> str:
-    """Fill a slot; rude words are often disguised or misspelt, in capitals where the slot is."""
-    word = _any(rng, CHOICES[slot.lower()])
+    """Fill a slot; rude words are often disguised or misspelled, and in capitals if the slot is."""
+    word = _choice(rng, CHOICES[slot.lower()])
     if slot.lower() not in ("dolt", "oath"):
         return word
     at = int(rng.integers(1, len(word) - 1))
@@ -128,12 +128,12 @@ def _word(rng: np.random.Generator, slot: str) -> str:
         word[:at] + word[at + 1] + word[at] + word[at + 2 :],
         re.sub("[io]", lambda letter: "10"[letter[0] == "o"], word),
     )
-    word = _any(rng, disguised) if rng.random() < 0.5 else word
+    word = _choice(rng, disguised) if rng.random() < 0.5 else word
     return word.upper() if slot.isupper() else word
 
 
-def _any(rng: np.random.Generator, among: tuple[str, ...] | list[str]) -> str:
-    return among[rng.integers(len(among))]
+def _choice(rng: np.random.Generator, options: tuple[str, ...] | list[str]) -> str:
+    return options[rng.integers(len(options))]
 
 
 competition = Labelled(

@@ -1,1 +1,1 @@
-"""What we learn from: fetched, prepared, split into folds, encoded, cut into batches."""
+"""Reads competitions' archives, checks their tables, and prepares typed tables and folds."""

@@ -1,4 +1,4 @@
-"""A competition's zip archive: whole, checked, read in place, never unpacked to disk."""
+"""Verifies a competition's zip archive and reads its files in place, without unpacking it to disk."""
 
 import io
 import zipfile
@@ -12,40 +12,40 @@ from typing import IO, Literal
 from groundwork.competitions import Competition
 from groundwork.errors import UserError
 
-# What a member may unpack to: a gigabyte in any case, beyond it LARGEST_RATIO times its packed size. Measured: the
-# tables of six of Kaggle's competitions unpack to 2 to 9 times their packed size, a sample submission whose rows are
-# all the same list of articles to 22 times, pixels that are all zero to 460 times, and deflate ends at 1032 times.
-# Tables of more than a gigabyte are transactions, texts and measurements: far below 100.
+# A member may unpack to a gigabyte, or to LARGEST_RATIO times its packed size if that is more. Measured ratios: tables
+# of six Kaggle competitions 2 to 9, a sample submission whose rows are all the same list of articles 22, pixels that
+# are all zero 460; deflate cannot exceed 1032. Tables of more than a gigabyte contain transactions, texts and
+# measurements, whose ratios are far below 100.
 ALWAYS_ALLOWED = 1 << 30  # bytes
 LARGEST_RATIO = 100
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-# Kaggle puts some tables into zip files of their own. What else lies in an archive (pictures, papers) is left alone.
+# Kaggle puts some tables into zip files of their own. Other files of an archive (pictures, papers) are not read.
 TABLES = (".csv", ".zip")
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A competition's zip archive, and what helps when it is not what it should be.
+    """A competition's zip archive, and the next steps for error messages about it.
 
     Attributes
     ----------
     path
-        Where the bytes lie.
+        Path of the file.
     name
-        How messages call it.
+        Its name in messages.
     again
-        The next step when it is missing or damaged.
-    mend
-        The next step when it is whole but holds something else than the competition declares.
+        The next step if it is missing or damaged.
+    fix
+        The next step if it is intact but its content differs from what the competition declares.
     charset
-        How its tables are written.
+        The character encoding of its tables.
     """
 
     path: Path
     name: Path
     again: str
-    mend: str
+    fix: str
     charset: str = "utf-8"
 
     def __str__(self) -> str:
@@ -53,36 +53,37 @@ class Archive:
 
 
 def store(competition: Competition, path: Path) -> Path:
-    """Where Kaggle's archive is kept, beside the folder of the lane's archive `path`."""
+    """Return where Kaggle's archive is kept: next to the folder of the lane's archive `path`."""
     return path.parent.parent / "kaggle" / f"{competition.slug}.zip"
 
 
 def archive(competition: Competition, source: Literal["sample", "kaggle"], path: Path) -> Archive:
-    """Describe the archive of a lane at `path`, whose name is the lane's."""
+    """Describe the archive of a lane at `path`, whose file name is the lane's name."""
     again = f"`dvc repro --force fetch@{path.stem}`"
     if source == "sample":
         file = f"src/{competition.sample.__module__.replace('.', '/')}.py"
-        mend = f"mend `sample` or `columns` in {file}, then {again}"
-        return Archive(path, path, f"make it again: {again}", mend, competition.charset)
-    kept = store(competition, path)
-    mend = f"put Kaggle's archive at {kept}, or delete that file to download it again; then {again}"
-    return Archive(path, path, f"get it again: {again}", mend, competition.charset)
+        fix = f"fix `sample` or `columns` in {file}, then {again}"
+        return Archive(path, path, f"make it again: {again}", fix, competition.charset)
+    stored = store(competition, path)
+    fix = f"put Kaggle's archive at {stored}, or delete that file to download it again; then {again}"
+    return Archive(path, path, f"get it again: {again}", fix, competition.charset)
 
 
 def verify(archive: Archive, files: Iterable[str]) -> None:
-    """Check that `archive` is whole, keeps to its own folder, and holds `files`.
+    """Check that `archive` is intact, stays inside of its own folder, and contains `files`.
 
     Raises
     ------
     UserError
-        If the archive is missing, is no zip file, a member points outside of it or is corrupt, a file is missing, or
-        a table, perhaps in a zip file of its own, unpacks to more than `ALWAYS_ALLOWED` and `LARGEST_RATIO` allow.
+        If the archive is missing or not a zip file, a member is corrupt or points outside of the archive, a file is
+        missing, or a table, perhaps in a zip file of its own, unpacks to more than `ALWAYS_ALLOWED` and
+        `LARGEST_RATIO` allow.
     """
     with _opened(archive) as opened:
         for member in opened.namelist():
             parts = PurePosixPath(member.replace("\\", "/")).parts
             if ".." in parts or parts[:1] == ("/",) or member[1:2] == ":":
-                raise UserError(f"{archive}: {member!r} points outside of the archive: refused", archive.mend)
+                raise UserError(f"{archive}: {member!r} points outside of the archive: refused", archive.fix)
         read = {_find(opened, archive, name) for name in files} | {*filter(_is_table, opened.namelist())}
         _refuse_bombs(opened, archive, read, archive.path.stat().st_size)
         for member in opened.namelist():
@@ -97,20 +98,20 @@ def _is_table(member: str) -> bool:
 
 
 def _refuse_bombs(
-    opened: zipfile.ZipFile, archive: Archive, members: Iterable[str], packed: int, above: str = ""
+    opened: zipfile.ZipFile, archive: Archive, members: Iterable[str], packed: int, prefix: str = ""
 ) -> None:
     """Refuse members that unpack to too much, each by itself and, since they may overlap, all together.
 
-    A size that is written too small does no harm: no more than that is read, and its checksum is then wrong.
+    An understated size does no harm: no more than that is read, and the checksum then fails.
     """
     infos = [opened.getinfo(member) for member in members]
     for info in infos:
-        _refuse_bomb(archive, above + info.filename, info.file_size, min(info.compress_size, packed))
-    _refuse_bomb(archive, f"{above}its tables", sum(info.file_size for info in infos), packed)
-    if above:
+        _refuse_bomb(archive, prefix + info.filename, info.file_size, min(info.compress_size, packed))
+    _refuse_bomb(archive, f"{prefix}its tables", sum(info.file_size for info in infos), packed)
+    if prefix:
         return
     for info in infos:
-        # Tables in zip files of their own: one level, as `open_member` reads them.
+        # Tables in zip files of their own, one level deep, as `open_member` reads them.
         if info.filename.endswith(".zip"):
             with suppress(*UNREADABLE), opened.open(info) as stream, zipfile.ZipFile(stream) as inner:
                 names = [name for name in inner.namelist() if f"{name}.zip" == info.filename]
@@ -122,21 +123,21 @@ def _refuse_bomb(archive: Archive, what: str, unpacked: int, packed: int) -> Non
         raise UserError(
             f"{archive}: {what}: {unpacked / 1e6:,.0f} MB come out of {packed / 1e6:,.2f} MB; expected at most "
             f"{LARGEST_RATIO} times as much of a large table: refused before it fills the memory",
-            archive.mend,
+            archive.fix,
         )
 
 
-def holds(archive: Archive, member: str) -> bool:
-    """Whether there is such a file in `archive`."""
+def contains(archive: Archive, member: str) -> bool:
+    """Return whether `archive` contains the file `member`."""
     with _opened(archive) as opened:
         return not {member, f"{member}.zip"}.isdisjoint(opened.namelist())
 
 
 @contextmanager
 def open_member(archive: Archive, member: str) -> Iterator[IO[bytes]]:
-    """Open one file of `archive`, to be read piece by piece; raise `UserError` as `verify` does.
+    """Open one file of `archive` as a stream; raise `UserError` as `verify` does.
 
-    A file that lies in a zip file of its own is found there.
+    A file in a zip file of its own is opened there.
     """
     with _opened(archive) as opened:
         name = _find(opened, archive, member)
@@ -148,7 +149,7 @@ def open_member(archive: Archive, member: str) -> Iterator[IO[bytes]]:
             else:
                 with zipfile.ZipFile(io.BytesIO(opened.read(name))) as inner:
                     if member not in inner.namelist():
-                        raise UserError(f"{archive}: {name}: no file {member} in it", archive.mend)
+                        raise UserError(f"{archive}: {name}: no file {member} in it", archive.fix)
                     with inner.open(member) as stream:
                         yield stream
 
@@ -172,13 +173,13 @@ def _opened(archive: Archive) -> Iterator[zipfile.ZipFile]:
 
 
 def _find(opened: zipfile.ZipFile, archive: Archive, member: str) -> str:
-    """Return the name of `member`, or of the zip file that holds it alone."""
+    """Return the name of `member`, or of the zip file that contains only it."""
     names = opened.namelist()
     for name in (member, f"{member}.zip"):
         if name in names:
             return name
     found = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    raise UserError(f"{archive}: no file {member} in it; found {found or 'none'}", archive.mend)
+    raise UserError(f"{archive}: no file {member} in it; found {found or 'none'}", archive.fix)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Folds: which rows validate which network. Made once, in `prepare`, so that every experiment shares them."""
+"""Assigns rows to folds. The `prepare` stage does this once, so that all experiments share the folds."""
 
 from typing import Literal
 
@@ -19,7 +19,7 @@ def assign(
     stratify: Strata | None = None,
     groups: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Give each row the number of the fold that it validates.
+    """Assign each row to the fold that it validates.
 
     Parameters
     ----------
@@ -28,10 +28,10 @@ def assign(
     stratify
         `classes`: each fold has the same share of each class. `quantiles`: each fold has the same share of each
         of up to ten ranges of the number. `tags`: each fold has the same share of each tag, the rarest first
-        (iterative stratification: Sechidis et al. 2011, https://doi.org/10.1007/978-3-642-23808-6_10); shares of
-        tags are left to chance where there are `groups`. `None`: drawn at random.
+        (iterative stratification: Sechidis et al. 2011, https://doi.org/10.1007/978-3-642-23808-6_10); with
+        `groups`, shares of tags are left to chance. `None`: drawn at random.
     groups : array of shape (n,), optional
-        Rows of one group get one fold. With `stratify`, shares are then as equal as whole groups allow.
+        Rows of a group stay in one fold. With `stratify`, shares are then as equal as whole groups allow.
 
     Returns
     -------
@@ -47,11 +47,11 @@ def assign(
 
     rows = len(target)
     if groups is not None:
-        # Numbers in the place of names: scikit-learn compares them a hundred times as fast, and a missing name is one.
+        # Integer codes: scikit-learn compares them a hundred times as fast as strings, and missing names get a code.
         groups = pd.factorize(groups, sort=True, use_na_sentinel=False)[0]
-    parts, what = (rows, "rows") if groups is None else (len(np.unique(groups)), "groups")
-    if not 2 <= folds <= min(parts, MOST_FOLDS):
-        raise _too_many(folds, f"expected 2 to {min(parts, MOST_FOLDS)} for {parts} {what}")
+    units, name = (rows, "rows") if groups is None else (len(np.unique(groups)), "groups")
+    if not 2 <= folds <= min(units, MOST_FOLDS):
+        raise _too_many(folds, f"expected 2 to {min(units, MOST_FOLDS)} for {units} {name}")
     strata = np.zeros(rows, dtype=np.int64)
     if stratify == "classes":
         classes, strata, members = np.unique(target, return_inverse=True, return_counts=True)
@@ -59,7 +59,7 @@ def assign(
             rare = classes[members.argmin()]
             raise _too_many(folds, f"expected at most {members.min()}: as many rows have the rarest class, {rare}")
     elif stratify == "quantiles":
-        # Ranks, not values: equal values may part, so every stratum has at least `folds` rows.
+        # Ranks instead of values: equal values may be separated, so every stratum has at least `folds` rows.
         ranks = np.argsort(np.argsort(target, kind="stable"), kind="stable")
         strata = ranks * min(QUANTILES, rows // folds) // rows
     if stratify == "tags" and groups is None:

@@ -1,4 +1,4 @@
-"""The layouts of competitions' tables: how each is prepared, and read back."""
+"""Prepares and loads a competition's tables by its layout."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from groundwork.data.archives import Archive
 from groundwork.data.prepared import Prepared
 from groundwork.naming import ByName
 
-# By `Competition.layout`; each takes the class of competitions that names it.
+# Keys are values of `Competition.layout`; each function takes the subclass of `Competition` with that layout.
 PREPARE: ByName[Callable[[Any, Archive, Path, int, int], None]] = {
     "rows": rows.prepare,
     "purchases": purchases.prepare,
@@ -27,7 +27,7 @@ def prepare(competition: Competition, archive: Archive, out: Path, folds: int, s
     Raises
     ------
     UserError
-        If the archive, a table in it or the number of folds is not what the competition needs.
+        If the archive, one of its tables or the number of folds does not fit the competition.
     """
     PREPARE[competition.layout](competition, archive, out, folds, seed)
 
@@ -38,6 +38,6 @@ def load(competition: Competition, folder: Path) -> Prepared:
     Raises
     ------
     UserError
-        If a file is missing or broken; names the command that makes it.
+        If a file is missing or broken; the message names the command that makes it.
     """
     return LOAD[competition.layout](competition, folder)

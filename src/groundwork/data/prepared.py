@@ -1,4 +1,4 @@
-"""What the prepare stage leaves on the disk, read back."""
+"""Defines the interface of prepared data, and reads and writes its tables."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,33 +11,33 @@ from pyarrow import parquet
 from groundwork.errors import UserError
 
 TRAIN, TEST, FOLDS, SUBMISSION = "train.parquet", "test.parquet", "folds.parquet", "sample_submission.csv"
-# What is trained on everything, to predict what comes after.
+# Number of the model that is trained on all rows, to predict what comes after them.
 FINAL = -1
 
 
 def part(fold: int) -> str:
-    """Name a fold's curves and its file."""
+    """Return the name of a fold for its learning curves and its file."""
     return "final" if fold == FINAL else f"fold_{fold}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared(ABC):
-    """What the train and predict stages read.
+    """Data that the train and predict stages read.
 
     Attributes
     ----------
     folds
-        Numbers of the folds that validate.
+        Numbers of the validation folds.
     final
-        Whether the model that predicts is one trained on everything (fold `FINAL`), not the folds' mean: what is
-        validated by time is predicted from all of it.
+        Whether predictions come from one model trained on all rows (fold `FINAL`) instead of the folds' mean. This is
+        the case if folds are periods of time.
     test
-        What the submission asks about.
+        Rows to predict for the submission.
     sample_submission
-        Kaggle's file, byte for byte.
+        Path of Kaggle's sample submission, an exact copy.
     data_sha256, folds_sha256
-        Hashes of the tables, and of what out-of-fold predictions are judged by: scores compare where the latter
-        agree, whatever features they were made from.
+        Hash of the tables, and hash of the targets and folds. Scores are comparable if the latter agree, whatever the
+        features.
     """
 
     folds: list[int]
@@ -49,20 +49,20 @@ class Prepared(ABC):
 
     @abstractmethod
     def training(self, fold: int) -> pd.DataFrame:
-        """Return what `fold`'s model may learn from."""
+        """Return the training rows of `fold`."""
 
     @abstractmethod
     def validation(self, fold: int) -> pd.DataFrame:
-        """Return what `fold`'s model is judged by."""
+        """Return the validation rows of `fold`."""
 
     @property
     @abstractmethod
     def labels(self) -> pd.DataFrame:
-        """Return the table in which every label stands: all labelled rows, or all articles."""
+        """Return the table that contains every label: all labelled rows, or all articles."""
 
     @abstractmethod
     def test_ids(self, sample: pd.DataFrame) -> pd.Series:
-        """Return the ids of `test` as a submission names them; `sample` is Kaggle's, whose first column they are."""
+        """Return the ids of `test` as in the first column of Kaggle's sample submission `sample`."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def submission_in(folder: Path) -> Path:
-    """Return where Kaggle's sample submission lies; raise `UserError` if it does not."""
+    """Return the path of Kaggle's sample submission; raise `UserError` if it is missing."""
     if not (folder / SUBMISSION).is_file():
         raise _not_prepared(folder / SUBMISSION, "not found")
     return folder / SUBMISSION
@@ -87,9 +87,9 @@ def _not_prepared(path: Path, problem: str) -> UserError:
 
 
 def write_table(frame: pd.DataFrame | pa.Table, path: Path) -> None:
-    """Write a table so that the same rows give the same file."""
-    # Without pandas' metadata: it names pandas' version.
+    """Write a table as a parquet file that depends only on its rows."""
+    # Drop pandas' metadata, which contains pandas' version.
     table = pa.Table.from_pandas(frame, preserve_index=False) if isinstance(frame, pd.DataFrame) else frame
-    # Through a file of our own: pyarrow deletes a path that it fails to write, whatever stands there.
+    # Open the file here: pyarrow would delete a path that it fails to write, even a file that existed before.
     with path.open("wb") as stream:
         parquet.write_table(table.replace_schema_metadata(None), stream, compression="zstd")

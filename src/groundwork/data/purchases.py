@@ -1,4 +1,4 @@
-"""Purchases: a log prepared as customers and articles in codes, days as numbers and weeks as folds; and read back."""
+"""Prepares and loads a log of purchases: customers and articles as codes, days as numbers, weeks as folds."""
 
 import datetime
 import hashlib
@@ -26,26 +26,26 @@ MISSING = "missing"
 def prepare(competition: Purchases, archive: archives.Archive, out: Path, folds: int, seed: int) -> None:
     """Read and check the tables of `archive`; write them and the folds into the folder `out`.
 
-    Pictures in the archive are left alone. A value that an article lacks becomes the label "missing". Folds are spans
-    of time: `seed` draws nothing.
+    Images in the archive are not read. A missing value of an article becomes the label "missing". Folds are periods of
+    time, so `seed` is not used.
 
     Raises
     ------
     UserError
-        If the archive, a table in it or the number of folds is not what the competition needs.
+        If the archive, one of its tables or the number of folds does not fit the competition.
     """
     labels = dict.fromkeys((competition.article, *competition.features, *competition.shown), str)
     articles = tables.read(archive, competition.articles, labels, key=competition.article, partial=True)
     articles = articles.rename(columns={competition.article: "article"}).fillna(MISSING)
     ids = _ids(competition, archive, competition.customers)
-    asked = _asked(competition, archive, ids)
+    test_customers = _test_customers(competition, archive, ids)
     log, start = transactions.read(competition, archive, ids, articles["article"])
-    sold = np.bincount(log["day"].to_numpy())
-    weeks = _weeks(competition, archive, sold, folds, start)
+    sales = np.bincount(log["day"].to_numpy())
+    weeks = _weeks(competition, archive, sales, folds, start)
     write_table(log, out / PURCHASES)
     write_table(articles, out / ARTICLES)
     write_table(pd.DataFrame({"customer_id": ids}), out / CUSTOMERS)
-    write_table(pd.DataFrame({"customer": asked, "day": np.int16(len(sold))}), out / TEST)
+    write_table(pd.DataFrame({"customer": test_customers, "day": np.int16(len(sales))}), out / TEST)
     write_table(weeks, out / FOLDS)
     with (
         archives.open_member(archive, competition.sample_submission) as source,
@@ -55,52 +55,53 @@ def prepare(competition: Purchases, archive: archives.Archive, out: Path, folds:
 
 
 def _ids(competition: Purchases, archive: archives.Archive, member: str) -> pd.Series:
-    """Read the customers of one table."""
+    """Read the ids of the customers in one table."""
     return tables.read(archive, member, {competition.id: str}, key=competition.id, partial=True)[competition.id]
 
 
-def _asked(competition: Purchases, archive: archives.Archive, customers: pd.Series) -> NDArray[np.int32]:
-    """Read the codes of those whom the sample submission asks about, if it is one list of articles for each."""
+def _test_customers(competition: Purchases, archive: archives.Archive, customers: pd.Series) -> NDArray[np.int32]:
+    """Read the customers of the sample submission as codes; check that it has one list of articles for each."""
     member = competition.sample_submission
     names = transactions.header(archive, member)
     if len(names) != 2 or names[0] != competition.id:
         raise UserError(
-            f"{archive}: {member}: found the columns {', '.join(names)}; expected {competition.id} and one of lists",
-            archive.mend,
+            f"{archive}: {member}: found the columns {', '.join(names)}; "
+            f"expected {competition.id} and one column of lists",
+            archive.fix,
         )
     ids = _ids(competition, archive, member)
     codes = transactions.places(pa.array(ids, type=pa.string()), customers)
-    alien = ids[codes < 0]
-    if len(alien):
+    unknown = ids[codes < 0]
+    if len(unknown):
         raise UserError(
-            f"{archive}: {member}: row {alien.index[0] + 1}: column {competition.id!r}: found {alien.iloc[0]!r}, "
-            f"expected a customer of {competition.customers}; {len(alien)} such rows",
-            archive.mend,
+            f"{archive}: {member}: row {unknown.index[0] + 1}: column {competition.id!r}: found {unknown.iloc[0]!r}, "
+            f"expected a customer of {competition.customers}; {len(unknown)} such rows",
+            archive.fix,
         )
     return codes
 
 
 def _weeks(
-    competition: Purchases, archive: archives.Archive, sold: NDArray[np.int64], folds: int, start: datetime.date
+    competition: Purchases, archive: archives.Archive, sales: NDArray[np.int64], folds: int, start: datetime.date
 ) -> pd.DataFrame:
-    """Cut the end of the log into `folds` weeks, the last one first; `sold` counts the purchases of each day."""
-    span, days = competition.days, len(sold)
-    most = min((days - 1) // span, MOST_FOLDS)
-    if not 1 <= folds <= most:
+    """Cut the end of the log into `folds` weeks, the last one first; `sales` counts the purchases of each day."""
+    span, days = competition.days, len(sales)
+    maximum = min((days - 1) // span, MOST_FOLDS)
+    if not 1 <= folds <= maximum:
         raise UserError(
-            f"params.yaml: folds: found {folds}; expected {f'1 to {most}' if most else 'a longer log'}: "
+            f"params.yaml: folds: found {folds}; expected {f'1 to {maximum}' if maximum else 'a longer log'}: "
             f"{competition.transactions} of {archive} spans {days} days, each fold validates {span} of them, and some "
-            "must lie before",
-            "lower `folds` in params.yaml" if most else archive.mend,
+            "must come before",
+            "lower `folds` in params.yaml" if maximum else archive.fix,
         )
     first = days - span * np.arange(1, folds + 1)
     dates = [start + datetime.timedelta(days=int(day)) for day in first]
     for day, date in zip(first, dates, strict=True):
-        if not sold[day : day + span].any():
+        if not sales[day : day + span].any():
             raise UserError(
                 f"{archive}: {competition.transactions}: found no purchase in the {span} days from {date}; "
-                "expected some, for they validate a fold",
-                archive.mend,
+                "expected some, since they validate a fold",
+                archive.fix,
             )
     columns = {"first": first.astype(np.int16), "last": (first + span - 1).astype(np.int16)}
     return pd.DataFrame({"fold": np.arange(folds, dtype=np.int8), **columns, "date": dates})
@@ -108,20 +109,20 @@ def _weeks(
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedPurchases(Prepared):
-    """Who bought what and when; folds are weeks, 0 the last one.
+    """A log of purchases. Folds are weeks, of which 0 is the last.
 
     Attributes
     ----------
     purchases
-        ``customer`` and ``article`` (int32 codes) and ``day`` (int16, days since `start`), by customer and day; a
-        customer's purchases of one day stand as in the log.
+        ``customer`` and ``article`` (int32 codes) and ``day`` (int16, days since `start`), sorted by customer and day.
+        A customer's purchases of one day keep the order of the log.
     articles
-        ``article`` (its id), then the competition's features and what is shown of it; its row is its code.
+        ``article`` (its id), then the competition's `features` and `shown` columns. The row number is the code.
     customers
-        The table of ``customer_id``, in which a customer's row is the code: a file, for few need it.
+        Path of the table of ``customer_id``, in which a customer's row number is the code. Not loaded, as few need it.
     test
-        ``customer`` (int32) and ``day`` (int16, the first after the log): whom the submission asks about, in its
-        order. Some never bought.
+        ``customer`` (int32) and ``day`` (int16, the first day after the log): the customers of the
+        submission, in its order. Some have no purchases.
     weeks
         The first and the last day that each fold validates.
     start
@@ -135,20 +136,20 @@ class PreparedPurchases(Prepared):
     start: datetime.date
 
     def training(self, fold: int) -> pd.DataFrame:
-        """Return the purchases before the week of `fold`; all of them for `FINAL`."""
+        """Return the purchases before the week of `fold`, or all of them for `FINAL`."""
         if fold == FINAL:
             return self.purchases
         before = self.purchases["day"].to_numpy() < self.weeks[fold][0]
         return self.purchases[before].reset_index(drop=True)
 
     def validation(self, fold: int) -> pd.DataFrame:
-        """Return a row for each customer who bought in the week of `fold`.
+        """Return one row for each customer with a purchase in the week of `fold`.
 
         Returns
         -------
         DataFrame
-            ``customer`` (int32), ``day`` (int16, the week's first), and ``t0``, ``t1``, ... (int32): the codes of what
-            they bought, each article once, filled up with -1.
+            ``customer`` (int32), ``day`` (int16, the week's first), and ``t0``, ``t1``, ... (int32): the codes of the
+            articles bought, each article once, padded with -1.
         """
         first, last = self.weeks[fold]
         bought = self.purchases[self.purchases["day"].between(first, last).to_numpy()]
@@ -158,8 +159,10 @@ class PreparedPurchases(Prepared):
         targets = np.full((len(customers), counts.max()), -1, dtype=np.int32)
         row = np.repeat(np.arange(len(customers)), counts)
         targets[row, np.arange(len(pairs)) - start[row]] = article
-        who = pd.DataFrame({"customer": customers.astype(np.int32), "day": np.int16(first)})
-        return pd.concat([who, pd.DataFrame(targets, columns=[f"t{i}" for i in range(targets.shape[1])])], axis=1)
+        customer_days = pd.DataFrame({"customer": customers.astype(np.int32), "day": np.int16(first)})
+        return pd.concat(
+            [customer_days, pd.DataFrame(targets, columns=[f"t{i}" for i in range(targets.shape[1])])], axis=1
+        )
 
     @property
     def labels(self) -> pd.DataFrame:
@@ -167,12 +170,12 @@ class PreparedPurchases(Prepared):
         return self.articles
 
     def test_ids(self, sample: pd.DataFrame) -> pd.Series:
-        """Return the customers' ids, which stand in the sample's order."""
+        """Return the customers' ids, in the order of the sample submission."""
         return sample.iloc[:, 0]
 
 
 def load(competition: Purchases, folder: Path) -> PreparedPurchases:
-    """Read what `prepare` wrote to `folder`; raise `UserError` as `groundwork.data.prepared.load` does."""
+    """Read what `prepare` wrote to `folder`; raise `UserError` as `groundwork.data.load.load` does."""
     purchases, folds = read_table(folder / PURCHASES), read_table(folder / FOLDS)
     weeks = {int(fold): (int(first), int(last)) for fold, first, last in folds[["fold", "first", "last"]].to_numpy()}
     if not (folder / CUSTOMERS).is_file():
@@ -193,7 +196,7 @@ def load(competition: Purchases, folder: Path) -> PreparedPurchases:
 
 
 def _folds_hash(purchases: pd.DataFrame, weeks: Mapping[int, tuple[int, int]]) -> str:
-    """Hash the folds' weeks and what was bought in them."""
+    """Return the hash of the folds' weeks and of the purchases in them."""
     days = np.array([weeks[fold] for fold in sorted(weeks)], dtype="<i8")
-    judged = purchases[(purchases["day"] >= days.min()).to_numpy()]
-    return hashlib.sha256(days.tobytes() + judged.to_numpy("<i8").tobytes()).hexdigest()
+    validation = purchases[(purchases["day"] >= days.min()).to_numpy()]
+    return hashlib.sha256(days.tobytes() + validation.to_numpy("<i8").tobytes()).hexdigest()

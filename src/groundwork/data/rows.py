@@ -1,4 +1,4 @@
-"""Labelled rows: prepared as typed tables with row-wise features and a fold for each row; and read back."""
+"""Prepares and loads labelled rows: typed tables with row-wise features, and a fold for each row."""
 
 import hashlib
 import io
@@ -11,7 +11,7 @@ import pandas as pd
 
 from groundwork.competitions import Labelled
 from groundwork.data import archives, tables
-from groundwork.data import folds as fold
+from groundwork.data.folds import assign
 from groundwork.data.prepared import FOLDS, SUBMISSION, TEST, TRAIN, Prepared, read_table, submission_in, write_table
 from groundwork.errors import UserError
 from groundwork.files import sha256_of_all
@@ -58,25 +58,25 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     Raises
     ------
     UserError
-        If the archive, a table in it or the number of folds is not what the competition needs.
+        If the archive, one of its tables or the number of folds does not fit the competition.
     """
     key, targets = competition.id, list(competition.targets)
     kind, task = KINDS[competition.kind], competition.task
     train = _table(competition, archive, "train.csv", competition.columns)
-    asked = {name: kind for name, kind in competition.columns.items() if name not in targets}
-    test = _table(competition, archive, "test.csv", asked)
+    test_columns = {name: kind for name, kind in competition.columns.items() if name not in targets}
+    test = _table(competition, archive, "test.csv", test_columns)
     for name in targets:
         if problem := kind.target_problem(train[name], task):
-            raise UserError(f"{archive}: train.csv: column {name!r}: found {problem}", archive.mend)
+            raise UserError(f"{archive}: train.csv: column {name!r}: found {problem}", archive.fix)
     submission = _submission(competition, archive, test[key])
 
     strata = kind.strata(task) if competition.stratify else None
     groups = train[competition.group_folds_by].to_numpy() if competition.group_folds_by else None
-    numbers = fold.assign(train[targets if len(targets) > 1 else targets[0]].to_numpy(), folds, seed, strata, groups)
+    numbers = assign(train[targets if len(targets) > 1 else targets[0]].to_numpy(), folds, seed, strata, groups)
     extra = {
         member: tables.read(archive, member, columns, partial=True)
         for member, columns in competition.optional.items()
-        if archives.holds(archive, member)
+        if archives.contains(archive, member)
     }
     write_table(_with_features(competition, train, extra), out / TRAIN)
     write_table(_with_features(competition, test, extra), out / TEST)
@@ -97,55 +97,58 @@ def _table(competition: Labelled, archive: archives.Archive, member: str, column
             raise UserError(
                 f"{archive}: {member}: row {row + 1}: column {pixels.columns[column]!r}: found "
                 f"{values[row, column]}, expected a pixel from 0 to 255",
-                archive.mend,
+                archive.fix,
             )
     return frame
 
 
 def _submission(competition: Labelled, archive: archives.Archive, ids: pd.Series) -> bytes:
-    """Return the sample submission, if it asks for one answer to each row of test.csv and to no others."""
+    """Return the sample submission's bytes; raise `UserError` if its rows or columns do not match test.csv."""
     key, member = competition.id, competition.sample_submission
-    asked = tables.read(archive, member, {key: competition.columns.get(key, int)}, key=key, partial=True)[key]
-    for one, other, what in ((asked, ids, "that test.csv lacks"), (ids, asked, "of test.csv is not in it")):
-        alien = one[~one.isin(other)]
-        if len(alien):
+    sample_ids = tables.read(archive, member, {key: competition.columns.get(key, int)}, key=key, partial=True)[key]
+    comparisons = ((sample_ids, ids, "that is not in test.csv"), (ids, sample_ids, "of test.csv that is not in it"))
+    for values, allowed, description in comparisons:
+        unmatched = values[~values.isin(allowed)]
+        if len(unmatched):
             raise UserError(
-                f"{archive}: {member}: column {key!r}: {len(alien)} ids do not match test.csv, expected the same ids; "
-                f"the first {what}: {alien.iloc[0]}",
-                archive.mend,
+                f"{archive}: {member}: column {key!r}: {len(unmatched)} ids do not match test.csv, expected the same "
+                f"ids; the first {description}: {unmatched.iloc[0]}",
+                archive.fix,
             )
     content = archives.read_bytes(archive, member)
     names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
-    several = list(competition.targets) if len(competition.targets) > 1 else []
-    if len(names) != 1 + len(competition.targets) or names[0] != key or (several and names[1:] != several):
-        predicted = f"{', '.join(several)} in this order" if several else "one that is predicted"
+    multiple = list(competition.targets) if len(competition.targets) > 1 else []
+    if len(names) != 1 + len(competition.targets) or names[0] != key or (multiple and names[1:] != multiple):
+        predicted = f"{', '.join(multiple)} in this order" if multiple else "one predicted column"
         raise UserError(
             f"{archive}: {member}: found the columns {', '.join(names)}; expected {key} and {predicted}",
-            archive.mend,
+            archive.fix,
         )
     return content
 
 
 def _with_features(competition: Labelled, frame: pd.DataFrame, extra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return row id, input columns and the targets, if `frame` has them."""
+    """Return row id, input columns and, if `frame` has them, the targets."""
     inputs, key, targets = competition.inputs, competition.id, [name for name in competition.targets if name in frame]
-    asked = frame.drop(columns=[key, *targets])
-    made = competition.features(competition.join(asked, extra))
+    columns = frame.drop(columns=[key, *targets])
+    features = competition.features(competition.join(columns, extra))
     if inputs.image:
-        made = made[competition.pixels].astype("uint8")
+        features = features[competition.pixels].astype("uint8")
     else:
-        missing = [name for name in (*inputs.numeric, *inputs.labels) if name not in made]
+        missing = [name for name in (*inputs.numeric, *inputs.labels) if name not in features]
         if missing:
             raise UserError(
-                f"{competition.slug}: inputs name {missing[0]!r}, which is no column of train.csv and which `features` "
-                "does not make",
-                "mend the competition's file in src/groundwork/competitions/",
+                f"{competition.slug}: inputs name {missing[0]!r}, which is neither a column of train.csv nor made by "
+                "`features`",
+                "fix the competition's file in src/groundwork/competitions/",
             )
         kinds = dict.fromkeys(inputs.numeric, "float64") | dict.fromkeys(inputs.labels, "str")
-        made = made[list(kinds)].astype(kinds)
-    # What rows are grouped and ranked by is no input, unless the competition's file says so.
-    kept = dict.fromkeys(name for name in (competition.group_folds_by, competition.query) if name not in (None, *made))
-    return pd.concat([frame[[key, *(name for name in kept if name in frame)]], made, frame[targets]], axis=1)
+        features = features[list(kinds)].astype(kinds)
+    # The columns that group and rank rows are not inputs, unless the competition's file says so.
+    kept = dict.fromkeys(
+        name for name in (competition.group_folds_by, competition.query) if name not in (None, *features)
+    )
+    return pd.concat([frame[[key, *(name for name in kept if name in frame)]], features, frame[targets]], axis=1)
 
 
 def load(competition: Labelled, folder: Path) -> PreparedRows:
@@ -164,9 +167,9 @@ def load(competition: Labelled, folder: Path) -> PreparedRows:
 
 
 def folds_hash(folds: pd.DataFrame, targets: pd.DataFrame) -> str:
-    """Hash row ids, folds and targets: what out-of-fold predictions are judged by.
+    """Return the hash of row ids, folds and targets, which decide how out-of-fold predictions are scored.
 
-    The hash is that of the content; neither the row ids' dtype nor the file's format matters.
+    The hash depends only on the content, not on the dtype of the row ids or the file's format.
     """
     ids = folds.drop(columns="fold").iloc[:, 0]
     columns = [ids, folds["fold"], *(targets[name] for name in targets)]

@@ -1,4 +1,4 @@
-"""Tables read straight out of a competition's archive: typed and checked."""
+"""Reads and checks typed tables directly from a competition's archive."""
 
 import csv
 import io
@@ -28,17 +28,17 @@ def read(
 ) -> pd.DataFrame:
     """Read the declared columns of one table.
 
-    An empty field and `NA` count as missing. Columns that are not declared are left out; that is logged, and so
-    are columns without any value, which stay.
+    An empty field and `NA` count as missing. Columns that are not declared are dropped with a log message. Columns
+    without any value are kept and logged, too.
 
     Parameters
     ----------
     columns
         Column name -> `int` (never missing), `float` or `str`.
     key
-        A column whose values must be there and differ from row to row.
+        A column whose values must be present and unique.
     partial
-        Whether `columns` are meant to be some of the table's only: then nothing is logged about others.
+        Whether `columns` are deliberately only a part of the table: then other columns are not logged.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def read(
     Raises
     ------
     UserError
-        If the file cannot be read as that; names archive, file, line, column, what was found and expected.
+        If the file cannot be read with these columns; the message names archive, file, line and column.
     """
     where = f"{archive}: {member}"
     content = read_bytes(archive, member)
@@ -59,7 +59,7 @@ def read(
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(content),
-            # A block must hold at least one row; fields that hold line breaks cost parallel parsing.
+            # A block must contain at least one row; fields with line breaks rule out parallel parsing.
             read_options=arrow_csv.ReadOptions(block_size=1 << 23),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=b'"' in content),
             convert_options=arrow_csv.ConvertOptions(
@@ -74,7 +74,7 @@ def read(
     if any(kind is int and table[name].null_count for name, kind in columns.items()):
         raise _first_problem(content, columns, where, archive, "a missing whole number")
     if not len(table):
-        raise UserError(f"{where}: found a header and no rows", archive.mend)
+        raise UserError(f"{where}: found a header and no rows", archive.fix)
     frame: pd.DataFrame = table.to_pandas().astype({name: "str" for name, kind in columns.items() if kind is str})
     _check_values(frame, columns, content, where, archive)
     if key is not None:
@@ -83,7 +83,7 @@ def read(
 
 
 def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and fields of each row, the header first; a slow reader that knows where it is."""
+    """Yield the line number and fields of each row, the header first. Slow, but it knows its position."""
     reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""))
     for fields in reader:
         if fields:
@@ -96,7 +96,7 @@ def _line(content: bytes, row: int) -> int:
 
 
 def _is_utf8(content: bytes) -> bool:
-    # One archive may hold tables of both kinds.
+    # One archive may contain tables in both encodings.
     try:
         content.decode()
     except UnicodeDecodeError:
@@ -110,7 +110,7 @@ def _header(content: bytes, where: str, archive: Archive) -> list[str]:
     except UnicodeDecodeError:
         raise _first_problem(content, {}, where, archive, "not UTF-8") from None
     if header is None:
-        raise UserError(f"{where}: the file is empty; expected a header and rows", archive.mend)
+        raise UserError(f"{where}: the file is empty; expected a header and rows", archive.fix)
     return header
 
 
@@ -118,13 +118,13 @@ def _check_names(header: list[str], columns: Mapping[str, type], where: str, arc
     extra = [name for name in header if name not in columns]
     for name in columns:
         if name not in header:
-            close = get_close_matches(name.lower(), [other.lower() for other in extra], n=1, cutoff=0.6)
-            meant = [other for other in extra if other.lower() in close]
-            renamed = f"; found {meant[0]!r}: was it renamed?" if meant else f"; found {_few(header)}"
-            raise UserError(f"{where}: line 1: no column {name!r}{renamed}", archive.mend)
+            close = get_close_matches(name.lower(), [candidate.lower() for candidate in extra], n=1, cutoff=0.6)
+            similar = [candidate for candidate in extra if candidate.lower() in close]
+            hint = f"; found {similar[0]!r}: was it renamed?" if similar else f"; found {_few(header)}"
+            raise UserError(f"{where}: line 1: no column {name!r}{hint}", archive.fix)
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
-        raise UserError(f"{where}: line 1: found column {repeated[0]!r} more than once", archive.mend)
+        raise UserError(f"{where}: line 1: found column {repeated[0]!r} more than once", archive.fix)
     if extra and not partial:
         log.warning("%s: ignored columns that the competition does not declare: %s", where, _few(extra))
 
@@ -138,7 +138,7 @@ def _check_values(
         row, column = infinite[0]
         raise UserError(
             f"{where}: line {_line(content, row)}: column {numbers[column]!r}: found an infinite number",
-            archive.mend,
+            archive.fix,
         )
     empty = [str(name) for name in frame if frame[name].isna().all()]
     if empty:
@@ -146,35 +146,35 @@ def _check_values(
 
 
 def _check_key(ids: pd.Series, content: bytes, where: str, archive: Archive) -> None:
-    for wrong, what in ((ids.isna(), "no id"), (ids.duplicated(), "an id that an earlier row has")):
+    for wrong, description in ((ids.isna(), "no id"), (ids.duplicated(), "an id that an earlier row has")):
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             raise UserError(
-                f"{where}: line {_line(content, row)}: column {ids.name!r}: found {what} ({ids[row]}), "
+                f"{where}: line {_line(content, row)}: column {ids.name!r}: found {description} ({ids[row]}), "
                 f"expected another id in each row; {int(wrong.sum())} such rows",
-                archive.mend,
+                archive.fix,
             )
 
 
 def _first_problem(
     content: bytes, columns: Mapping[str, type], where: str, archive: Archive, otherwise: str
 ) -> UserError:
-    """Walk through a table that could not be read and name the first wrong field; `otherwise`, if all look right."""
-    problem = f"{otherwise.splitlines()[0]}"
+    """Search an unreadable table for its first invalid field; use the message `otherwise` if there is none."""
+    problem = otherwise.splitlines()[0]
     try:
         content.decode("utf-8")
         rows = _rows(content)
         header = next(rows)[1]
-        problem = next((found for line, row in rows if (found := _wrong(header, line, row, columns))), problem)
+        problem = next((text for line, row in rows if (text := _row_problem(header, line, row, columns))), problem)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         problem = f"line {line}: found byte 0x{content[error.start]:02x}, expected text in UTF-8"
     except csv.Error as error:
         problem = f"not a CSV file: {error}"
-    return UserError(f"{where}: {problem}", archive.mend)
+    return UserError(f"{where}: {problem}", archive.fix)
 
 
-def _wrong(header: list[str], line: int, row: list[str], columns: Mapping[str, type]) -> str | None:
+def _row_problem(header: list[str], line: int, row: list[str], columns: Mapping[str, type]) -> str | None:
     if len(row) != len(header):
         return f"line {line}: found {len(row)} fields, expected {len(header)} as in the header"
     for name, value in zip(header, row, strict=True):

@@ -1,7 +1,7 @@
-"""Is this machine ready to work? A line for each thing: what was found, what was expected, the next command.
+"""Checks whether this machine is ready: one line per check with what was found, what was expected, the next command.
 
-Nothing here asks a server, and no key or token is ever printed. What a line is about lies in a home folder, a
-repository or an environment, which a test makes up; `MACHINE` alone looks at the machine itself.
+No check contacts a server or prints a key or token. The checks in `ACCOUNTS` depend only on a home folder, a repository
+and an environment, which tests can create; the checks in `MACHINE` look at the machine itself.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -36,27 +36,27 @@ __all__ = [
 
 Check = Callable[[Place], Line]
 
-# What depends on a home, a repository and an environment alone, and what looks at the machine.
+# Checks that depend only on a home folder, a repository and an environment, and checks of the machine.
 ACCOUNTS: tuple[Check, ...] = (git, kaggle, wandb, secrets)
 MACHINE: tuple[Check, ...] = (github, python, dvc, disk, notebooks, torch)
 
 
 def doctor(place: Place | None = None) -> bool:
-    """Print the whole report, line by line as it is found; say whether nothing is wrong."""
+    """Print the report line by line; return whether nothing is wrong."""
     lines = []
     for line in examine(place or Place.here(), (*ACCOUNTS, *MACHINE)):
         print(line, flush=True)
         lines.append(line)
     wrong = sum(line.state == "wrong" for line in lines)
-    print(f"\n{wrong} wrong: do what the arrows say." if wrong else "\nNothing is wrong. Advice can wait.")
+    print(f"\n{wrong} wrong: run the commands after the arrows." if wrong else "\nNothing is wrong. Advice can wait.")
     return not wrong
 
 
 def examine(place: Place, checks: Iterable[Check]) -> Iterator[Line]:
-    """Yield a line for each check; one that fails itself is a line, too."""
+    """Yield a line for each check. A check that raises an exception becomes a line, too."""
     for check in checks:
         try:
             yield check(place)
-        except Exception as error:  # A report that stops in the middle helps nobody.
-            found = f"could not be looked at ({type(error).__name__}: {error})"
-            yield Line(check.__name__, "wrong", found, "an answer", "report this as our bug")
+        except Exception as error:  # One failing check must not stop the report.
+            found = f"could not be checked ({type(error).__name__}: {error})"
+            yield Line(check.__name__, "wrong", found, "an answer", "report this bug in Groundwork")

@@ -1,4 +1,4 @@
-"""Who you are: to git, to Kaggle and to W&B."""
+"""Checks the accounts: the identity for git, and the credentials for Kaggle and W&B."""
 
 import json
 import netrc
@@ -13,16 +13,16 @@ from groundwork.kaggle import tokens
 
 NEW_TOKEN = "make one on https://www.kaggle.com/settings, then save it as ~/.kaggle/access_token"
 KAGGLE_KEY_LENGTH = 32
-WANDB_KEY_LENGTH = 40  # what its client accepts at the least
+WANDB_KEY_LENGTH = 40  # the minimum that its client accepts
 
 
 def git(place: Place) -> Line:
-    """Look for git, for a repository, and for the name that commits bear."""
+    """Check for git, a repository, and the name and address for commits."""
     if not place.command("git"):
         return Line("git", "wrong", "not installed", "git", "https://git-scm.com/downloads")
-    asked = place.git("rev-parse", "--show-toplevel")
-    if asked.returncode:
-        return refused("git", asked, place)
+    answer = place.git("rev-parse", "--show-toplevel")
+    if answer.returncode:
+        return refused("git", answer, place)
     identity = {key: place.git("config", f"user.{key}").stdout.strip() for key in ("name", "email")}
     if missing := [f"user.{key}" for key, value in identity.items() if not value]:
         step = " && ".join(f'git config --global {key} "..."' for key in missing)
@@ -31,7 +31,7 @@ def git(place: Place) -> Line:
 
 
 def kaggle(place: Place) -> Line:
-    """Look for a token where Kaggle's client does, in its order, and at who else may read it."""
+    """Check Kaggle's credentials in the order that its client reads them, and who else may read the files."""
     own, variables = place.home / ".kaggle", place.environment
     config = Path(variables.get("XDG_CONFIG_HOME") or place.home / ".config")
     folder = variables.get("KAGGLE_CONFIG_DIR") or (own if os.path.exists(own) else config / "kaggle")
@@ -49,8 +49,8 @@ def kaggle(place: Place) -> Line:
             found, _, expected = flaw.partition("; expected ")
             return Line("Kaggle", "wrong", f"KAGGLE_API_TOKEN {found}", expected, "unset KAGGLE_API_TOKEN")
         return Line("Kaggle", "ok", "a token in KAGGLE_API_TOKEN")
-    there = [file for file in places if file.is_file()]
-    for file in there:
+    existing = [file for file in places if file.is_file()]
+    for file in existing:
         content = file.read_bytes().strip()
         if flaw := tokens.flaw_of_token(content):
             found, _, expected = flaw.partition("; expected ")
@@ -58,7 +58,7 @@ def kaggle(place: Place) -> Line:
         if content:
             return Line("Kaggle", "ok", f"a token in {place.shown(file)}, for you alone")
     for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
-        # The client takes it all the same, and puts it before the file.
+        # The client uses it nevertheless, and prefers it to the file.
         if variables.get(name) == "":
             return Line("Kaggle", "wrong", f"{name} is empty", "a value, or no such variable", f"unset {name}")
     named = {name: value for name in ("username", "key") if (value := variables.get(f"KAGGLE_{name.upper()}"))}
@@ -70,9 +70,9 @@ def kaggle(place: Place) -> Line:
         if flaw := tokens.flaw_of_text(content):
             found, _, expected = flaw.partition("; expected ")
             return Line("Kaggle", "wrong", f"{shown} {found}", expected, NEW_TOKEN)
-        if (held := _json(legacy)) is None:
+        if (pair := _json(legacy)) is None:
             return Line("Kaggle", "wrong", f"{shown} is broken", "JSON with username and key", NEW_TOKEN)
-        return _pair({**held, **named}, shown, f"{shown}, for you alone")
+        return _pair({**pair, **named}, shown, f"{shown}, for you alone")
     if oauth.is_file():
         shown = place.shown(oauth)
         if _is_text((_json(oauth) or {}).get("refresh_token")):
@@ -81,48 +81,48 @@ def kaggle(place: Place) -> Line:
     if named:
         found = " and ".join(f"KAGGLE_{name.upper()}" for name in named)
         expected = "KAGGLE_USERNAME and KAGGLE_KEY"
-        return Line("Kaggle", "wrong", f"{found} alone", expected, f"set both, or `unset {found}`")
-    if there:  # Kaggle's client passes it over without a word
-        return Line("Kaggle", "wrong", f"{place.shown(there[0])} is empty", "a token", NEW_TOKEN)
-    expected = "one, once you want Kaggle's own data or to submit"
+        return Line("Kaggle", "wrong", f"only {found}", expected, f"set both, or `unset {found}`")
+    if existing:  # Kaggle's client ignores it silently
+        return Line("Kaggle", "wrong", f"{place.shown(existing[0])} is empty", "a token", NEW_TOKEN)
+    expected = "a token, if you want Kaggle's data or to submit"
     return Line("Kaggle", "advice", "no token", expected, NEW_TOKEN)
 
 
 def _json(file: Path) -> dict[str, Any] | None:
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
+        pair = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
         return None
-    return held if isinstance(held, dict) else None
+    return pair if isinstance(pair, dict) else None
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _pair(held: dict[str, Any], source: str, whose: str) -> Line:
-    if missing := [name for name in ("username", "key") if not _is_text(held.get(name))]:
+def _pair(pair: dict[str, Any], source: str, whose: str) -> Line:
+    if missing := [name for name in ("username", "key") if not _is_text(pair.get(name))]:
         found = f"no {' and no '.join(missing)} in {source}"
         return Line("Kaggle", "wrong", found, "a username and a key", NEW_TOKEN)
-    if (length := len(held["key"].strip())) < KAGGLE_KEY_LENGTH:
+    if (length := len(pair["key"].strip())) < KAGGLE_KEY_LENGTH:
         found = f"a key of {length} characters in {source}"
         return Line("Kaggle", "wrong", found, f"{KAGGLE_KEY_LENGTH}", NEW_TOKEN)
-    if flaw := tokens.flaw_of_pair(held):
+    if flaw := tokens.flaw_of_pair(pair):
         return Line("Kaggle", "wrong", f"{source}: {flaw}", "a username and a key", NEW_TOKEN)
     return Line("Kaggle", "ok", f"a key in {whose}")
 
 
 def wandb(place: Place) -> Line:
-    """Look for a W&B key where its client does: in the environment, then in netrc."""
+    """Check the W&B key where its client reads it: in the environment, then in netrc."""
     key, where = place.environment.get("WANDB_API_KEY", ""), "WANDB_API_KEY"
     try:
         server = urlsplit(place.environment.get("WANDB_BASE_URL") or "https://api.wandb.ai")
     except ValueError:
         server = urlsplit("")
     if server.scheme not in ("http", "https") or not server.netloc:
-        # Not shown: an address may hold a password.
+        # Not shown: an address may contain a password.
         expected = "an address such as https://api.wandb.ai"
-        return Line("W&B", "wrong", "WANDB_BASE_URL is no address", expected, "unset WANDB_BASE_URL")
+        return Line("W&B", "wrong", "WANDB_BASE_URL is not a valid address", expected, "unset WANDB_BASE_URL")
     if not key:
         named = place.environment.get("NETRC")
         for file in [Path(named)] if named else [place.home / ".netrc", place.home / "_netrc"]:
@@ -138,7 +138,7 @@ def wandb(place: Place) -> Line:
                 break
     if not key:
         found, step = "not signed in: runs stay on this machine", "wandb login, then `groundwork sync`"
-        return Line("W&B", "advice", found, "a key, once you want its dashboard", step)
+        return Line("W&B", "advice", found, "a key, if you want the dashboard", step)
     if (length := len(key.strip())) < WANDB_KEY_LENGTH:
         found, expected = f"a key of {length} characters in {where}", f"{WANDB_KEY_LENGTH} or more"
         return Line("W&B", "wrong", found, expected, "wandb login --relogin")

@@ -1,4 +1,4 @@
-"""What the machine has: commands, packages, room, a GPU."""
+"""Checks the machine: commands, packages, disk space, GPU."""
 
 import platform
 import shutil
@@ -11,24 +11,26 @@ from groundwork.doctor.place import Line, Place, not_private
 from groundwork.experiments import lockfile
 
 GIGABYTE = 1e9
-ROOM, LITTLE_ROOM = 10 * GIGABYTE, 2 * GIGABYTE  # PyTorch's CUDA build alone takes 5
+ENOUGH_SPACE, LITTLE_SPACE = 10 * GIGABYTE, 2 * GIGABYTE  # PyTorch's CUDA build alone takes 5
 
 
 def python(_: Place) -> Line:
-    """Look at the Python that runs this; an older one than we need would not have come so far."""
-    alone = ", in an environment of its own" if sys.prefix != sys.base_prefix else ""
-    return Line("Python", "ok", platform.python_version() + alone)
+    """Report the Python version; an unsupported one could not have run this."""
+    environment = ", in an environment of its own" if sys.prefix != sys.base_prefix else ""
+    return Line("Python", "ok", platform.python_version() + environment)
 
 
 def dvc(place: Place) -> Line:
-    """Look for DVC, and whether the shell finds what the environment holds."""
+    """Check for DVC, and whether the shell finds the environment's commands."""
     if not find_spec("dvc"):
         return Line("DVC", "wrong", "not installed", "dvc", "make setup")
     found = version("dvc")
     if not (place.repository / ".dvc").is_dir():
-        return Line("DVC", "wrong", "no folder .dvc", "the root of the repository", "cd to where dvc.yaml lies")
+        return Line("DVC", "wrong", "no folder .dvc", "the root of the repository", "cd to the folder of dvc.yaml")
     if problems := lockfile.problems(place.repository):
-        return Line("DVC", "wrong", "; ".join(problems), "files that DVC can read", "groundwork repro: it repairs them")
+        return Line(
+            "DVC", "wrong", "; ".join(problems), "files that DVC can read", "groundwork repro, which repairs them"
+        )
     if missing := [name for name in ("dvc", "groundwork") if not place.command(name)]:
         found, step = f"{found}; the shell does not find {' and '.join(missing)}", ". .venv/bin/activate"
         return Line("DVC", "advice", found, "the environment, activated in each shell", step)
@@ -36,9 +38,9 @@ def dvc(place: Place) -> Line:
 
 
 def github(place: Place) -> Line:
-    """Look for GitHub's command, and whether it knows who you are."""
+    """Check for GitHub's command, and whether you are signed in."""
     if not place.command("gh"):
-        return Line("GitHub", "advice", "gh not installed", "it, for pull requests", "https://cli.github.com")
+        return Line("GitHub", "advice", "gh not installed", "gh, for pull requests", "https://cli.github.com")
     hosts = Path(place.environment.get("GH_CONFIG_DIR") or place.home / ".config/gh") / "hosts.yml"
     if problem := not_private("GitHub", hosts, place):
         return problem
@@ -49,25 +51,27 @@ def github(place: Place) -> Line:
 
 
 def disk(place: Place) -> Line:
-    """Look at how much room is left."""
+    """Check the free disk space."""
     free = shutil.disk_usage(place.repository).free
     found = f"{free / GIGABYTE:.0f} GB free"
-    if free >= ROOM:
+    if free >= ENOUGH_SPACE:
         return Line("disk", "ok", found)
-    step = "du -sh .venv .dvc/cache data results: where it went"
-    return Line("disk", "advice" if free >= LITTLE_ROOM else "wrong", found, f"{ROOM / GIGABYTE:.0f} GB", step)
+    step = "du -sh .venv .dvc/cache data results shows what uses it"
+    return Line("disk", "advice" if free >= LITTLE_SPACE else "wrong", found, f"{ENOUGH_SPACE / GIGABYTE:.0f} GB", step)
 
 
 def notebooks(_: Place) -> Line:
-    """Look for what opens lessons, and what makes them."""
+    """Check for the packages that open and build lessons."""
     needed = ("matplotlib", "jupytext", "nbclient", "ipykernel", "jupyterlab")
     if missing := [name for name in needed if not find_spec(name)]:
-        return Line("notebooks", "advice", f"no {', no '.join(missing)}", "what lessons need", "make setup")
+        return Line(
+            "notebooks", "advice", f"no {', no '.join(missing)}", "the packages that lessons need", "make setup"
+        )
     return Line("notebooks", "ok", "they open (jupyter lab notebooks) and can be built (make lessons)")
 
 
 def torch(place: Place) -> Line:
-    """Look for PyTorch and what it computes on; it takes seconds to load, so this comes last."""
+    """Check for PyTorch and its device. It takes seconds to load, so this check is the last."""
     if not find_spec("torch"):
         return Line("PyTorch", "wrong", "not installed", "torch", "make setup")
     import torch
@@ -79,5 +83,5 @@ def torch(place: Place) -> Line:
         return Line("PyTorch", "ok", f"{found}, on Apple's GPU (mps)")
     if place.command("nvidia-smi"):
         step = "`nvidia-smi` shows the driver, https://pytorch.org/get-started/locally the build for it"
-        return Line("PyTorch", "advice", f"{found} does not reach the GPU", "a build that does", step)
+        return Line("PyTorch", "advice", f"{found} does not reach the GPU", "a build that reaches it", step)
     return Line("PyTorch", "ok", f"{found}, on the CPU: enough for samples and lessons")

@@ -1,4 +1,4 @@
-"""Where the doctor looks, a line of its report, and what is wrong with a file or a repository whatever it holds."""
+"""Defines where the checks look and the lines of their report, and checks files and repositories in general."""
 
 import os
 import re
@@ -13,13 +13,13 @@ from typing import Literal
 
 State = Literal["ok", "advice", "wrong"]
 
-# By these a hook that runs us names another repository.
+# Inside of a git hook, these variables name another repository.
 ELSEWHERE = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a person works: the home with the tokens, the root of a clone of Groundwork, the shell's variables."""
+    """Where a user works: the home folder with the tokens, the root of the clone, the shell's variables."""
 
     home: Path
     repository: Path
@@ -27,14 +27,14 @@ class Place:
 
     @classmethod
     def here(cls) -> "Place":
-        """Give the place of the person who runs this."""
-        # From a folder inside the clone, or beside it: the one that this was installed from.
-        above = (Path.cwd(), *Path.cwd().parents, Path(__file__).parents[3])
-        root = next((folder for folder in above if (folder / "dvc.yaml").is_file()), Path.cwd())
+        """Return the place of the current user."""
+        # The clone that contains the working directory, or else the one that this package was installed from.
+        candidates = (Path.cwd(), *Path.cwd().parents, Path(__file__).parents[3])
+        root = next((folder for folder in candidates if (folder / "dvc.yaml").is_file()), Path.cwd())
         return cls(Path.home(), root, os.environ)
 
     def command(self, name: str) -> str | None:
-        """Find a command as the shell does."""
+        """Return the path of a command, as the shell finds it."""
         return shutil.which(name, path=self.environment.get("PATH", os.defpath))
 
     def git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -51,7 +51,7 @@ class Place:
         )
 
     def shown(self, path: Path) -> str:
-        """Write a path as a person types it."""
+        """Return a path as a user would type it."""
         for folder, start in ((self.repository, ""), (self.home, "~/")):
             if path.is_relative_to(folder):
                 return start + shlex.quote(path.relative_to(folder).as_posix())
@@ -60,9 +60,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Line:
-    """What the report says about one thing: what was found, what was expected, the next command to type.
+    """One line of the report: what was found, what was expected, the next command.
 
-    Its state is ``ok``, ``advice`` if work goes on without it, or ``wrong``.
+    The state is ``ok``, ``advice`` if it is not required, or ``wrong``.
     """
 
     thing: str
@@ -77,29 +77,29 @@ class Line:
         return f"{self.state:8}{self.thing:10}{self.found}{expected}{step}"
 
 
-def refused(thing: str, asked: subprocess.CompletedProcess[str], place: Place) -> Line:
-    """Say in git's words why it gave no answer."""
-    said = asked.stderr.partition("\n")[0] or f"git ended with {asked.returncode}"
-    # Whatever language git speaks, it names the command.
-    if command := re.search(r"git config --global --add safe\.directory .+", asked.stderr):
-        return Line(thing, "wrong", said, "a repository of your own, or one that you trust", command[0])
+def refused(thing: str, answer: subprocess.CompletedProcess[str], place: Place) -> Line:
+    """Report in git's words why a git command failed."""
+    message = answer.stderr.partition("\n")[0] or f"git ended with {answer.returncode}"
+    # Git names the command in every language.
+    if command := re.search(r"git config --global --add safe\.directory .+", answer.stderr):
+        return Line(thing, "wrong", message, "a repository that you own or trust", command[0])
     step = "git status"
     if not (place.repository / ".git").exists():
-        ours = (place.repository / "dvc.yaml").exists()  # unpacked from an archive, not cloned
-        step = "git init" if ours else "git clone <this repository> groundwork && cd groundwork"
-    return Line(thing, "wrong", said, "a repository", step)
+        unpacked = (place.repository / "dvc.yaml").exists()  # unpacked from an archive, not cloned
+        step = "git init" if unpacked else "git clone <this repository> groundwork && cd groundwork"
+    return Line(thing, "wrong", message, "a repository", step)
 
 
 def not_private(thing: str, file: Path, place: Place) -> Line | None:
-    """Say why a file of secrets, if it is there, is not for you and you alone; what it holds is not looked at."""
+    """Report why an existing file of secrets is not readable by you alone; its content is not read."""
     try:
         status = file.stat()
-    except PermissionError:  # nothing can be said of what lies in a closed folder
+    except PermissionError:  # the content of an unreadable folder is unknown
         return _closed(thing, place.shown(file.parent), 700)
     except OSError:
         return None
     shown = place.shown(file)
-    if stat.S_ISDIR(status.st_mode):  # Docker makes one when it is to mount a file that is not there
+    if stat.S_ISDIR(status.st_mode):  # Docker creates a folder when it mounts a file that does not exist
         return Line(thing, "wrong", f"{shown} is a folder", "a file", f"mv {shown} {shown}.old")
     if not os.access(file, os.R_OK):
         return _closed(thing, shown, 600)
@@ -107,9 +107,9 @@ def not_private(thing: str, file: Path, place: Place) -> Line | None:
     if os.name == "nt" or not mode & 0o077:
         return None
     step = f"chmod 600 {shown}"
-    if os.geteuid() not in (0, status.st_uid):  # only its owner, or root, may do that
+    if os.geteuid() not in (0, status.st_uid):  # only its owner or root may do that
         step = f"sudo chown $USER {shown} && {step}"
-    return Line(thing, "wrong", f"{shown} has mode {mode:o}", "600: for you alone", step)
+    return Line(thing, "wrong", f"{shown} has mode {mode:o}", "600, readable by you alone", step)
 
 
 def _closed(thing: str, shown: str, mode: int) -> Line:

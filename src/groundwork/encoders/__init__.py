@@ -1,4 +1,4 @@
-"""Fitted transforms: what turns prepared columns into a network's tensors, learned from training rows alone."""
+"""Defines the interface of encoders, which turn prepared columns into tensors and are fitted on training rows only."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Self
@@ -14,47 +14,47 @@ Numbers = NDArray[np.float64]
 
 
 class Encoder(ABC):
-    """Fitted on a fold's training rows, applied to any rows.
+    """Base class of the encoders: fitted on a fold's training rows, applied to any rows.
 
-    What `transform` gives is what the section of its settings says in `gives`.
+    `transform` returns the tensors that its section of the settings names in `gives`.
     """
 
     @classmethod
     @abstractmethod
     def of(cls, encoding: Any, competition: Any, prepared: Any, bins: int) -> Self:
-        """Make the encoder that a lane's settings describe; it is not fitted yet.
+        """Create the encoder for a lane's settings, not yet fitted.
 
         Parameters
         ----------
         encoding
-            Its section of params.yaml, whose ``inputs`` name it in `groundwork.training.build.ENCODERS`.
+            The section `encoding` of params.yaml, whose ``inputs`` is a key of `groundwork.training.build.ENCODERS`.
         competition, prepared
-            The competition, whose layout has what the encoder reads, and its tables.
+            The competition, of a layout that the encoder can read, and its prepared data.
         bins
-            Bins between quantiles that the network wants the edges of; an encoder without numbers ignores it.
+            Number of quantile bins whose edges the network needs; encoders without numbers ignore it.
         """
 
     @abstractmethod
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
-        """Fit on training rows and encode them. `target` is what the network learns, ``[rows, signals]``."""
+        """Fit on training rows and encode them. `target`, ``[rows, signals]``, is what the network learns."""
 
     @abstractmethod
     def transform(self, frame: pd.DataFrame) -> Encoded:
-        """Encode rows that were not fitted on."""
+        """Encode rows other than the training rows."""
 
     @abstractmethod
     def state(self) -> State:
-        """Return all that `transform` needs, as data."""
+        """Return everything that `transform` needs, as data."""
 
     @classmethod
     @abstractmethod
     def from_state(cls, state: State) -> Self:
-        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
+        """Rebuild an encoder from `state`; raise ValueError or KeyError if it is invalid."""
 
     def examples(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the training rows that `fit_transform` encodes; the others are only looked back at."""
+        """Return the training rows that `fit_transform` encodes; the others only serve as history."""
         return frame
 
     def augment(self) -> Augment | None:
-        """Return the random change of training batches, or None where there is none."""
+        """Return the augmentation of training mini-batches, or None if there is none."""
         return None

@@ -1,4 +1,4 @@
-"""Random changes to a mini-batch of pictures that keep their meaning."""
+"""Augments mini-batches of images by random affine transformations."""
 
 import math
 
@@ -10,23 +10,23 @@ from groundwork.encoders.ragged import Augment, Inputs
 
 
 def affine(degrees: float, scale: float, shear: float, shift: float) -> Augment:
-    """Turn, scale, shear and shift each picture of a mini-batch at random, in one resampling on its device.
+    """Rotate, scale, shear and shift each image of a mini-batch at random, in one resampling on its device.
 
     Parameters
     ----------
     degrees
-        Largest turn, either way.
+        Maximum rotation in either direction.
     scale
-        Largest change of width and of height, as a share of them.
+        Maximum relative change of width and of height.
     shear
-        Largest shear, as a tangent.
+        Maximum shear, as a tangent.
     shift
-        Largest shift, in pixels, along each axis.
+        Maximum shift along each axis, in pixels.
 
     Returns
     -------
     Augment
-        Changes the input ``image``, float32 ``[rows, channels, height, width]``; the border is repeated outwards.
+        Transforms the input ``image``, float32 ``[rows, channels, height, width]``; pixels outside repeat the border.
     """
 
     def augment(inputs: Inputs, generator: torch.Generator) -> Inputs:
@@ -40,7 +40,7 @@ def affine(degrees: float, scale: float, shear: float, shift: float) -> Augment:
         turn, slant = uniform(math.radians(degrees)), uniform(shear)
         across, down = 1 / (1 + uniform(scale)), 1 / (1 + uniform(scale))
         cosine, sine = turn.cos(), turn.sin()
-        # The map from the new picture's coordinates to the old one's, which grid_sample reads.
+        # grid_sample needs the map from the new image's coordinates to the old ones.
         top = torch.stack([across * cosine, across * (slant * cosine - sine), uniform(2 * shift / width)], dim=1)
         low = torch.stack([down * sine, down * (slant * sine + cosine), uniform(2 * shift / height)], dim=1)
         grid = F.affine_grid(torch.stack([top, low], dim=1), list(images.shape), align_corners=False)

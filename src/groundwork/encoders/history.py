@@ -1,4 +1,4 @@
-"""Purchases as tensors: what each customer had bought before a day, and what sold in the week before it."""
+"""Encodes purchases: the articles that each customer bought before a day, and the sales of the week before it."""
 
 from typing import Protocol, Self
 
@@ -17,37 +17,37 @@ DAYS = 1 << 15  # beyond every day of a log: int16
 
 
 class HasArticles(Protocol):
-    """Prepared purchases: all that the encoder needs to know of them before it is fitted."""
+    """The part of prepared purchases that the encoder needs before it is fitted."""
 
     articles: pd.DataFrame
 
 
 class HistoryEncoder(Encoder):
-    """The last articles that a customer bought before a day, the oldest first; never one of that day or later.
+    """Encoder of the last articles that a customer bought before a day, oldest first, and none of that day or later.
 
-    A history is a window of one list of all purchases: a row costs two numbers, however long it is.
+    A history is a window of one list of all purchases, so a row needs only two numbers, whatever its length.
 
     Parameters
     ----------
     articles
-        Columns of labels; an article's row is its code.
+        Columns of labels; an article's row number is its code.
     length
-        The most purchases that a history holds.
+        Maximum number of purchases in a history.
     days
-        Length of the spans that sales are counted by.
+        Length of the periods (spans) by which sales are counted, in days.
     spans
-        Purchases of the last so many spans are learned from; older ones are history. None: all are.
+        Number of last spans whose purchases are training examples; older ones only serve as history. None for all.
 
     Attributes
     ----------
     features
         Numbers of each article's labels, int64 ``[articles, columns]``.
     labels
-        How many labels there are.
+        Number of labels.
     sales
         Sales of each article in each span, the last one first, float32 ``[spans + 1, articles]``.
     share
-        Of the purchases that are learned from, how many are of each article: a share, float32 ``[articles]``.
+        Share of each article in the training examples, float32 ``[articles]``.
     """
 
     def __init__(self, articles: pd.DataFrame, length: int, days: int, spans: int | None = None) -> None:
@@ -56,23 +56,23 @@ class HistoryEncoder(Encoder):
         sizes = [int(column.max()) + 1 for column in codes]
         offsets = np.cumsum([0, *sizes])
         self.labels = int(offsets[-1])
-        # One table for all columns: the labels of column i begin at offsets[i].
+        # All columns share one embedding table: the labels of column i begin at offsets[i].
         self.features = torch.tensor(np.column_stack([*codes, np.empty((len(articles), 0))]), dtype=torch.int64)
         self.features += torch.tensor(offsets[:-1])
 
     @classmethod
     def of(cls, encoding: HistoryEncoding, competition: Purchases, prepared: HasArticles, bins: int) -> Self:
-        """Make the encoder of a log whose articles are `prepared`."""
+        """Create the encoder of a log of purchases."""
         features = prepared.articles[list(competition.features)]
         return cls(features, encoding.length, competition.days, encoding.spans)
 
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
-        """Remember purchases (``customer``, ``article``, ``day``, by customer and day) and encode each as one to learn.
+        """Store purchases (``customer``, ``article``, ``day``, sorted by customer and day); encode them as examples.
 
         Returns
         -------
         dict
-            What `transform` gives, and ``article``, what was bought: int64 ``[rows]``.
+            The tensors of `transform`, and ``article``, the purchased article, int64 ``[rows]``.
         """
         self.bought = torch.from_numpy(frame["article"].to_numpy(np.int32) + np.int32(1))
         self.keys = _keys(frame)
@@ -98,8 +98,8 @@ class HistoryEncoder(Encoder):
         Returns
         -------
         dict
-            ``history``: sequences of article codes plus 1; ``span``, int64 ``[rows]``: the row of `sales` that holds
-            those of the span before.
+            ``history``: sequences of article codes plus 1; ``span``, int64 ``[rows]``: the row of `sales` for the
+            preceding span.
         """
         key = _keys(frame)
         ends = np.searchsorted(self.keys, key)
@@ -108,11 +108,11 @@ class HistoryEncoder(Encoder):
         return {"history": history, "span": torch.from_numpy(self._spans(frame) + 1)}
 
     def _spans(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        """Count the whole spans between each row's day and the end of the log; -1 for all that comes after."""
+        """Return the number of whole spans between each row's day and the end of the log; -1 for days after it."""
         return np.maximum((self.end - 1 - frame["day"].to_numpy(np.int64)) // self.days, -1)
 
     def state(self) -> State:
-        """Return what prediction needs, as data: each customer's last purchases and the last span's sales."""
+        """Return the data that prediction needs: each customer's last purchases and the last span's sales."""
         customers = self.keys // DAYS
         from_the_end = np.searchsorted(customers, customers, side="right") - np.arange(len(customers))
         kept = from_the_end <= self.length
@@ -127,8 +127,8 @@ class HistoryEncoder(Encoder):
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
-        encoder = cls.__new__(cls)  # the labels that `__init__` counts are not kept, only their numbers
+        """Rebuild an encoder from `state`; raise ValueError or KeyError if it is invalid."""
+        encoder = cls.__new__(cls)  # the state has the codes of the labels that `__init__` reads, not the labels
         encoder.articles, encoder.length, encoder.days, encoder.labels, encoder.end = (
             scalar(state, name, int) for name in ("articles", "length", "days", "labels", "end")
         )
@@ -146,5 +146,5 @@ class HistoryEncoder(Encoder):
 
 
 def _keys(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """Make one number of customer and day; it ascends over purchases in their order."""
+    """Combine customer and day into one number, which ascends in the order of the purchases."""
     return frame["customer"].to_numpy(np.int64) * DAYS + frame["day"].to_numpy(np.int64)

@@ -1,4 +1,4 @@
-"""A query and a product as tensors: lexical signals, and the sub-words of both."""
+"""Encodes pairs of a query and a product: lexical signals, and the sub-words of both."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -12,7 +12,7 @@ from groundwork.competitions import Labelled, Pair
 from groundwork.encoders import Encoder, Numbers
 from groundwork.encoders.language.bm25 import BM25, Sparse, paired
 from groundwork.encoders.language.latent import LatentSemantics
-from groundwork.encoders.language.matching import Likeness, Text, meant, signals
+from groundwork.encoders.language.matching import Text, WordSimilarity, nearest_words, signals
 from groundwork.encoders.language.subwords import Subwords
 from groundwork.encoders.language.words import STOP, Speller, stem, words
 from groundwork.encoders.ragged import Encoded, Ragged
@@ -23,21 +23,21 @@ FURTHEST = 4.0  # standard deviations
 
 
 class PairEncoder(Encoder):
-    """Signals of how well a product answers a query, and what both say as sub-words.
+    """Encoder of lexical signals of how well a product matches a query, and of the sub-words of both.
 
-    All of it is fitted on the products of the training rows: how rare words are, what is spelt how, which sub-words
-    there are and which stand together. Labels take no part.
+    Word frequencies, spelling, sub-words and latent semantics are fitted on the products of the training rows. Labels
+    are not used.
 
     Parameters
     ----------
     pair
-        Which columns are which.
+        The columns of query, document and fields.
     vocabulary
-        The most sub-words.
+        Maximum number of sub-words.
     query_length, document_length
-        The most sub-words of each.
+        Maximum length of each, in sub-words.
     width
-        Length of the vectors that sub-words start with.
+        Length of the sub-words' initial vectors.
     bins
         Bins for a piecewise-linear encoding of the signals, between quantiles of the training rows.
     """
@@ -52,26 +52,26 @@ class PairEncoder(Encoder):
 
     @classmethod
     def of(cls, encoding: PairEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
-        """Make the encoder of a competition's query and document."""
+        """Create the encoder of a competition's query and document."""
         if competition.inputs.pair is None:
             raise ValueError("inputs.pair: found None; expected a query and a document")
         lengths = (encoding.query_length, encoding.document_length)
         return cls(competition.inputs.pair, encoding.vocabulary, *lengths, encoding.width, bins)
 
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
-        """Fit on training rows and encode them; `target` is not looked at."""
+        """Fit on training rows and encode them; `target` is not used."""
         documents = self.documents(frame)[1]
         self.speller = self.spelling(documents)
         for bm25, name in zip(self.bm25, self.pair.fields, strict=True):
             bm25.fit(map(_stems, documents[name]))
-        queries = [self.query_text(one) for one in frame[self.pair.query].fillna("").unique()]
+        queries = [self.query_text(text) for text in frame[self.pair.query].fillna("").unique()]
         products = self.texts(documents)
         self.subwords.fit([*queries, *products])
         self.latent = LatentSemantics(self.subwords, self.width).fit(products)
-        found = self._signals(frame)
-        self.mean, self.scale = found.mean(0), found.std(0)
+        unscaled = self._signals(frame)
+        self.mean, self.scale = unscaled.mean(0), unscaled.std(0)
         self.scale[self.scale < 1e-6] = 1.0
-        scaled = self._scaled(found)
+        scaled = self._scaled(unscaled)
         self.edges = torch.tensor(np.quantile(scaled, np.linspace(0, 1, self.bins + 1), axis=0).T, dtype=torch.float32)
         return self._encoded(frame, scaled)
 
@@ -86,7 +86,7 @@ class PairEncoder(Encoder):
         return self._encoded(frame, self._scaled(self._signals(frame)))
 
     def state(self) -> State:
-        """Return all that `transform` needs, as data."""
+        """Return everything that `transform` needs, as data."""
         return {
             **{name: getattr(self, name) for name in ("width", "bins", "query_length", "document_length")},
             "query": self.pair.query,
@@ -103,7 +103,7 @@ class PairEncoder(Encoder):
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
+        """Rebuild an encoder from `state`; raise ValueError or KeyError if it is invalid."""
         pair = Pair(scalar(state, "query", str), scalar(state, "document", str), tuple(texts(state, "fields")))
         subwords = Subwords.from_state(state["subwords"])
         lengths = (scalar(state, name, int) for name in ("query_length", "document_length", "width", "bins"))
@@ -118,36 +118,36 @@ class PairEncoder(Encoder):
         return encoder
 
     def documents(self, frame: pd.DataFrame) -> tuple[NDArray[Any], pd.DataFrame]:
-        """Return the number of each row's product, and the products: one row for each with different texts."""
+        """Return the index of each row's product, and the products: one row for each distinct product."""
         columns = frame[[self.pair.document, *self.pair.fields]].fillna("").astype(str)
         numbers = columns.groupby(list(columns), sort=False).ngroup().to_numpy()
         return numbers, columns.iloc[np.unique(numbers, return_index=True)[1]]
 
     def spelling(self, documents: pd.DataFrame) -> Speller:
-        """Learn how products spell words, in all their fields."""
+        """Create a speller from all fields of the products."""
         rows = documents[list(self.pair.fields)].to_numpy()
         return Speller([word for text in row for word in words(text)] for row in rows)
 
     def corrected(self, query: str) -> tuple[str, ...]:
-        """Words of a query, spelt as the catalogue spells them."""
+        """Return the words of a query, corrected to the catalogue's spelling."""
         return self.speller(words(query))
 
     def query_text(self, query: str) -> str:
-        """Return what the towers read of a query."""
+        """Return the text of a query that the tower reads."""
         return " ".join(map(stem, self.corrected(query)))
 
     def texts(self, documents: pd.DataFrame) -> list[str]:
-        """Return what the towers read of products: their fields, one after another."""
+        """Return the texts of products that the tower reads: all fields, one after another."""
         rows = documents[list(self.pair.fields)].to_numpy()
         return [" ".join(" ".join(_stems(text)) for text in row if text) for row in rows]
 
-    def asked(self, queries: Sequence[str]) -> Sparse:
-        """Mark each query's words for `lexical_weights`, units among them, sparse ``[queries, words]``."""
+    def mark_words(self, queries: Sequence[str]) -> Sparse:
+        """Return 1 for each word of a query, including units, for `lexical_weights`: sparse ``[queries, words]``."""
         texts = [Text(self.corrected(query)) for query in queries]
-        return self.bm25[0].asked([one for one in text.stems if one not in STOP] for text in texts)
+        return self.bm25[0].mark([word for word in text.stems if word not in STOP] for text in texts)
 
     def lexical_weights(self, documents: pd.DataFrame) -> Sparse:
-        """Weigh the words of products by BM25, summed over their fields, sparse ``[products, words]``."""
+        """Return the BM25 weights of the products' words, summed over their fields: sparse ``[products, words]``."""
         first, *others = self._weights(documents)
         return sum(others, start=first)
 
@@ -158,68 +158,74 @@ class PairEncoder(Encoder):
     def _encoded(self, frame: pd.DataFrame, scaled: NDArray[np.float32]) -> Encoded:
         query, queries = pd.factorize(frame[self.pair.query].fillna(""))
         document, documents = self.documents(frame)
-        asked = self.subwords([self.query_text(one) for one in queries], self.query_length)
-        said = self.subwords(self.texts(documents), self.document_length)
-        return {"query": _rows(asked, query), "document": _rows(said, document), "signals": torch.from_numpy(scaled)}
+        query_tokens = self.subwords([self.query_text(text) for text in queries], self.query_length)
+        document_tokens = self.subwords(self.texts(documents), self.document_length)
+        return {
+            "query": _rows(query_tokens, query),
+            "document": _rows(document_tokens, document),
+            "signals": torch.from_numpy(scaled),
+        }
 
-    def _scaled(self, found: NDArray[np.float32]) -> NDArray[np.float32]:
-        return ((found - self.mean) / self.scale).clip(-FURTHEST, FURTHEST)
+    def _scaled(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return ((values - self.mean) / self.scale).clip(-FURTHEST, FURTHEST)
 
     def _signals(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        """Hold queries against products, float32 ``[rows, signals]``."""
+        """Compute the signals of each row's query and product, float32 ``[rows, signals]``."""
         query, typed = pd.factorize(frame[self.pair.query].fillna(""))
         document, documents = self.documents(frame)
-        asked = [Text(self.corrected(one)) for one in typed]
+        queries = [Text(self.corrected(text)) for text in typed]
         titles = [Text(words(text)) for text in documents[self.pair.fields[0]]]
-        by_field = self._by_field(asked, documents, query, document)
-        lexicon = list(dict.fromkeys(one for text in (*asked, *titles) for one in text.stems)) or [""]
+        by_field = self._by_field(queries, documents, query, document)
+        lexicon = list(dict.fromkeys(word for text in (*queries, *titles) for word in text.stems)) or [""]
         rarity = dict(zip(lexicon, self.bm25[0].rarities(lexicon).tolist(), strict=True))
-        near = Likeness()
+        similarity = WordSimilarity()
         rows = [
-            list(signals(asked[one], titles[other], rarity, near).values())
-            for one, other in zip(query.tolist(), document.tolist(), strict=True)
+            list(signals(queries[i], titles[j], rarity, similarity).values())
+            for i, j in zip(query.tolist(), document.tolist(), strict=True)
         ]
-        corrections = [len(set(words(one)) - set(text.words)) for one, text in zip(typed, asked, strict=True)]
-        meaning = self._meaning(asked, titles, lexicon, rarity, query, document)
+        corrections = [len(set(words(entry)) - set(text.words)) for entry, text in zip(typed, queries, strict=True)]
+        meaning = self._meaning(queries, titles, lexicon, rarity, query, document)
         return np.column_stack([by_field, np.array(rows), np.array(corrections)[query], meaning]).astype(np.float32)
 
-    def _by_field(self, asked: list[Text], documents: pd.DataFrame, query: Any, document: Any) -> NDArray[np.float32]:
-        """Score each field by BM25, and say what share of the query's weight each holds, and all of them together."""
-        marks = self.bm25[0].asked(text.content for text in asked)
-        # All fields weigh a word by how rare it is in the first: only so can what they hold be compared.
+    def _by_field(self, queries: list[Text], documents: pd.DataFrame, query: Any, document: Any) -> NDArray[np.float32]:
+        """Compute each field's BM25 score and the share of the query's weight in each field and in all together."""
+        marks = self.bm25[0].mark(text.content for text in queries)
+        # All fields use the word rarities of the first field, which makes their shares comparable.
         rare = marks.multiply(self.bm25[0].rarity).tocsr()[query]
         total, marks = np.maximum(np.asarray(rare.sum(1)).ravel(), 1e-6), marks[query]
-        held = [weights[document] for weights in self._weights(documents)]
-        found = [paired(marks, one) for one in held]
-        found += [paired(rare, one > 0) / total for one in (*held, sum(held[1:], start=held[0]))]
-        return np.column_stack(found)
+        weights_by_field = [weights[document] for weights in self._weights(documents)]
+        everything = sum(weights_by_field[1:], start=weights_by_field[0])
+        scores = [paired(marks, weights) for weights in weights_by_field]
+        scores += [paired(rare, weights > 0) / total for weights in (*weights_by_field, everything)]
+        return np.column_stack(scores)
 
     def _meaning(
         self,
-        asked: list[Text],
+        queries: list[Text],
         titles: list[Text],
         lexicon: list[str],
         rarity: dict[str, float],
         query: NDArray[np.int64],
         document: NDArray[np.int64],
     ) -> NDArray[np.float32]:
-        """Say how near queries and titles are in latent semantics, float32 ``[rows, 6]``."""
-        vectors, number = self.latent.embed([*lexicon, ""]), {one: place for place, one in enumerate(lexicon)}
-        nothing = len(lexicon)
-        wholes = [self.latent.embed([" ".join(text.stems) for text in texts]) for texts in (asked, titles)]
-        last = vectors[[number.get(text.last, nothing) for text in asked]]
-        noun = vectors[[number.get(text.noun, nothing) for text in titles]]
+        """Compute the similarities of queries and titles in latent semantics, float32 ``[rows, 6]``."""
+        vectors, number = self.latent.embed([*lexicon, ""]), {word: index for index, word in enumerate(lexicon)}
+        empty = len(lexicon)
+        wholes = [self.latent.embed([" ".join(text.stems) for text in texts]) for texts in (queries, titles)]
+        last = vectors[[number.get(text.last, empty) for text in queries]]
+        noun = vectors[[number.get(text.noun, empty) for text in titles]]
         near = [
-            (one[query] * other[document]).sum(1)
-            for one, other in ((wholes[0], wholes[1]), (last, wholes[1]), (wholes[0], noun), (last, noun))
+            (left[query] * right[document]).sum(1)
+            for left, right in ((wholes[0], wholes[1]), (last, wholes[1]), (wholes[0], noun), (last, noun))
         ]
         sides = [
-            [np.array([number[one] for one in text.content], dtype=int) for text in texts] for texts in (asked, titles)
+            [np.array([number[word] for word in text.content], dtype=int) for text in texts]
+            for texts in (queries, titles)
         ]
-        weights = np.array([rarity[one] for one in lexicon], dtype=np.float32)
+        weights = np.array([rarity[word] for word in lexicon], dtype=np.float32)
         words_near = [
-            meant(vectors[sides[0][one]], weights[sides[0][one]], vectors[sides[1][other]])
-            for one, other in zip(query.tolist(), document.tolist(), strict=True)
+            nearest_words(vectors[sides[0][i]], weights[sides[0][i]], vectors[sides[1][j]])
+            for i, j in zip(query.tolist(), document.tolist(), strict=True)
         ]
         return np.column_stack([*near, np.array(words_near)])
 
@@ -229,6 +235,6 @@ def _stems(text: str) -> list[str]:
 
 
 def _rows(sequences: Ragged, rows: NDArray[np.int64]) -> Ragged:
-    """Give every row the sequence of its text; the text lies there once."""
-    which = torch.tensor(rows)  # pandas' codes may not be written to
+    """Return the sequence of each row's text; equal texts share their values."""
+    which = torch.tensor(rows)  # a copy, because pandas' codes are read-only
     return Ragged(sequences.values, sequences.starts[which], sequences.lengths[which])

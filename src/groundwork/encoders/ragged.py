@@ -1,4 +1,4 @@
-"""Encoded rows: tensors by name, and sequences of differing length."""
+"""Defines the types of encoded rows: tensors by name, and sequences of different lengths."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from torch import Tensor
 
 Inputs = dict[str, Tensor]
 Encoded = Mapping[str, "Tensor | Ragged"]
-# Changes a mini-batch at random.
+# Augments a mini-batch at random.
 Augment = Callable[[Inputs, torch.Generator], Inputs]
 
 
 @dataclass(frozen=True)
 class Ragged:
-    """Sequences of differing length, one after another in a flat tensor.
+    """Sequences of different lengths, stored one after another in a flat tensor.
 
     Sequences may overlap: a customer's history before each of their purchases is a window of one list.
 
@@ -23,7 +23,7 @@ class Ragged:
     values
         All elements, ``[elements]`` or ``[elements, width]``.
     starts, lengths
-        Where each row's sequence begins, and how long it is, int64 ``[rows]``.
+        Start and length of each row's sequence, int64 ``[rows]``.
     """
 
     values: Tensor
@@ -38,17 +38,17 @@ class Ragged:
         return Ragged(self.values.to(device), self.starts.to(device), self.lengths.to(device))
 
     def __getitem__(self, which: Tensor | slice) -> Tensor:
-        """Gather rows as ``[rows, longest of them, ...]``, filled up with zeros at the end."""
+        """Gather rows as ``[rows, longest of them, ...]``, padded with zeros at the end."""
         starts, lengths = self.starts[which], self.lengths[which]
         longest = max(int(lengths.max()), 1) if len(lengths) else 1
-        place = torch.arange(longest, device=starts.device)
-        inside = place < lengths[:, None]
+        position = torch.arange(longest, device=starts.device)
+        inside = position < lengths[:, None]
         if not len(self.values):
             return self.values.new_zeros((len(starts), longest, *self.values.shape[1:]))
-        found = self.values[torch.where(inside, starts[:, None] + place, 0)]
-        return torch.where(inside.view(*inside.shape, *[1] * (found.ndim - 2)), found, 0)
+        values = self.values[torch.where(inside, starts[:, None] + position, 0)]
+        return torch.where(inside.view(*inside.shape, *[1] * (values.ndim - 2)), values, 0)
 
 
 def lengths(inputs: Encoded) -> Tensor | None:
-    """Lengths of the first of the inputs that is a sequence, ``[rows]``; None where none is."""
-    return next((one.lengths for one in inputs.values() if isinstance(one, Ragged)), None)
+    """Return the lengths of the first input that is a sequence, ``[rows]``; None if there is none."""
+    return next((values.lengths for values in inputs.values() if isinstance(values, Ragged)), None)

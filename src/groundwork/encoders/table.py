@@ -1,4 +1,4 @@
-"""Columns of a table as tensors: numbers, categories, and keys that few rows share."""
+"""Encodes table columns: numbers, categories, and group keys that few rows share."""
 
 from collections.abc import Iterable
 from typing import Any, Self
@@ -17,15 +17,15 @@ from groundwork.errors import UserError
 from groundwork.sections.encodings import TableEncoding
 from groundwork.state import State, array, scalar, texts
 
-LEARNED = ("medians", "low", "high", "mean", "scale")  # of each number
+LEARNED = ("medians", "low", "high", "mean", "scale")  # fitted statistics of each number
 
 
 class GroupRate:
-    """A key's mean target over the other training rows that share it, and how many those are.
+    """Encodes a key by the mean target and the number of the other training rows that share it.
 
-    A ticket or a family name is shared by two or three rows: a row's own target must not be among what it is encoded
-    by, so a training row leaves itself out. Rates are drawn towards the overall mean as if `smoothing` further rows
-    had it: Micci-Barreca, "A Preprocessing Scheme for High-Cardinality Categorical Attributes",
+    A ticket or a family name is shared by two or three rows. A training row must not be encoded by its own target, so
+    it is left out. Rates are smoothed towards the overall mean as if `smoothing` further rows had that value:
+    Micci-Barreca, "A Preprocessing Scheme for High-Cardinality Categorical Attributes",
     https://doi.org/10.1145/507533.507538.
 
     Parameters
@@ -38,7 +38,7 @@ class GroupRate:
         self.smoothing = smoothing
 
     def fit(self, keys: pd.Series, target: Numbers) -> Self:
-        """Learn sums and counts for each key; a missing key belongs to no group."""
+        """Compute sums and counts for each key; a missing key belongs to no group."""
         self.mean = target.mean(0)
         codes, known = pd.factorize(keys.to_numpy(dtype=object))
         member = codes >= 0
@@ -55,7 +55,7 @@ class GroupRate:
         Parameters
         ----------
         own
-            The rows' own targets when they are the training rows, to be left out.
+            The rows' own targets, to be left out, if they are the training rows.
         """
         rows = _find(self.keys, keys.to_numpy(dtype=object))
         sums, counts = self.sums[rows], self.counts[rows]
@@ -66,7 +66,7 @@ class GroupRate:
         return np.column_stack([rates, np.log1p(counts)])
 
     def state(self) -> State:
-        """Return what was fitted, as data."""
+        """Return the fitted values, as data."""
         return {
             "smoothing": float(self.smoothing),
             "keys": list(self.keys),
@@ -88,12 +88,12 @@ class GroupRate:
 
 
 class Codes:
-    """Numbers of labels from 1, the rare ones sharing the last; 0 for labels never seen.
+    """Integer codes of labels: rare labels share the last code, and unknown labels have code 0.
 
     Parameters
     ----------
     min_count
-        A label with fewer training rows is rare.
+        A label with fewer training rows counts as rare.
     """
 
     def __init__(self, min_count: int) -> None:
@@ -104,7 +104,7 @@ class Codes:
         """Learn the labels of each column, object ``[rows, columns]``."""
         self.columns = []
         for column in labels.T[:, :, None]:
-            # scikit-learn decides; what it decided is a number for each label, which can be kept as data.
+            # Store scikit-learn's code of each label, because a dictionary can be saved as data.
             ordinal = OrdinalEncoder(min_frequency=self.min_count).fit(column)
             known = ordinal.categories_[0]
             numbers = ordinal.transform(known[:, None])[:, 0].astype(int) + 1
@@ -117,7 +117,7 @@ class Codes:
         return np.column_stack([*columns, np.empty((len(labels), 0), dtype=np.int64)])
 
     def state(self) -> State:
-        """Return what was fitted, as data."""
+        """Return the fitted values, as data."""
         columns = [{"labels": list(known), "codes": np.array([*known.values()], int)} for known in self.columns]
         return {"min_count": self.min_count, "columns": columns}
 
@@ -133,14 +133,14 @@ class Codes:
 
 
 class TableEncoder(Encoder):
-    """Numbers imputed, clipped and standardized; categories as codes; groups as rates.
+    """Encoder of table columns: imputed, clipped, standardized numbers; categories as codes; groups as rates.
 
     Parameters
     ----------
     columns
-        Which columns are which.
+        The columns by how they are encoded.
     clip
-        Share of the training rows at either end whose numbers are pulled in to the quantile there.
+        Share of the training rows at either end whose numbers are clipped to the quantile.
     min_category_count
         Categories with fewer training rows share one code.
     group_smoothing
@@ -158,7 +158,7 @@ class TableEncoder(Encoder):
 
     @classmethod
     def of(cls, encoding: TableEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
-        """Make the encoder of a competition's numeric, categorical and group columns."""
+        """Create the encoder of a competition's numeric, categorical and group columns."""
         return cls(competition.inputs, encoding.clip, encoding.min_category_count, encoding.group_smoothing, bins)
 
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
@@ -166,12 +166,12 @@ class TableEncoder(Encoder):
         for name, group in self.groups.items():
             group.fit(frame[name], target)
         numbers = self._numbers(frame, target)
-        # A column without a single number has no median; it says nothing, and becomes zero.
+        # A column without a single number has no median and carries no information: it becomes zero.
         empty = np.isnan(numbers).all(0)
         self.medians = np.where(empty, 0.0, np.nanmedian(np.where(empty, 0.0, numbers), axis=0))
         numbers = np.where(np.isnan(numbers), self.medians, numbers)
         self.low, self.high = np.quantile(numbers, [self.clip, 1 - self.clip], axis=0)
-        # A flag rarer than the clipped share would become constant: it keeps its range.
+        # A flag rarer than the clipped share would become constant, so it is not clipped.
         flat = self.low == self.high
         self.low[flat], self.high[flat] = numbers.min(0)[flat], numbers.max(0)[flat]
         clipped = numbers.clip(self.low, self.high)
@@ -179,7 +179,7 @@ class TableEncoder(Encoder):
         scaled = (clipped - self.mean) / self.scale
         self.edges = torch.tensor(np.quantile(scaled, np.linspace(0, 1, self.bins + 1), axis=0).T, dtype=torch.float32)
         self.codes.fit(self._labels(frame))
-        # Code 0 is for categories never seen; rare ones share scikit-learn's last code.
+        # Code 0 is for unknown categories; rare ones share scikit-learn's last code.
         self.categories = [int(codes.max()) + 1 for codes in self._codes(frame).T]
         return self._encode(numbers, frame)
 
@@ -189,7 +189,7 @@ class TableEncoder(Encoder):
         return self._encode(np.where(np.isnan(numbers), self.medians, numbers), frame)
 
     def state(self) -> State:
-        """Return all that `transform` needs, as data."""
+        """Return everything that `transform` needs, as data."""
         columns = self.columns
         return {
             "numeric": list(columns.numeric),
@@ -205,10 +205,10 @@ class TableEncoder(Encoder):
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
+        """Rebuild an encoder from `state`; raise ValueError or KeyError if it is invalid."""
         rates = {scalar(group, "column", str): GroupRate.from_state(group) for group in scalar(state, "groups", list)}
         columns = Columns(tuple(texts(state, "numeric")), tuple(texts(state, "categorical")), tuple(rates))
-        # What the constructor makes of the category count and the smoothing is replaced.
+        # The objects that the constructor makes from the category count and the smoothing are replaced.
         encoder = cls(columns, scalar(state, "clip", float), 1, 1.0, scalar(state, "bins", int))
         encoder.groups, encoder.codes = rates, Codes.from_state(state["codes"])
         encoder.categories = [int(size) for size in scalar(state, "categories", list)]
@@ -218,7 +218,7 @@ class TableEncoder(Encoder):
         encoder.edges = torch.from_numpy(array(state, "edges", np.float32, 2))
         widths = {len(encoder.edges), *(len(getattr(encoder, name)) for name in LEARNED)}
         if len(widths) > 1 or not len(encoder.categories) == len(encoder.codes.columns) == len(columns.categorical):
-            raise ValueError("columns and what was learned of them differ in number")
+            raise ValueError("columns and fitted values differ in number")
         return encoder
 
     def _numbers(self, frame: pd.DataFrame, own: Numbers | None) -> Numbers:
@@ -228,7 +228,7 @@ class TableEncoder(Encoder):
             raise UserError(
                 f"column {self.columns.numeric[column]!r}: found {numbers[row, column]} in {infinite[:, column].sum()} "
                 "rows; expected finite numbers or none",
-                "mend `features` in the competition's file (a division by zero, a logarithm of zero), or the data",
+                "fix `features` in the competition's file (a division by zero, a logarithm of zero), or the data",
             )
         return np.column_stack([numbers, *(rate.transform(frame[name], own) for name, rate in self.groups.items())])
 
@@ -247,9 +247,9 @@ class TableEncoder(Encoder):
 
 
 def _lookup(values: Iterable[Any]) -> dict[Any, int]:
-    return {value: place for place, value in enumerate(values)}
+    return {value: index for index, value in enumerate(values)}
 
 
-def _find(places: dict[Any, int], values: NDArray[Any], otherwise: int = -1) -> NDArray[np.int64]:
-    """Look values up; `otherwise` where they are missing or not there."""
-    return np.fromiter((places.get(value, otherwise) for value in values), np.int64, len(values))
+def _find(known: dict[Any, int], values: NDArray[Any], default: int = -1) -> NDArray[np.int64]:
+    """Look values up; use `default` for unknown values."""
+    return np.fromiter((known.get(value, default) for value in values), np.int64, len(values))

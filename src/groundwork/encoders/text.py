@@ -1,4 +1,4 @@
-"""Prose as tensors: each text's sub-words in their order, and its words and character n-grams by TF-IDF."""
+"""Encodes texts: as sequences of sub-words, and as words and character n-grams with TF-IDF weights."""
 
 from typing import Any, Self
 
@@ -18,24 +18,24 @@ from groundwork.state import State, array, scalar, texts
 
 
 class TextEncoder(Encoder):
-    """Texts as sequences of sub-words, and as bags of terms; a missing text is an empty one.
+    """Encoder of texts as sequences of sub-words and as bags of terms. A missing text counts as empty.
 
     Parameters
     ----------
     column
-        Which column holds the texts.
+        The column with the texts.
     subwords
-        The most sub-words to learn, see `Subwords`.
+        Maximum number of sub-words, see `Subwords`.
     length
-        The longest sequence; a longer text keeps its head and its tail.
+        Maximum length of a sequence. A longer text keeps its beginning and its end.
     words, ngrams
-        How many terms to keep, the most frequent: words without English stop words; n-grams of 2 to 5 characters
-        within words, which know a word that is misspelt on purpose.
+        Number of most frequent terms to keep: words without English stop words, and n-grams of 2 to 5 characters
+        within words, which match deliberately misspelled words.
 
     Attributes
     ----------
     terms
-        How many terms there are.
+        Number of terms.
     """
 
     def __init__(self, column: str, subwords: int, length: int, words: int, ngrams: int) -> None:
@@ -45,21 +45,21 @@ class TextEncoder(Encoder):
 
     @classmethod
     def of(cls, encoding: TextEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
-        """Make the encoder of a competition's column of prose."""
+        """Create the encoder of a competition's text column."""
         if competition.inputs.text is None:
             raise ValueError("inputs.text: found None; expected a column")
         return cls(competition.inputs.text, encoding.subwords, encoding.length, encoding.words, encoding.ngrams)
 
     def fit_transform(self, frame: pd.DataFrame, target: Numbers) -> Encoded:
-        """Fit on training rows and encode them; `target` is not looked at."""
+        """Fit on training rows and encode them; `target` is not used."""
         texts = self._texts(frame)
         self.subwords.fit(texts)
         try:
             table = self.tfidf.fit_transform(texts)
         except ValueError as error:
             raise UserError(
-                f"column {self.column!r}: {len(texts)} training rows hold no words to learn from: {error}",
-                "mend `features` in the competition's file, or the data",
+                f"column {self.column!r}: {len(texts)} training rows contain no words to learn from: {error}",
+                "fix `features` in the competition's file, or the data",
             ) from None
         self.terms = len(self.tfidf.get_feature_names_out())
         return self._encoded(texts, table)
@@ -71,13 +71,13 @@ class TextEncoder(Encoder):
         -------
         dict
             ``tokens``: sequences of sub-words, int64 from 1; ``terms``: each text's terms, int32 from 1, and
-            ``weights``: their TF-IDF, float32, of the same lengths.
+            ``weights``: their TF-IDF weights, float32, with the same lengths.
         """
         texts = self._texts(frame)
         return self._encoded(texts, self.tfidf.transform(texts))
 
     def state(self) -> State:
-        """Return all that `transform` needs, as data."""
+        """Return everything that `transform` needs, as data."""
         parts = dict(self.tfidf.transformer_list)
         return {
             "column": self.column,
@@ -88,7 +88,7 @@ class TextEncoder(Encoder):
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Rebuild an encoder from `state`; raise ValueError or KeyError where that is not one."""
+        """Rebuild an encoder from `state`; raise ValueError or KeyError if it is invalid."""
         encoder = cls.__new__(cls)
         encoder.column, encoder.length = scalar(state, "column", str), scalar(state, "length", int)
         encoder.subwords = Subwords.from_state(state["subwords"])
@@ -115,7 +115,7 @@ class TextEncoder(Encoder):
 
 
 def _union(words: dict[str, Any], ngrams: dict[str, Any]) -> FeatureUnion:
-    """Count words and n-grams side by side, each with further options of `TfidfVectorizer`."""
+    """Combine words and n-grams, each with its own options of `TfidfVectorizer`."""
     return FeatureUnion(
         [
             ("words", _tfidf(analyzer="word", token_pattern=r"\w+", stop_words="english", **words)),

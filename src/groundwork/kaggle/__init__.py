@@ -1,1 +1,1 @@
-"""What hands the answer in: the gate, the upload, the ledger."""
+"""Submits to Kaggle: the gate, the upload and the ledger of submissions."""

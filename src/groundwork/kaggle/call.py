@@ -1,4 +1,4 @@
-"""One call of Kaggle's client: the waiting that it does not do itself, and its exceptions in plain words."""
+"""Calls Kaggle's client with retries, and turns its exceptions into user errors."""
 
 import io
 import sys
@@ -19,13 +19,13 @@ from groundwork.kaggle.transport import PageError, SilentError
 
 T = TypeVar("T")
 
-# The longest wait that is understood: whoever asks for more means "not today".
+# Longer waits are cut to a day: a server that asks for more will not answer today.
 DAY = 86_400.0
-# What the client raises over an answer that is no answer of Kaggle's API.
-STUMBLES = (KeyError, IndexError, TypeError, AttributeError)
+# What the client raises when an answer does not come from Kaggle's API.
+UNEXPECTED_ANSWER = (KeyError, IndexError, TypeError, AttributeError)
 PORTAL = (
-    "open https://www.kaggle.com in a browser on this machine: a portal, a proxy or a VPN of this network may want you "
-    "to log in first; then run the command again"
+    "open https://www.kaggle.com in a browser on this machine and log in wherever the network's portal, proxy or VPN "
+    "requires it; then run the command again"
 )
 
 NEW_TOKEN = "make a new token at https://www.kaggle.com/settings (API -> Generate New Token)"
@@ -33,16 +33,16 @@ NEW_TOKEN = "make a new token at https://www.kaggle.com/settings (API -> Generat
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a busy server is waited for.
+    """How often and how long to retry when the server is busy.
 
     Attributes
     ----------
     attempts
-        Calls in all, the first included.
+        Number of calls, including the first.
     first
-        Seconds before the second call; they double from call to call. `Retry-After` overrides them.
+        Seconds before the second call; the wait doubles with each call. A longer `Retry-After` overrides it.
     longest
-        The longest single wait in seconds; a server that asks for more is not waited for.
+        The longest single wait in seconds. If the server asks for more, the call fails.
     """
 
     attempts: int = 6
@@ -54,23 +54,24 @@ PATIENCE = Patience()
 
 
 class UploadError(Exception):
-    """The bytes of a file did not arrive; the client says so only in its answer, not by an exception."""
+    """The bytes of a file did not arrive. The client reports this in its return value, not by an exception."""
 
 
 def call(
     function: Callable[[], T], doing: str, competition: Competition | None = None, patience: Patience = PATIENCE
 ) -> T:
-    """Call the client; on 429 and 5xx wait, say so in one line, and call again; turn its exceptions into one message.
+    """Call the client and retry on 429 and 5xx; turn its exceptions into one message.
 
-    The client itself waits only when it uploads data sets, and ends at once with 429 everywhere else. What it prints
-    on stdout is dropped. `function` is called again from the start, so it must be safe to repeat.
+    Each wait is announced in one line on stderr. The client itself retries only uploads of data sets and fails at once
+    on 429 everywhere else. What it prints on stdout is dropped. Each attempt calls `function` from the start, so it
+    must be safe to repeat.
 
     Parameters
     ----------
     doing
-        What is tried, in words that follow "to".
+        What the call does, in words that follow "could not".
     competition
-        What it is tried for; its rules page is named when Kaggle answers 403.
+        The competition that the call is about. The message links to its rules page when Kaggle answers 403.
 
     Raises
     ------
@@ -82,40 +83,40 @@ def call(
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        # Never sooner than without the header: a server that asks for nothing, or for the past, is busy all the same.
-        own = min(patience.first * 2 ** (state.attempt_number - 1), patience.longest)
-        return max(own, _retry_after(error) or 0.0)
+        # Never less than our own wait: a server that sends no header, or a date in the past, is still busy.
+        backoff = min(patience.first * 2 ** (state.attempt_number - 1), patience.longest)
+        return max(backoff, _retry_after(error) or 0.0)
 
-    def say(state: tenacity.RetryCallState) -> None:
+    def announce(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        heard = "the upload failed" if isinstance(error, UploadError) else f"Kaggle answered {status_of(error)}"
-        turn = f"attempt {state.attempt_number + 1} of {patience.attempts}"
-        print(f"{heard}; waiting {state.upcoming_sleep:.3g} s, then {turn}", file=sys.stderr, flush=True)
+        reason = "the upload failed" if isinstance(error, UploadError) else f"Kaggle answered {status_of(error)}"
+        attempt = f"attempt {state.attempt_number + 1} of {patience.attempts}"
+        print(f"{reason}; waiting {state.upcoming_sleep:.3g} s, then {attempt}", file=sys.stderr, flush=True)
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_busy),
         wait=wait,
         stop=lambda state: state.attempt_number >= patience.attempts or state.upcoming_sleep > patience.longest,
-        before_sleep=say,
+        before_sleep=announce,
         reraise=True,
     )
     client_errors = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, SystemExit, UploadError)
     try:
         with redirect_stdout(io.StringIO()), transport.watched():
             return retrying(function)
-    except (*client_errors, *STUMBLES, PageError, SilentError) as error:
-        raise _explained(error, doing, competition) from error
+    except (*client_errors, *UNEXPECTED_ANSWER, PageError, SilentError) as error:
+        raise _user_error(error, doing, competition) from error
 
 
 def status_of(error: BaseException | None) -> int | None:
-    """Return the HTTP status behind one of the client's exceptions; None if there was no answer."""
+    """Return the HTTP status behind one of the client's exceptions, or None if there was no answer."""
     response = getattr(error, "response", None)
     if response is None:
         return None
     status = int(response.status_code)
     if status >= 400:
         return status
-    # Some refusals come as 200 with a code in the body.
+    # Some refusals arrive with status 200 and the error code in the body.
     try:
         return int(response.json()["code"])
     except (ValueError, KeyError, TypeError):
@@ -125,7 +126,8 @@ def status_of(error: BaseException | None) -> int | None:
 def _retry_after(error: BaseException | None) -> float | None:
     """Return the seconds that the server asks to wait, at most a day: `Retry-After` as a number or a date.
 
-    None where it says nothing, or what no wait can be: a negative number, a date in the past (RFC 9110, 10.2.3).
+    Return None if there is no header or it is not a valid wait: a negative number or a date in the past (RFC 9110,
+    10.2.3).
     """
     response = getattr(error, "response", None)
     header = response.headers.get("Retry-After") if response is not None else None
@@ -138,7 +140,7 @@ def _retry_after(error: BaseException | None) -> float | None:
             seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
         except (ValueError, TypeError, OverflowError):
             return None
-    # Not a number compares as false.
+    # NaN fails this comparison, too.
     return min(seconds, DAY) if seconds >= 0 else None
 
 
@@ -147,10 +149,10 @@ def _is_busy(error: BaseException) -> bool:
     return isinstance(error, UploadError) or status == 429 or (status is not None and status >= 500)
 
 
-def _explained(error: BaseException, doing: str, competition: Competition | None) -> UserError:
+def _user_error(error: BaseException, doing: str, competition: Competition | None) -> UserError:
     """Turn one of the client's exceptions into what happened and what to do next.
 
-    Only the server's own words are quoted: the exceptions' texts hold signed addresses, which are secrets.
+    Only the server's own words are quoted: the exceptions' texts contain signed URLs, which are secrets.
     """
     status, failed = status_of(error), f"Kaggle: could not {doing}"
     if isinstance(error, SystemExit) or status == 401:
@@ -163,45 +165,45 @@ def _explained(error: BaseException, doing: str, competition: Competition | None
         return _no_answer(error, failed)
     response = error.response  # type: ignore[attr-defined]  # a status comes from a response
     try:
-        words = str(response.json()["message"])
+        server_message = str(response.json()["message"])
     except (ValueError, KeyError, TypeError):
-        words = response.reason or "no reason given"
+        server_message = response.reason or "no reason given"
     if status == 429 or status >= 500:
         wait = _retry_after(error)
         later = "in some minutes" if not wait else f"in {wait:.0f} s" if wait < DAY else "in 24 hours"
-        return UserError(f"{failed}: it still answers {status} ({words})", f"run the command again {later}")
+        return UserError(f"{failed}: it still answers {status} ({server_message})", f"run the command again {later}")
     if response.history:
-        return UserError(f"{failed}: the archive's store answered {status} ({words})", "run the command again")
+        return UserError(f"{failed}: the archive's store answered {status} ({server_message})", "run the command again")
     if status == 403 and competition:
         step = f"accept the competition's rules at {competition.rules_url}, then run the command again"
-        return UserError(f"{failed}: forbidden ({words})", step)
+        return UserError(f"{failed}: forbidden ({server_message})", step)
     if status == 404 and competition:
         step = (
-            "the slug is the last part of the competition's address: mend it in its file in src/groundwork/competitions"
+            "fix the slug in the competition's file in src/groundwork/competitions: it is the last part of its address"
         )
-        return UserError(f"{failed}: there is no competition {competition.slug!r} ({words})", step)
-    return UserError(f"{failed}: {status} ({words})", "mend what Kaggle names, then run the command again")
+        return UserError(f"{failed}: there is no competition {competition.slug!r} ({server_message})", step)
+    return UserError(f"{failed}: {status} ({server_message})", "fix what Kaggle names, then run the command again")
 
 
 def _no_answer(error: BaseException, failed: str) -> UserError:
-    """Explain what came in place of an answer of Kaggle's, or that nothing did."""
+    """Explain what arrived instead of an answer from Kaggle, or that nothing arrived."""
     import requests
 
     if isinstance(error, PageError):
         return UserError(f"{failed}: {error}", PORTAL)
     if isinstance(error, requests.TooManyRedirects):
         host = urlsplit(error.response.url if error.response is not None else "").hostname
-        return UserError(f"{failed}: {host or 'the server'} sent it on from address to address without end", PORTAL)
+        return UserError(f"{failed}: {host or 'the server'} redirected it without end", PORTAL)
     if isinstance(error, (SilentError, requests.Timeout)):
         step = "check the network and run the command again; `source: sample` in params.yaml needs none"
         return UserError(f"{failed}: the server sent nothing for {transport.SILENCE:.3g} s", step)
-    if isinstance(error, (requests.exceptions.JSONDecodeError, *STUMBLES)):
-        step = f"{PORTAL}; if Kaggle is there, `pip install --upgrade kaggle kagglesdk`"
-        return UserError(f"{failed}: the answer is none of Kaggle's API ({type(error).__name__})", step)
+    if isinstance(error, (requests.exceptions.JSONDecodeError, *UNEXPECTED_ANSWER)):
+        step = f"{PORTAL}; if that page is Kaggle's, `pip install --upgrade kaggle kagglesdk`"
+        return UserError(f"{failed}: the answer does not come from Kaggle's API ({type(error).__name__})", step)
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
         return UserError(f"{failed}: {error}", "run the command again")
-    reason, link = type(error).__name__, error.__context__
-    while link is not None:
-        reason, link = getattr(link, "strerror", None) or reason, link.__context__
+    reason, cause = type(error).__name__, error.__context__
+    while cause is not None:
+        reason, cause = getattr(cause, "strerror", None) or reason, cause.__context__
     step = "check the network and run the command again; `source: sample` in params.yaml needs none"
     return UserError(f"{failed}: the server cannot be reached ({reason})", step)

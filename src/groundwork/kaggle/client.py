@@ -1,4 +1,4 @@
-"""Kaggle through its own client: the credentials, and a competition's archive, whole and checked."""
+"""Finds Kaggle's credentials, signs in with Kaggle's client, and downloads a competition's archive."""
 
 import io
 import os
@@ -25,13 +25,13 @@ NO_CREDENTIALS = (
 
 
 def credentials() -> str:
-    """Return where the client will find its credentials; no network, no import of the client.
+    """Return where the client will find its credentials, without using the network or importing the client.
 
     Raises
     ------
     UserError
-        If there are none, or half of a pair, or something in their place that the client would stumble over or skip
-        without a word. No message holds a token.
+        If there are no credentials, only half of a pair, or something that the client would fail on or skip silently.
+        No message contains a token.
     """
     try:
         return _credentials()
@@ -59,7 +59,7 @@ def _credentials() -> str:
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
     legacy = Path(os.environ.get("KAGGLE_CONFIG_DIR") or (home if home.exists() else config)) / "kaggle.json"
     set_to = {key: os.environ.get(f"KAGGLE_{key.upper()}") for key in ("username", "key")}
-    # The client takes an empty variable, too, and puts it before the file.
+    # The client accepts an empty variable, too, and prefers it to the file.
     for key, text in set_to.items():
         _refuse(f"KAGGLE_{key.upper()}", "is set, and blank" if text is not None and not text.strip() else None)
     named = {key: text for key, text in set_to.items() if text}
@@ -67,12 +67,12 @@ def _credentials() -> str:
         _refuse("KAGGLE_USERNAME and KAGGLE_KEY", tokens.flaw_of_pair(named))
         return "KAGGLE_USERNAME and KAGGLE_KEY"
     if legacy.exists():
-        held = tokens.read_pair(legacy.read_bytes())
-        _refuse(str(legacy), held if isinstance(held, str) else tokens.flaw_of_pair({**held, **named}))
+        pair = tokens.read_pair(legacy.read_bytes())
+        _refuse(str(legacy), pair if isinstance(pair, str) else tokens.flaw_of_pair({**pair, **named}))
         return str(legacy)
     if (oauth := home / "credentials.json").exists():
         if flaw := tokens.flaw_of_oauth(oauth.read_bytes()):
-            raise UserError(f"{oauth}: {flaw}", "`kaggle auth login` makes it anew")
+            raise UserError(f"{oauth}: {flaw}", "`kaggle auth login` creates it again")
         return "~/.kaggle/credentials.json"
     if named:
         (half,) = named
@@ -95,7 +95,7 @@ def _refuse(place: str, flaw: str | None) -> None:
 def connect(patience: Patience = PATIENCE) -> "KaggleApi":
     """Return Kaggle's client, signed in.
 
-    An access token is checked with the server here; an older user name and key only at the first request.
+    An access token is verified with the server here; a user name and key only at the first request.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def connect(patience: Patience = PATIENCE) -> "KaggleApi":
         If there are no credentials, Kaggle rejects them, or it cannot be reached.
     """
     place = credentials()
-    # The package signs in when it is imported and prints what went wrong on stdout; our own sign-in below tells it.
+    # The package signs in when it is imported and prints failures on stdout. The sign-in below reports them instead.
     with redirect_stdout(io.StringIO()), transport.watched():
         from kaggle.api.kaggle_api_extended import KaggleApi
 
@@ -118,9 +118,9 @@ def connect(patience: Patience = PATIENCE) -> "KaggleApi":
 
 
 def _require_space(response: Any, path: Path) -> None:
-    """Refuse a download that does not fit: the client would fill the disk and then try five times more."""
+    """Refuse a download that does not fit: the client would fill the disk and then retry five times."""
     size = str(response.headers.get("Content-Length", ""))
-    folder = next(above for above in path.parents if above.is_dir())
+    folder = next(parent for parent in path.parents if parent.is_dir())
     free = shutil.disk_usage(folder).free
     if size.isdecimal() and int(size) > free:
         raise UserError(
@@ -130,11 +130,11 @@ def _require_space(response: Any, path: Path) -> None:
 
 
 def download(competition: Competition, path: Path, patience: Patience = PATIENCE) -> None:
-    """Download the competition's archive to `path`: whole and checked, or not at all.
+    """Download and verify the competition's archive; `path` is replaced only if it passes.
 
-    The client resumes over what a failed download left behind and can end with a corrupt file of the right size. So
-    each download starts in an empty room, which goes with everything in it; what stood at `path` stays until the new
-    archive has passed.
+    The client resumes from what a failed download left behind and can produce a corrupt file of the right size.
+    Therefore each download starts in an empty temporary folder. An earlier file at `path` stays until the new archive
+    has passed.
 
     Raises
     ------
@@ -144,24 +144,24 @@ def download(competition: Competition, path: Path, patience: Patience = PATIENCE
     api = connect(patience)
     print(f"{competition.slug}: downloading from Kaggle", file=sys.stderr, flush=True)
     with writing(path) as temporary:
-        room = temporary.parent / "download"
+        folder = temporary.parent / "download"
 
         def fetch() -> None:
             quiet = not sys.stderr.isatty()
-            api.competition_download_files(competition.slug, path=str(room), force=True, quiet=quiet)
+            api.competition_download_files(competition.slug, path=str(folder), force=True, quiet=quiet)
 
         call(fetch, f"download the archive of {competition.slug}", competition, patience)
-        archive = _received(room)
-        again = "run the command again; what stood there before is untouched"
-        mend = f"compare the competition's file in src/groundwork/competitions with https://www.kaggle.com/c/{competition.slug}/data"
-        archives.verify(archives.Archive(archive, path, again, mend), competition.files)
+        archive = _received(folder)
+        again = "run the command again; any previous file is untouched"
+        fix = f"compare the competition's file in src/groundwork/competitions with https://www.kaggle.com/c/{competition.slug}/data"
+        archives.verify(archives.Archive(archive, path, again, fix), competition.files)
         archive.replace(temporary)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, checked", file=sys.stderr, flush=True)
 
 
-def _received(room: Path) -> Path:
-    """Return the one file of a download; the client names it, and folders above it, by the address it was sent to."""
-    files = [path for path in room.rglob("*") if path.is_file()]
+def _received(folder: Path) -> Path:
+    """Return the single file of a download; the client derives its name and folders from the URL."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
     if len(files) != 1:
         raise UserError(f"Kaggle: the download left {len(files)} files; expected one archive", PORTAL)
     with files[0].open("rb") as stream:

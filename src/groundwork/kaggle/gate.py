@@ -1,4 +1,4 @@
-"""The gate: what a submission must be before it is written or handed in. It finds every failure in one pass."""
+"""The gate: checks a submission before it is written or handed in, and reports every failure in one message."""
 
 from pathlib import Path
 from typing import Any
@@ -25,33 +25,33 @@ def check(
     positive: bool = False,
     most: int = 1,
     name: str = "submission.csv",
-    next_step: str = "nothing was written or handed in; mend what made the file and run the pipeline again",
+    next_step: str = "nothing was written or handed in; fix what made the file and run the pipeline again",
 ) -> list[str]:
     """Check a submission against the competition's sample submission and the out-of-fold predictions.
 
     Parameters
     ----------
     submission, sample
-        As `read_table` reads them: the id column first, then what is predicted.
+        Tables from `read_table`: the id column first, then the predicted columns.
     kind
-        A key of `KINDS`: the kind says what its columns may hold.
+        A key of `KINDS`: the kind of problem decides which values a column may contain.
     target
-        Its values are the legal labels, or the legal ids.
+        Column whose values are the allowed labels, or the allowed ids.
     oof
         Out-of-fold predictions in the submission's own units, with its columns; None for a kind that is not compared.
     positive
-        Whether the metric takes a logarithm, so that a number must lie above 0.
+        Whether numbers must be above 0, because the metric takes their logarithm.
     most
-        The longest list of ids.
+        The maximum length of a list of ids.
     name
-        The file, for messages.
+        Name of the file, for messages.
     next_step
-        What to do when it does not pass.
+        What the user should do if the submission does not pass.
 
     Returns
     -------
     list of str
-        What is unusual but allowed.
+        Notes about what is unusual but allowed.
 
     Raises
     ------
@@ -61,9 +61,9 @@ def check(
     failures: list[str] = []
     notes: list[str] = []
     rules = KINDS[kind]
-    found, expected = list(submission.columns), list(sample.columns)
-    if found != expected:
-        failures.append(f"found columns {', '.join(map(str, found))}; expected {', '.join(expected)} in this order")
+    columns, expected = list(submission.columns), list(sample.columns)
+    if columns != expected:
+        failures.append(f"found columns {', '.join(map(str, columns))}; expected {', '.join(expected)} in this order")
     identifier, *predicted = expected
     if identifier in submission:
         failures += _id_failures(submission[identifier], sample[identifier])
@@ -76,7 +76,7 @@ def check(
         problems = rules.column_failures(values, sample[column], target, positive=positive, most=most)
         if not problems:
             notes += [f"{name}: {column}: {note}" for note in rules.column_notes(values)]
-            # A distance between wrong values says nothing.
+            # The distance is meaningless if the values are wrong.
             if oof is not None and (distance := rules.distance_failure(values, oof[column])):
                 problems = [distance]
         failures += [f"{column}: {problem}" for problem in problems]
@@ -94,21 +94,21 @@ def _id_failures(ids: pd.Series, expected: pd.Series) -> list[str]:
         failures.append(f"{ids.name}: {lines(repeated)}: found {ids[repeated].iloc[0]} again; expected each id once")
     if (missing := expected[~expected.isin(ids)]).size:
         failures.append(f"{ids.name}: {len(missing)} ids of the sample are missing, the first is {missing.iloc[0]}")
-    foreign = ~ids.isin(expected)
-    if foreign.any():
-        failures.append(f"{ids.name}: {lines(foreign)}: found {ids[foreign].iloc[0]}; expected an id of the sample")
+    unknown = ~ids.isin(expected)
+    if unknown.any():
+        failures.append(f"{ids.name}: {lines(unknown)}: found {ids[unknown].iloc[0]}; expected an id of the sample")
     return failures
 
 
 def read_table(path: Path, made_by: str, *, text: bool = False) -> pd.DataFrame:
-    """Read a submission or a sample submission; only an empty field counts as missing.
+    """Read a submission or a sample submission. Only an empty field counts as missing.
 
     Parameters
     ----------
     made_by
-        The command that makes it.
+        The command that makes the file.
     text
-        Whether every column is text, as lists of ids are: an id may begin with a zero.
+        Whether to read every column as text, as for lists of ids: an id may begin with a zero.
 
     Raises
     ------
@@ -126,31 +126,31 @@ def read_table(path: Path, made_by: str, *, text: bool = False) -> pd.DataFrame:
 
 
 def check_files(
-    lane: str, competition: Competition, prepared: Prepared, results: Path, file: Path | None = None
+    lane_name: str, competition: Competition, prepared: Prepared, results: Path, file: Path | None = None
 ) -> list[str]:
-    """Read what `check` compares, and check the lane's submission.
+    """Read the files that `check` compares, and check the lane's submission.
 
     Parameters
     ----------
-    lane
-        Its key in params.yaml, for messages.
+    lane_name
+        The lane's key in params.yaml, for messages.
     prepared, results
-        The lane's tables, and the folder of its results: there lies ``oof.parquet``.
+        The lane's prepared data, and the folder of its results, which contains ``oof.parquet``.
     file
-        Where the submission is, when it is not yet at ``submission.csv`` in `results`.
+        Path of the submission, if it is not yet ``submission.csv`` in `results`.
 
     Raises
     ------
     UserError
         If a file is missing or broken, or the submission does not pass.
     """
-    place, again = results / "submission.csv", f"dvc repro predict@{lane}"
+    path, again = results / "submission.csv", f"dvc repro predict@{lane_name}"
     kind, task, labels = KINDS[competition.kind], competition.task, prepared.labels
-    submission = read_table(file or place, again, text=kind.as_text)
-    sample = read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane}", text=kind.as_text)
+    submission = read_table(file or path, again, text=kind.as_text)
+    sample = read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane_name}", text=kind.as_text)
     oof = None
     if kind.compared:
-        answers = _answers(results / "oof.parquet", lane, competition, labels)
+        answers = _answers(results / "oof.parquet", lane_name, competition, labels)
         oof = pd.DataFrame(dict(zip(sample.columns[1:], answers, strict=True)))
     return check(
         submission,
@@ -160,22 +160,22 @@ def check_files(
         oof,
         positive=task.log or METRICS[competition.metric].positive,
         most=task.answers,
-        name=str(place),
-        next_step=f"nothing was {'handed in' if file is None else 'written'}; mend the model or its features, "
+        name=str(path),
+        next_step=f"nothing was {'handed in' if file is None else 'written'}; fix the model or its features, "
         f"then `{again}`",
     )
 
 
-def _answers(path: Path, lane: str, competition: Competition, labels: pd.DataFrame) -> list[Any]:
-    """Read out-of-fold predictions as what would be handed in, column by column."""
+def _answers(path: Path, lane_name: str, competition: Competition, labels: pd.DataFrame) -> list[Any]:
+    """Convert out-of-fold predictions to the submission's columns."""
     kind, task = KINDS[competition.kind], competition.task
-    predicted, wanted = predictions(read_oof(path, lane, kind)), kind.prediction_shape(labels, task)
-    if predicted.shape[1:] != wanted:
+    predicted, shape = predictions(read_oof(path, lane_name, kind)), kind.prediction_shape(labels, task)
+    if predicted.shape[1:] != shape:
         found, expected = (
-            f"{shape[0]} probabilities" if shape else "one number" for shape in (predicted.shape[1:], wanted)
+            f"{sizes[0]} probabilities" if sizes else "one number" for sizes in (predicted.shape[1:], shape)
         )
         raise UserError(
             f"{path}: found {found} for each row; expected {expected}",
-            f"train again: `dvc repro --force train@{lane}`",
+            f"train again: `dvc repro --force train@{lane_name}`",
         )
     return kind.handed_in(predicted, labels, task)

@@ -1,4 +1,4 @@
-"""The ledger of submissions: one row per file handed in, kept in git."""
+"""The ledger of submissions: a CSV file in git with one row for each submitted file."""
 
 import csv
 import fcntl
@@ -19,7 +19,7 @@ PENDING, COMPLETE, ERROR = "pending", "complete", "error"
 
 @dataclass(frozen=True)
 class Entry:
-    """One submission; empty text where nothing is known.
+    """One submission. Unknown fields are empty strings.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class Entry:
     reference
         Kaggle's number for the submission.
     commit
-        The git commit at hand, with `-dirty` when tracked files differed from it.
+        The git commit at the time, with `-dirty` if tracked files differed from it.
     dvc_lock_sha256
-        Hash of `dvc.lock`: which data, parameters and code made the file.
+        Hash of `dvc.lock`, which identifies the data, parameters and code that made the file.
     wandb_run
         Id of the run that trained the model.
     cv
@@ -44,7 +44,7 @@ class Entry:
     status
         `pending`, `complete` or `error`.
     message
-        What was said about it.
+        The user's description of the submission.
     """
 
     time: str
@@ -65,7 +65,7 @@ COLUMNS = [column.name for column in fields(Entry)]
 
 
 def read(path: Path = LEDGER) -> list[Entry]:
-    """Return every entry, oldest first; none if there is no ledger yet.
+    """Return every entry, oldest first; an empty list if there is no ledger yet.
 
     Raises
     ------
@@ -87,46 +87,46 @@ def read(path: Path = LEDGER) -> list[Entry]:
 
 
 def append(entry: Entry, path: Path = LEDGER) -> None:
-    """Add `entry` at the end."""
-    with _alone(path):
+    """Append `entry` to the ledger."""
+    with _locked(path):
         _write([*read(path), entry], path)
 
 
-def find(lane: str, file_sha256: str, path: Path = LEDGER) -> Entry | None:
-    """Return the entry by which this file was handed in to this lane; a rejected one does not count."""
+def find(lane_name: str, file_sha256: str, path: Path = LEDGER) -> Entry | None:
+    """Return the entry of an earlier submission of this file to this lane; rejected ones do not count."""
     for entry in read(path):
-        if (entry.lane, entry.file_sha256) == (lane, file_sha256) and entry.status != ERROR:
+        if (entry.lane, entry.file_sha256) == (lane_name, file_sha256) and entry.status != ERROR:
             return entry
     return None
 
 
 def replace_entry(old: Entry, new: Entry, path: Path = LEDGER) -> None:
-    """Put `new` where `old` stands, perhaps with a score by now that another process wrote.
+    """Replace `old` by `new`, even if another process has updated the score of `old` meanwhile.
 
     Raises
     ------
     ValueError
         If `old` is not in the ledger.
     """
-    with _alone(path):
+    with _locked(path):
         entries = read(path)
-        entries[[_which(entry) for entry in entries].index(_which(old))] = new
+        entries[[_key(entry) for entry in entries].index(_key(old))] = new
         _write(entries, path)
 
 
-def _which(entry: Entry) -> tuple[str, ...]:
-    """Return what of an entry never changes."""
+def _key(entry: Entry) -> tuple[str, ...]:
+    """Return the fields of an entry that never change."""
     return entry.lane, entry.reference, entry.time, entry.file_sha256
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Let nobody else read and write the ledger meanwhile, so that no row is lost."""
+def _locked(path: Path) -> Iterator[None]:
+    """Lock the ledger against other processes, so that no row is lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The folder itself is locked: a file for that would be one more for git.
+    # The folder itself is locked: a separate lock file would have to be ignored by git.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        with suppress(OSError):  # Some network drives lock no folders.
+        with suppress(OSError):  # Some network drives cannot lock folders.
             fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:

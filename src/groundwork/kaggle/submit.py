@@ -1,4 +1,4 @@
-"""Hand a lane's submission in: checked first, never twice, and remembered whatever happens afterwards."""
+"""Submits a lane's file to Kaggle: checks it, never submits it twice, and records every submission in the ledger."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 TIMING = Timing()
 
-# Where the stages leave what is read here, below the working directory.
+# Outputs of the stages that are read here, relative to the working directory.
 PREPARED, RESULTS, DVC_LOCK = Path("data/prepared"), Path("results"), Path("dvc.lock")
 
 
 def submit(
-    lane: str,
+    lane_name: str,
     competition: Competition,
     message: str,
     *,
@@ -36,20 +36,20 @@ def submit(
     wait: bool = True,
     timing: Timing = TIMING,
 ) -> Entry | None:
-    """Hand in `results/<lane>/submission.csv`, wait for its score, and write both into ledger and W&B run.
+    """Hand in `results/<lane>/submission.csv`, wait for its score, and write both into the ledger and the W&B run.
 
-    What can be checked without Kaggle is checked first: credentials, the file, the gate, the ledger. Then Kaggle is
-    asked how many submissions are left today and whether it knows the file already: the description that it keeps
-    ends with the file's hash. That makes it safe to repeat the command after any failure.
+    The checks that do not need Kaggle come first: credentials, the file, the gate, the ledger. Then the function asks
+    Kaggle how many submissions are left today and whether it already has the file: the description of each submission
+    ends with the file's hash. This makes it safe to repeat the command after any failure.
 
     Parameters
     ----------
     message
-        What to say about the submission; Kaggle shows it beside the score.
+        Description of the submission; Kaggle shows it next to the score.
     dry_run
-        Do everything but the upload.
+        Do everything except the upload.
     wait
-        Whether to wait for the score. Ctrl-C ends the waiting too; the submission stays.
+        Whether to wait for the score. Ctrl-C also ends the waiting; the submission stays.
 
     Returns
     -------
@@ -59,11 +59,11 @@ def submit(
     Raises
     ------
     UserError
-        If anything stands against the submission, or Kaggle rejects it: then with Kaggle's own reason.
+        If a check fails, or Kaggle rejects the submission; the message quotes Kaggle's reason.
     """
-    # Somebody who types the command twice, or starts it on two lanes of a competition, hands in one after the other.
-    with files.taking_turns(RESULTS / f".submit-{competition.slug}.lock", f"groundwork submit {lane}"):
-        handed_in = _hand_in(lane, competition, message, dry_run=dry_run, patience=timing.patience)
+    # Commands for the same competition run one after the other, even if the user starts several.
+    with files.taking_turns(RESULTS / f".submit-{competition.slug}.lock", f"groundwork submit {lane_name}"):
+        handed_in = _hand_in(lane_name, competition, message, dry_run=dry_run, patience=timing.patience)
     if handed_in is None:
         return None
     api, entry = handed_in
@@ -71,49 +71,51 @@ def submit(
     try:
         answer = upload.wait_for_score(api, competition, reference, timing if wait else replace(timing, longest=0))
     except UserError as error:
-        raise UserError(f"{error.problem}; submission {reference} was accepted", _later(lane)) from error
+        raise UserError(f"{error.problem}; submission {reference} was accepted", _later(lane_name)) from error
     if answer is None or answer.status.name == "PENDING":
-        print(f"{lane}: {'Kaggle does not list it yet' if answer is None else 'no score yet'}; {_later(lane)}")
+        print(
+            f"{lane_name}: {'Kaggle does not list it yet' if answer is None else 'no score yet'}; {_later(lane_name)}"
+        )
         return entry
     entry = _record(entry, answer)
     if entry.status == ERROR:
         reason = answer.error_description or "it gives no reason"
         raise UserError(
-            f"{_file(lane)}: Kaggle rejected submission {reference}: {reason}",
-            f"mend what it names, then `dvc repro predict@{lane}` and submit again; a rejected file may be repeated",
+            f"{_file(lane_name)}: Kaggle rejected submission {reference}: {reason}",
+            f"fix what it names, then `dvc repro predict@{lane_name}`; a rejected file may be submitted again",
         )
-    print(f"{lane}: public score {entry.public_score}")
+    print(f"{lane_name}: public score {entry.public_score}")
     return entry
 
 
 def _hand_in(
-    lane: str, competition: Competition, message: str, *, dry_run: bool, patience: Patience
+    lane_name: str, competition: Competition, message: str, *, dry_run: bool, patience: Patience
 ) -> "tuple[KaggleApi, Entry] | None":
-    """Check everything and hand the file in; return the client and the ledger's new row, None after a dry run."""
-    # What needs no account comes first.
-    run = _trained_on_kaggles_rows(lane)
-    stages = declared(lane)
+    """Run all checks and upload the file; return the client and the new ledger row, or None after a dry run."""
+    # Checks that need no account come first.
+    run = _trained_on_kaggles_rows(lane_name)
+    stages = declared(lane_name)
     for stage in ("predict", "evaluate"):
         seal.check_chain(stage, stages)
     client.credentials()
-    file = _file(lane)
-    notes = gate.check_files(lane, competition, load(competition, PREPARED / lane), RESULTS / lane)
-    entry = _new_entry(lane, file, message, run)
-    twin = ledger.find(lane, entry.file_sha256)
-    if twin and twin.status != PENDING:
-        raise _handed_in_before(file, twin)
+    file = _file(lane_name)
+    notes = gate.check_files(lane_name, competition, load(competition, PREPARED / lane_name), RESULTS / lane_name)
+    entry = _new_entry(lane_name, file, message, run)
+    earlier = ledger.find(lane_name, entry.file_sha256)
+    if earlier and earlier.status != PENDING:
+        raise _handed_in_before(file, earlier)
     for note in notes:
         print(note)
     api = client.connect(patience)
-    # The description is all of ours that Kaggle keeps; with the hash in it, a lost ledger or answer does no harm.
+    # Kaggle keeps only the description. With the hash in it, a lost ledger or answer does no harm.
     tag = f"[sha256 {entry.file_sha256[:12]}]"
-    before = upload.listed(api, competition, patience)
-    if twin:
-        # Kaggle may have rejected it since: then the file may be handed in again.
-        if answer := next((one for one in before if str(one.ref) == twin.reference), None):
-            twin = _as_listed(twin, answer) if dry_run else _record(twin, answer)
-        if twin.status != ERROR:
-            raise _handed_in_before(file, twin)
+    before = upload.list_submissions(api, competition, patience)
+    if earlier:
+        # If Kaggle has rejected it since, the file may be handed in again.
+        if answer := next((submission for submission in before if str(submission.ref) == earlier.reference), None):
+            earlier = _as_listed(earlier, answer) if dry_run else _record(earlier, answer)
+        if earlier.status != ERROR:
+            raise _handed_in_before(file, earlier)
     known = upload.find(before, tag)
     if known and known.status.name != "ERROR":
         entry = _as_handed_in(entry, known, tag)
@@ -127,20 +129,20 @@ def _hand_in(
         return None
     reference = upload.hand_in(api, competition, file, f"{message} {tag}".strip(), tag, before, patience)
     entry = replace(entry, reference=str(reference))
-    # From here on the submission counts, whatever happens to this process.
+    # From here on the submission counts on Kaggle, whatever happens to this process.
     try:
         ledger.append(entry)
     except UserError as error:
         raise UserError(
-            f"{lane}: handed in, reference {reference}, but the ledger does not know: {error.problem}",
-            f"{error.next_step}: it finds the submission on Kaggle and notes it, and hands nothing in again",
+            f"{lane_name}: handed in, reference {reference}, but the ledger could not be updated: {error.problem}",
+            f"{error.next_step}: it finds the submission on Kaggle, records it, and hands nothing in again",
         ) from error
-    print(f"{lane}: handed in, reference {reference}", flush=True)
+    print(f"{lane_name}: handed in, reference {reference}", flush=True)
     return api, entry
 
 
-def refresh(lane: str, competition: Competition, *, timing: Timing = TIMING) -> list[Entry]:
-    """Write the scores that Kaggle has by now into ledger and W&B runs, and print the lane's submissions.
+def refresh(lane_name: str, competition: Competition, *, timing: Timing = TIMING) -> list[Entry]:
+    """Write Kaggle's current scores into the ledger and the W&B runs, and print the lane's submissions.
 
     Raises
     ------
@@ -152,14 +154,16 @@ def refresh(lane: str, competition: Competition, *, timing: Timing = TIMING) -> 
     from rich.markup import escape
     from rich.table import Table
 
-    mine = [entry for entry in ledger.read() if entry.lane == lane]
+    mine = [entry for entry in ledger.read() if entry.lane == lane_name]
     if not mine:
-        print(f'{lane}: nothing was handed in yet; `groundwork submit {lane} -m "what is new"` does it')
+        print(f'{lane_name}: nothing was handed in yet; `groundwork submit {lane_name} -m "what is new"` does it')
         return []
     api = client.connect(timing.patience)
-    listed = {str(submission.ref): submission for submission in upload.listed(api, competition, timing.patience)}
+    listed = {
+        str(submission.ref): submission for submission in upload.list_submissions(api, competition, timing.patience)
+    }
     current = [_record(entry, listed[entry.reference]) if entry.reference in listed else entry for entry in mine]
-    title = f"Submissions of {lane} ({competition.metric})"
+    title = f"Submissions of {lane_name} ({competition.metric})"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("time (UTC)", "reference", "CV", "public", "private", "status"):
         table.add_column(column, no_wrap=True)
@@ -175,29 +179,29 @@ def refresh(lane: str, competition: Competition, *, timing: Timing = TIMING) -> 
     return current
 
 
-def _file(lane: str) -> Path:
-    return RESULTS / lane / "submission.csv"
+def _file(lane_name: str) -> Path:
+    return RESULTS / lane_name / "submission.csv"
 
 
-def _trained_on_kaggles_rows(lane: str) -> dict[str, Any]:
-    """Return the lane's run.json; refuse results that were made from a sample."""
-    path = RESULTS / lane / "run.json"
-    run: dict[str, Any] = files.read_json(path, f"dvc repro train@{lane}")
+def _trained_on_kaggles_rows(lane_name: str) -> dict[str, Any]:
+    """Return the lane's run.json; raise `UserError` if the results were made from a sample."""
+    path = RESULTS / lane_name / "run.json"
+    run: dict[str, Any] = files.read_json(path, f"dvc repro train@{lane_name}")
     if run["params"].get("source") == "sample":
         raise UserError(
-            f"{_file(lane)}: was made from the sample, not from Kaggle's rows ({path})",
-            f"set `source: kaggle` for {lane} in params.yaml, then `dvc repro predict@{lane}`",
+            f"{_file(lane_name)}: was made from the sample, not from Kaggle's rows ({path})",
+            f"set `source: kaggle` for {lane_name} in params.yaml, then `dvc repro predict@{lane_name}`",
         )
     return run
 
 
-def _new_entry(lane: str, file: Path, message: str, run: dict[str, Any]) -> Entry:
-    metrics = files.read_json(RESULTS / "metrics" / f"{lane}.json", f"dvc repro evaluate@{lane}")
+def _new_entry(lane_name: str, file: Path, message: str, run: dict[str, Any]) -> Entry:
+    metrics = files.read_json(RESULTS / "metrics" / f"{lane_name}.json", f"dvc repro evaluate@{lane_name}")
     state = git_state()
     commit = state["commit"] or ""
     return Entry(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
-        lane=lane,
+        lane=lane_name,
         file_sha256=files.sha256(file),
         reference="",
         commit=f"{commit}-dirty" if commit and state["dirty"] else commit,
@@ -219,12 +223,12 @@ def _handed_in_before(file: Path, entry: Entry) -> UserError:
     return UserError(f"{file}: the same file was handed in at {entry.time}: reference {entry.reference}, {score}", step)
 
 
-def _later(lane: str) -> str:
-    return f"ask for its score with `groundwork submissions {lane}`"
+def _later(lane_name: str) -> str:
+    return f"ask for its score with `groundwork submissions {lane_name}`"
 
 
 def _as_listed(entry: Entry, answer: "ApiSubmission") -> Entry:
-    """Return the entry with what Kaggle says about the submission."""
+    """Return the entry with the status and scores that Kaggle lists."""
     return replace(
         entry,
         reference=str(answer.ref),
@@ -235,15 +239,15 @@ def _as_listed(entry: Entry, answer: "ApiSubmission") -> Entry:
 
 
 def _as_handed_in(entry: Entry, answer: "ApiSubmission", tag: str) -> Entry:
-    """Return the entry of a submission that the ledger does not know: what was at hand then, Kaggle does not tell."""
-    # Kaggle's times are UTC, its client's without a zone.
+    """Return the entry of a submission that is missing in the ledger; its commit and `dvc.lock` are unknown."""
+    # Kaggle's times are in UTC, but the client returns them without a time zone.
     time = answer.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if answer.date else ""
     message = (answer.description or "").replace(tag, "").strip()
     return replace(_as_listed(entry, answer), time=time, message=message, commit="", dvc_lock_sha256="")
 
 
 def _record(entry: Entry, answer: "ApiSubmission") -> Entry:
-    """Write what Kaggle says into the ledger, and a new score into the W&B run."""
+    """Write the status and scores that Kaggle lists into the ledger, and a new score into the W&B run."""
     current = _as_listed(entry, answer)
     if current != entry:
         ledger.replace_entry(entry, current)
@@ -257,12 +261,12 @@ def _score_run(entry: Entry) -> None:
     from groundwork.tracking.tracker import record_score
 
     # The run of an older submission is no longer in results/<lane>/run.json.
-    kept = RESULTS / "experiments" / entry.lane / f"{entry.wandb_run}.json"
+    record = RESULTS / "experiments" / entry.lane / f"{entry.wandb_run}.json"
     latest = RESULTS / entry.lane / "run.json"
-    if kept.exists():
-        run = files.read_json(kept, "dvc repro")["run"]
-    elif latest.exists() and (held := files.read_json(latest, "dvc repro"))["run_id"] == entry.wandb_run:
-        run = held
+    if record.exists():
+        run = files.read_json(record, "dvc repro")["run"]
+    elif latest.exists() and (newest := files.read_json(latest, "dvc repro"))["run_id"] == entry.wandb_run:
+        run = newest
     else:
         print(f"{entry.lane}: run {entry.wandb_run} is not on this machine; its score is in {ledger.LEDGER} only")
         return

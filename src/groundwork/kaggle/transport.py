@@ -1,7 +1,7 @@
-"""What stands between Kaggle's client and the network: a limit on silence, and a look at who answers.
+"""Guards the HTTP requests of Kaggle's client: adds timeouts, and rejects web pages that are not Kaggle's answer.
 
-The client sets no time limit on most of its requests and takes any page for an answer. Both are decided where all of
-its requests pass, in the adapter of `requests`, and only while `watched` is entered.
+The client sets no timeout on most of its requests and accepts any page as an answer. Both are handled in the HTTP
+adapter of `requests`, which all of its requests pass through, and only inside of `watched`.
 """
 
 import re
@@ -16,62 +16,62 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import requests
 
-# Seconds without a single byte after which a connection counts as dead. Kaggle answers within some seconds, its store
-# within less; TCP itself repeats a lost packet several times within a minute. A slow download is never cut: each byte
-# starts the clock anew.
+# Seconds without a single byte after which a connection counts as dead. Kaggle answers within a few seconds, its file
+# store faster; TCP itself resends a lost packet several times within a minute. A slow download is never cut off, since
+# each byte restarts the clock.
 SILENCE = 60.0
-# A connection that died without a word is replaced this often in a row; when the new one is silent too, the fault is
-# not the connection's. A download so ends after two silent minutes at most, and goes on where it was until then.
+# A dead connection is replaced this many times in a row; if the new one is silent too, the server is at fault. A
+# download therefore ends after at most two silent minutes; until then it resumes where it was.
 RENEWALS = 1
-# How much of a page is read for its title.
+# Bytes of a page that are searched for its title.
 BEGINNING = 4096
-# Somebody wants a login before anything else passes (RFC 6585).
+# Network authentication required: a portal wants a login (RFC 6585).
 LOGIN_REQUIRED = 511
 
 
 class SilentError(Exception):
-    """The server sent nothing for `SILENCE` seconds, on a renewed connection too."""
+    """The server sent nothing for `SILENCE` seconds, even on a new connection."""
 
 
 @dataclass
 class PageError(Exception):
-    """A web page came where Kaggle's API or its store answers: a portal's, a proxy's or a login's."""
+    """A web page of a portal, a proxy or a login arrived instead of an answer from Kaggle's API or its file store."""
 
     host: str
     title: str
 
     def __str__(self) -> str:
-        titled = f" titled {self.title!r}" if self.title else ""
-        return f"a web page{titled} came from {self.host} in place of Kaggle's answer"
+        title = f" titled {self.title!r}" if self.title else ""
+        return f"a web page{title} came from {self.host} in place of Kaggle's answer"
 
 
 class _Watch:
-    """Counts how often in a row nothing came."""
+    """Counts consecutive read timeouts."""
 
     def __init__(self) -> None:
-        self.silences = 0
+        self.timeouts = 0
 
-    def silent(self, error: Exception) -> Exception:
-        """Return what to raise: `error`, after which the client may try again, or the end of trying."""
-        self.silences += 1
-        if self.silences > RENEWALS:
+    def timed_out(self, error: Exception) -> Exception:
+        """Return the exception to raise: `error`, which the client may retry, or `SilentError`, which ends the call."""
+        self.timeouts += 1
+        if self.timeouts > RENEWALS:
             return SilentError()
         print(f"the server sent nothing for {SILENCE:.3g} s", file=sys.stderr, flush=True)
         return error
 
-    def heard(self, read: Callable[..., Iterator[bytes]]) -> Callable[..., Iterator[bytes]]:
-        """Wrap a response's `iter_content`."""
+    def wrap(self, read: Callable[..., Iterator[bytes]]) -> Callable[..., Iterator[bytes]]:
+        """Wrap a response's `iter_content`, so that its read timeouts are counted."""
         import requests
         import urllib3
 
         def pieces(*size: Any, **options: Any) -> Iterator[bytes]:
             try:
                 for piece in read(*size, **options):
-                    self.silences = 0
+                    self.timeouts = 0
                     yield piece
             except requests.ConnectionError as error:
                 if error.args and isinstance(error.args[0], urllib3.exceptions.ReadTimeoutError):
-                    raise self.silent(error) from error
+                    raise self.timed_out(error) from error
                 raise
 
         return pieces
@@ -87,7 +87,7 @@ def watched() -> Iterator[None]:
     Raises
     ------
     SilentError, PageError
-        Out of the client's calls; neither is an `OSError`, which the client would retry in silence for a minute.
+        Raised by the client's calls. Neither is an `OSError`, which the client would retry for a minute without output.
     """
     _install()
     token = _WATCH.set(_Watch())
@@ -98,13 +98,13 @@ def watched() -> Iterator[None]:
 
 
 def page_in(beginning: bytes) -> str | None:
-    """Return the title of the web page that `beginning` begins, perhaps empty; None if it is none."""
+    """Return the title, perhaps empty, of the web page that starts with `beginning`; None if it is not a web page."""
     text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not re.match(rb"<(!doctype|html|head|body|title|meta|script|!--)", text, re.IGNORECASE):
         return None
     title = re.search(rb"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-    words = " ".join(title[1].decode(errors="replace").split()) if title else ""
-    return "".join(letter for letter in words if letter.isprintable())[:80]
+    heading = " ".join(title[1].decode(errors="replace").split()) if title else ""
+    return "".join(letter for letter in heading if letter.isprintable())[:80]
 
 
 def _install() -> None:
@@ -122,8 +122,8 @@ def _install() -> None:
             return plain(self, request, stream, timeout, *rest, **options)
         return _watched_send(watch, plain, self, request, stream, timeout, *rest, **options)
 
-    send.watching = True  # type: ignore[attr-defined]  # a mark of ours
-    HTTPAdapter.send = send  # type: ignore[method-assign]  # the client offers no other place
+    send.watching = True  # type: ignore[attr-defined]  # marks our own wrapper
+    HTTPAdapter.send = send  # type: ignore[method-assign]  # the client offers no other hook
 
 
 def _watched_send(
@@ -138,14 +138,14 @@ def _watched_send(
 ) -> "requests.Response":
     import requests
 
-    # The adapter of an upload would repeat a silent request ten times without a word.
+    # The adapter for uploads would repeat a timed-out request ten times without output.
     adapter.max_retries = adapter.max_retries.new(connect=0, read=False)
     try:
         response: requests.Response = plain(adapter, request, stream, _limited(timeout), *rest, **options)
     except requests.Timeout as error:
-        raise watch.silent(error) from error
+        raise watch.timed_out(error) from error
     _refuse_page(response)
-    response.iter_content = watch.heard(response.iter_content)  # type: ignore[method-assign]  # of this one response
+    response.iter_content = watch.wrap(response.iter_content)  # type: ignore[method-assign]  # of this one response
     return response
 
 
@@ -161,4 +161,4 @@ def _refuse_page(response: "requests.Response") -> None:
         with suppress(Exception):
             beginning = response.raw.read(BEGINNING, decode_content=True)
         response.close()
-        raise PageError(urlsplit(response.url).hostname or "somewhere", page_in(beginning) or "")
+        raise PageError(urlsplit(response.url).hostname or "an unknown host", page_in(beginning) or "")

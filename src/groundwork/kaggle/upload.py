@@ -1,4 +1,4 @@
-"""What Kaggle is asked and told about submissions: the list, the quota, the upload that counts once, the score."""
+"""Kaggle's API for submissions: list them, read the daily quota, upload a file exactly once, wait for its score."""
 
 import sys
 import time
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
     from kagglesdk.competitions.types.competition_api_service import ApiSubmission
 
-# A submission is looked for among so many of the newest.
+# Number of newest submissions that are searched.
 NEWEST = 100
-# Without a terminal, a line says this often (seconds) that the score is still awaited.
+# Seconds between progress lines while waiting for a score without a terminal.
 STILL_WAITING = 30.0
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How often Kaggle is asked for a score.
+    """How often and how long to poll Kaggle for a score.
 
     Attributes
     ----------
     interval
-        Seconds between two questions.
+        Seconds between two requests.
     longest
-        Seconds after which the score is left for `groundwork submissions`.
+        Seconds after which to stop; `groundwork submissions` gets the score later.
     patience
-        How long a busy server is waited for.
+        How to retry when the server is busy.
     """
 
     interval: float = 5.0
@@ -42,27 +42,29 @@ class Timing:
     patience: Patience = PATIENCE
 
 
-def listed(api: "KaggleApi", competition: Competition, patience: Patience) -> "list[ApiSubmission]":
+def list_submissions(api: "KaggleApi", competition: Competition, patience: Patience) -> "list[ApiSubmission]":
     """Return our newest submissions, the latest first."""
     return call(lambda: _list(api, competition), f"list the submissions to {competition.slug}", competition, patience)
 
 
 def _list(api: "KaggleApi", competition: Competition) -> "list[ApiSubmission]":
-    return [found for found in api.competition_submissions(competition.slug, page_size=NEWEST) or [] if found]
+    submissions = api.competition_submissions(competition.slug, page_size=NEWEST) or []
+    return [submission for submission in submissions if submission]
 
 
-def find(submissions: "list[ApiSubmission]", tag: str, besides: Collection[int] = ()) -> "ApiSubmission | None":
-    """Return the latest submission whose description holds `tag` and whose reference is not in `besides`."""
-    return next((one for one in submissions if tag in (one.description or "") and one.ref not in besides), None)
+def find(submissions: "list[ApiSubmission]", tag: str, exclude: Collection[int] = ()) -> "ApiSubmission | None":
+    """Return the latest submission whose description contains `tag` and whose reference is not in `exclude`."""
+    matches = (entry for entry in submissions if tag in (entry.description or "") and entry.ref not in exclude)
+    return next(matches, None)
 
 
 def left_today(api: "KaggleApi", competition: Competition, patience: Patience) -> str:
-    """Say how many submissions are left today.
+    """Describe how many submissions are left today.
 
     Raises
     ------
     UserError
-        If none is. When Kaggle does not tell, the upload will find out.
+        If none is left. If Kaggle does not say, the upload is tried.
     """
     unknown = "Kaggle does not say how many submissions are left today"
     try:
@@ -76,7 +78,7 @@ def left_today(api: "KaggleApi", competition: Competition, patience: Patience) -
         return unknown
     if limits.num_allowed_now > 0:
         return f"{limits.num_allowed_now} submissions left today"
-    # All zero stands for somebody who is in no team yet: the first submission makes one.
+    # All values are zero for a user without a team: the first submission creates one.
     if limits.num_today == limits.num_total == 0:
         return unknown
     if limits.limited_by_total:
@@ -104,17 +106,17 @@ def hand_in(
 ) -> int:
     """Upload `file` as one submission and return its reference.
 
-    After an attempt whose end is not known, the submission is looked for on the server by `tag`, which is a part of
-    `description`, among those that were not there `before`. Only when it is not there is anything sent again.
+    After an attempt with an unknown outcome, the function searches the server for a submission with `tag`, a part of
+    `description`, that was not there `before`. It uploads again only if there is none.
 
     Raises
     ------
     UserError
-        If Kaggle refuses it, or the end is not known; the message says which.
+        If Kaggle refuses the file, or the outcome is unknown; the message says which.
     """
-    earlier = {one.ref for one in before}
+    earlier = {submission.ref for submission in before}
     doing = f"hand in {file} to {competition.slug}"
-    # Whether an attempt may have counted although its answer was lost.
+    # Whether an attempt may have succeeded although its answer was lost.
     unsettled = False
 
     def attempt() -> int:
@@ -134,23 +136,23 @@ def hand_in(
     try:
         reference = call(attempt, doing, competition, patience)
     except UserError as error:
-        if not unsettled or (reference := _counted_after_all(api, competition, tag, earlier, error)) == 0:
+        if not unsettled or (reference := _reference_of_lost_answer(api, competition, tag, earlier, error)) == 0:
             raise
     if reference == 0:
         raise UserError(f"Kaggle: could not {doing}: it gave no reference", "run the command again")
     return reference
 
 
-def _counted_after_all(
+def _reference_of_lost_answer(
     api: "KaggleApi", competition: Competition, tag: str, earlier: Collection[int], error: UserError
 ) -> int:
-    """Look once for a submission whose answer was lost; 0 if it did not arrive."""
+    """Search once for a submission whose answer was lost; return 0 if it did not arrive."""
     try:
-        known = find(listed(api, competition, Patience(attempts=1)), tag, earlier)
+        known = find(list_submissions(api, competition, Patience(attempts=1)), tag, earlier)
     except UserError:
         raise UserError(
             f"{error.problem}; whether the submission counts is not known",
-            "run the command again later: it looks for this file on Kaggle first and never hands it in twice",
+            "run the command again later: it first searches Kaggle for this file and never hands it in twice",
         ) from error
     return int(known.ref) if known else 0
 
@@ -158,12 +160,12 @@ def _counted_after_all(
 def wait_for_score(
     api: "KaggleApi", competition: Competition, reference: int, timing: Timing
 ) -> "ApiSubmission | None":
-    """Ask for the submission `reference` until Kaggle has scored or rejected it.
+    """Poll Kaggle until the submission `reference` has been scored or rejected.
 
     Returns
     -------
     ApiSubmission or None
-        As Kaggle last showed it, perhaps still pending; None if it does not list it. Ctrl-C ends the waiting.
+        The submission as last listed, perhaps still pending; None if it is not listed. Ctrl-C ends the waiting.
     """
     from rich.console import Console
 
@@ -171,19 +173,19 @@ def wait_for_score(
     text = f"{competition.slug}: waiting for the score of {reference} (Ctrl-C leaves it to Kaggle)"
     if not console.is_terminal and timing.longest > 0:
         print(text, file=sys.stderr, flush=True)
-    started = said = time.monotonic()
-    found: ApiSubmission | None = None
+    started = last_message = time.monotonic()
+    submission: ApiSubmission | None = None
     try:
         with console.status(text) if console.is_terminal else nullcontext():
             while True:
-                submissions = listed(api, competition, timing.patience)
-                found = next((one for one in submissions if one.ref == reference), None)
+                submissions = list_submissions(api, competition, timing.patience)
+                submission = next((entry for entry in submissions if entry.ref == reference), None)
                 now = time.monotonic()
-                if (found and found.status.name != "PENDING") or now - started >= timing.longest:
-                    return found
-                if not console.is_terminal and now - said >= STILL_WAITING:
+                if (submission and submission.status.name != "PENDING") or now - started >= timing.longest:
+                    return submission
+                if not console.is_terminal and now - last_message >= STILL_WAITING:
                     print(f"{text}: {now - started:.0f} s", file=sys.stderr, flush=True)
-                    said = now
+                    last_message = now
                 time.sleep(timing.interval)
     except KeyboardInterrupt:
-        return found
+        return submission

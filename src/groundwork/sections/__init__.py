@@ -1,1 +1,1 @@
-"""The schema of a lane's sections of params.yaml: encodings, networks, losses, training."""
+"""Defines the schema of a lane's sections in params.yaml: encodings, networks, losses, training."""

@@ -1,4 +1,4 @@
-"""What every section of params.yaml is made of: ranges, patterns, and the class that they derive from."""
+"""Defines the base class, ranges and patterns of all sections of params.yaml."""
 
 import re
 from typing import Annotated
@@ -20,19 +20,19 @@ Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 NotNegative = Annotated[float, Field(ge=0)]
 Betas = Annotated[list[Fraction], Field(min_length=2, max_length=2)]
-# A lane's name becomes a folder, a word in a shell and a stage of DVC.
+# A lane's name becomes a folder, an argument in a shell and a part of a DVC stage's name.
 LaneName = Annotated[str, Field(pattern=LANE)]
 
 
 def size_in_bytes(text: str) -> int:
-    """Return how many bytes a size such as ``5 GB`` is; raise `UserError` if it is none."""
-    found = re.match(SIZE, text)
-    if not found:
-        raise UserError(f"found the size {text!r}; expected a number and MB, GB or TB", "write it so: 5 GB")
-    return round(float(found[1]) * UNITS[found[2]])
+    """Convert a size such as ``5 GB`` to bytes; raise `UserError` if it is not a size."""
+    match = re.match(SIZE, text)
+    if not match:
+        raise UserError(f"found the size {text!r}; expected a number and MB, GB or TB", "write it as `5 GB`")
+    return round(float(match[1]) * UNITS[match[2]])
 
 
 class Settings(BaseModel):
-    """A section of params.yaml: no unknown keys, no silent conversion, not changed once read."""
+    """A section of params.yaml. Unknown keys and silent type conversions are refused; instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)

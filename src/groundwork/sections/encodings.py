@@ -1,4 +1,4 @@
-"""How a competition's columns become tensors: the sections `encoding`."""
+"""Defines the sections `encoding`: how a competition's columns become tensors."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -8,7 +8,7 @@ from groundwork.sections.base import Count, Fraction, NotNegative, Positive, Set
 
 
 class Encoding(Settings):
-    """How columns become tensors. `gives` names them; a test compares it with what the encoder makes."""
+    """How columns become tensors. `gives` names the tensors; a test compares it with the encoder's output."""
 
     gives: ClassVar[tuple[str, ...]]
 
@@ -25,7 +25,7 @@ class TableEncoding(Encoding):
 
 
 class ImageEncoding(Encoding):
-    """How pictures are augmented while training; see `groundwork.encoders.augment.affine`."""
+    """How images are augmented in training; see `groundwork.encoders.augment.affine`."""
 
     gives = ("image",)
 
@@ -47,7 +47,7 @@ class HistoryEncoding(Encoding):
 
 
 class TextEncoding(Encoding):
-    """How texts become sub-words and terms; see `groundwork.encoders.text.TextEncoder`."""
+    """How texts become sub-words and TF-IDF terms; see `groundwork.encoders.text.TextEncoder`."""
 
     gives = ("tokens", "terms", "weights")
 
@@ -59,7 +59,7 @@ class TextEncoding(Encoding):
 
 
 class PairEncoding(Encoding):
-    """How a query and a document become signals and sub-words; see `groundwork.encoders.pair.PairEncoder`."""
+    """How a query and a document become lexical signals and sub-words; see `groundwork.encoders.pair.PairEncoder`."""
 
     gives = ("query", "document", "signals")
 
@@ -71,7 +71,7 @@ class PairEncoding(Encoding):
 
 
 class TableTextEncoding(Encoding):
-    """How a table beside a text becomes tensors; see `groundwork.encoders.beside.TableTextEncoder`."""
+    """How a table and a text become tensors; see `groundwork.encoders.table_text.TableTextEncoder`."""
 
     gives = (*TableEncoding.gives, *TextEncoding.gives)
 

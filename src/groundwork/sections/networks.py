@@ -1,4 +1,4 @@
-"""The sizes of networks: the sections `model`."""
+"""Defines the sections `model`: the networks and their sizes."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,8 +10,8 @@ from groundwork.sections.base import Count, Fraction, Positive, Settings
 class Network(Settings):
     """A network's sizes.
 
-    `takes` names the tensors that it reads, `may_take` further ones that it reads where they are given, and `kinds` the
-    kinds of problem that it is made for, empty for all; a test compares them with the network.
+    `takes` names the tensors that the network reads, `may_take` optional tensors, and `kinds` the kinds of problem that
+    it supports, empty for all; a test compares them with the network.
     """
 
     takes: ClassVar[tuple[str, ...]]
@@ -22,27 +22,27 @@ class Network(Settings):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The tensors that it reads with these sizes."""
+        """Return the names of the tensors that the network reads with these sizes."""
         return self.takes
 
     @property
     def quantile_bins(self) -> int:
-        """Bins between which the encoder is to find edges, for a piecewise-linear encoding of numbers."""
+        """Return the number of bins whose edges the encoder computes for the piecewise-linear encoding of numbers."""
         return 1
 
     @property
     def computed_by(self) -> str:
-        """Name who computes the network: a key of `groundwork.training.build.BACKENDS`."""
+        """Return the backend that computes the network: a key of `groundwork.training.build.BACKENDS`."""
         return "torch"
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """The section without the network's name and its backend."""
+        """Return the section without the network's name and its backend."""
         return self.model_dump(exclude={"network", "backend"})
 
 
 class FNNSettings(Network):
-    """A feed-forward network for tables; see `groundwork.models.fnn`; its twin in `groundwork.scratch.models`."""
+    """A feed-forward network for tables; see `groundwork.models.fnn` and its twin in `groundwork.scratch.models`."""
 
     takes = ("numeric", "categorical")
 
@@ -58,7 +58,7 @@ class FNNSettings(Network):
 
     @property
     def quantile_bins(self) -> int:
-        """Bins of the piecewise-linear encoding."""
+        """Return the bins of the piecewise-linear encoding."""
         return self.bins
 
     @property
@@ -68,7 +68,7 @@ class FNNSettings(Network):
 
 
 class CNNSettings(Network):
-    """A convolutional network for pictures; see `groundwork.models.cnn`; its twin in `groundwork.scratch.models`."""
+    """A convolutional network for images; see `groundwork.models.cnn` and its twin in `groundwork.scratch.models`."""
 
     takes = ("image",)
 
@@ -84,7 +84,7 @@ class CNNSettings(Network):
 
 
 class FactorizationSettings(Network):
-    """Vectors of customers and articles; see `groundwork.models.factorization`."""
+    """Embeddings of customers and articles; see `groundwork.models.factorization`."""
 
     takes = ("history", "span")
     kinds = ("recommendation",)  # it scores candidates
@@ -96,16 +96,16 @@ class FactorizationSettings(Network):
 
 
 class ColumnsSettings(Settings):
-    """The columns of a table beside a text; see `groundwork.models.text.ColumnFeatures`."""
+    """The table columns of a text network; see `groundwork.models.text.ColumnFeatures`."""
 
     bins: Annotated[int, Field(ge=2)]
     embedding: Count
 
 
 class TextNetwork(Network):
-    """What networks for texts share: the linear path beside the deep one, and a table's columns where there are some.
+    """Settings that all text networks share: a linear and a deep path, and optional table columns.
 
-    `columns` is null, or left out, where the text stands alone.
+    `columns` is null, or left out, if there is only text.
     """
 
     takes = ("tokens", "terms", "weights")
@@ -120,17 +120,17 @@ class TextNetwork(Network):
 
     @property
     def quantile_bins(self) -> int:
-        """Bins of the columns' piecewise-linear encoding."""
+        """Return the bins of the columns' piecewise-linear encoding."""
         return self.columns.bins if self.columns else 1
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The tensors of the text, and those of the columns if there are some."""
+        """Return the names of the text's tensors, and of the columns' tensors if there are columns."""
         return (*self.takes, *self.may_take) if self.columns else self.takes
 
 
 class RNNSettings(TextNetwork):
-    """A recurrent network for texts beside a linear one; see `groundwork.models.rnn` and `groundwork.models.text`."""
+    """A recurrent network and a linear model for texts; see `groundwork.models.rnn` and `groundwork.models.text`."""
 
     network: Literal["rnn"]
     embedding: Count
@@ -138,7 +138,7 @@ class RNNSettings(TextNetwork):
 
 
 class TransformerSettings(TextNetwork):
-    """A transformer for texts beside a linear one; see `groundwork.models.transformer` and `groundwork.models.text`."""
+    """A transformer and a linear model for texts; see `groundwork.models.transformer` and `groundwork.models.text`."""
 
     network: Literal["transformer"]
     heads: Count
@@ -148,7 +148,7 @@ class TransformerSettings(TextNetwork):
 
 
 class TwoTowerSettings(Network):
-    """Vectors of queries and documents, and lexical signals; see `groundwork.models.two_tower`."""
+    """Embeddings of queries and documents, and lexical signals; see `groundwork.models.two_tower`."""
 
     takes = ("query", "document", "signals")
 
@@ -165,7 +165,7 @@ class TwoTowerSettings(Network):
 
     @property
     def quantile_bins(self) -> int:
-        """Bins of the piecewise-linear encoding."""
+        """Return the bins of the piecewise-linear encoding."""
         return self.bins
 
 

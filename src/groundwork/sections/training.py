@@ -1,4 +1,4 @@
-"""How a network learns: optimizers, schedules, when to stop; the section `training`."""
+"""Defines the section `training`: optimizers, schedules, early stopping."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -10,8 +10,9 @@ from groundwork.sections.base import DOTTED, TIME, Betas, Count, Fraction, NotNe
 class EarlyStopping(Settings):
     """When to stop before the last epoch.
 
-    `holdout` is the share of a fold's training rows kept aside to stop on, so that the out-of-fold score stays one
-    on rows that nothing was chosen by; 0 stops on the validation rows themselves, and flatters the score.
+    `holdout` is the share of a fold's training rows held out to decide when to stop, so that the validation rows take
+    no part in that choice and the out-of-fold score stays unbiased. 0 stops on the validation rows themselves, which
+    makes the score too optimistic.
     """
 
     patience: Count
@@ -20,7 +21,7 @@ class EarlyStopping(Settings):
 
 
 class AdamW(Settings):
-    """Adam with decoupled weight decay: `weight_decay` shrinks the weights and leaves the gradient alone."""
+    """Adam with decoupled weight decay: `weight_decay` shrinks the weights and does not change the gradient."""
 
     name: Literal["adamw"]
     betas: Betas
@@ -87,14 +88,14 @@ class OwnCallback(Settings):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keyword arguments."""
+        """Return the keyword arguments."""
         return dict(self.model_extra or {})
 
 
 class Training(Settings):
-    """The optimizer, its schedule, and when to stop; see `groundwork.training.fit`.
+    """The optimizer, its schedule, and early stopping; see `groundwork.training.fit`.
 
-    `learning_rate` and `weight_decay` belong to every optimizer; `optimizer` holds what each has of its own.
+    `learning_rate` and `weight_decay` apply to every optimizer; `optimizer` has the settings of one optimizer.
     `accumulate_grad_batches` mini-batches make one optimizer step.
     """
 

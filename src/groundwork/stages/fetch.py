@@ -66,7 +66,7 @@ def fetch(
     with writing(out or path) as temporary:
         shutil.copyfile(store, temporary)
         # A copy is as whole as what it was copied from: one reading checks both.
-        archives.verify(replace(archive, path=temporary, name=store, again=archive.mend), competition.files)
+        archives.verify(replace(archive, path=temporary, name=store, again=archive.fix), competition.files)
 
 
 def _write_sample(competition: Competition, path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Weights & Biases: runs, their files, and sending them later."""
+"""Tracks runs with Weights & Biases (W&B): logs them, reads their local files, and sends them later."""

@@ -1,4 +1,4 @@
-"""W&B runs on this machine: started, ended, read back, and never waited for longer than 9 s in all."""
+"""Starts, ends and reads back W&B runs on this machine, and never delays a training by more than 9 s in all."""
 
 import fcntl
 import json
@@ -13,18 +13,18 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from groundwork.files import is_full, strerror
 from groundwork.tracking import journal
-from groundwork.tracking.server import first_line, offline_reason, without_an_address_that_is_none
+from groundwork.tracking.server import first_line, offline_reason, without_invalid_address
 
 if TYPE_CHECKING:
     import wandb
 
 Mode = Literal["offline", "online", "disabled"]
 
-# Added up, all that a server which does not answer can cost a training. W&B's own defaults wait 101 s at
-# the start and over 240 s at the end.
+# Together, these limit what an unresponsive server can cost a training. W&B's defaults are 101 s at the start and over
+# 240 s at the end.
 INIT_SECONDS = 4.0
 FINISH_SECONDS = 3.0
-# What a full disk can cost: the end of a run follows within hundredths of a second.
+# Limits what a full disk can cost; W&B normally writes the end of a run within hundredths of a second.
 WRITE_SECONDS = 2.0
 
 LOCK = "training.lock"
@@ -32,75 +32,75 @@ FREE = "free some space (`df -h wandb`)"
 LATER = "`groundwork sync` sends it later"
 
 
-class OneWarning:
-    """Says the first thing it is called with, on stderr."""
+class FirstWarning:
+    """Prints the first warning that it is called with on stderr, and ignores all later ones."""
 
     def __init__(self) -> None:
-        self._said = False
+        self._printed = False
 
     def __call__(self, text: str) -> None:
-        """Print `text`, unless something was printed before."""
-        if not self._said:
-            self._said = True
+        """Print `text`, unless a warning was printed before."""
+        if not self._printed:
+            self._printed = True
             print(f"warning: W&B: {text}", file=sys.stderr, flush=True)
 
 
-def choose_mode(settings: Mode, warn: OneWarning) -> Mode:
-    """WANDB_MODE, which W&B itself puts before everything, or what the settings say."""
-    wanted = os.environ.get("WANDB_MODE", "").strip().lower() or settings
+def choose_mode(settings: Mode, warn: FirstWarning) -> Mode:
+    """Return the mode in WANDB_MODE, which W&B itself prefers to every setting, or else the mode in the settings."""
+    requested = os.environ.get("WANDB_MODE", "").strip().lower() or settings
     modes: dict[str, Mode] = {mode: mode for mode in ("offline", "online", "disabled")}
     modes |= {"dryrun": "offline", "run": "online"}
-    if wanted in modes:
-        return modes[wanted]
-    warn(f"WANDB_MODE is {wanted!r}, expected online, offline or disabled; going on {settings}")
+    if requested in modes:
+        return modes[requested]
+    warn(f"WANDB_MODE is {requested!r}, expected online, offline or disabled; going on {settings}")
     # W&B would refuse to start.
     os.environ["WANDB_MODE"] = settings
     return settings
 
 
-def start_run(project: str, mode: Mode, root: Path, warn: OneWarning, **details: Any) -> "wandb.Run | None":
-    """Start a run; offline if it was to be online and cannot be; None if it cannot be at all."""
+def start_run(project: str, mode: Mode, root: Path, warn: FirstWarning, **details: Any) -> "wandb.Run | None":
+    """Start a run. Fall back from online to offline; return None if no run can be started at all."""
     if mode == "disabled":
         return None
-    trouble = None
+    problem = None
     try:
         root.mkdir(parents=True, exist_ok=True)
         if mode == "online":
             try:
-                trouble = offline_reason()
-                if trouble is None:
+                problem = offline_reason()
+                if problem is None:
                     return _init(project, "online", root, **details)
             except Exception as error:
-                trouble = first_line(error)
+                problem = first_line(error)
                 _forget(root, details["id"])
-        with without_an_address_that_is_none():
+        with without_invalid_address():
             run = _init(project, "offline", root, **details)
     except Exception as error:
-        reasons = "; ".join(dict.fromkeys(reason for reason in (trouble, first_line(error)) if reason))
+        reasons = "; ".join(dict.fromkeys(reason for reason in (problem, first_line(error)) if reason))
         warn(f"this run is not tracked ({reasons}); training goes on")
         return None
-    # Whether it is kept is known only now.
+    # Only now is it known whether the run is stored.
     folder = Path(run.settings.sync_dir)
     if not folder.is_relative_to(root.absolute() / "wandb"):
         warn(f"{root / 'wandb'} cannot be written; this run is kept in {folder}, where `groundwork sync` does not look")
-    elif refused := is_full(folder):
-        warn(f"{folder}: {strerror(refused)}; this run is not kept whole, {FREE}; training goes on")
-    elif trouble:
-        warn(f"{trouble}; this run is kept offline, {LATER}")
+    elif disk_error := is_full(folder):
+        warn(f"{folder}: {strerror(disk_error)}; this run is not kept whole, {FREE}; training goes on")
+    elif problem:
+        warn(f"{problem}; this run is kept offline, {LATER}")
     return run
 
 
 def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
-    # W&B's reports on its own errors would be sent from offline runs too, and waited for at the end.
+    # W&B would send its own error reports even from offline runs, and wait for them at the end.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
 
     settings = wandb.Settings(
         silent=True,
         program="groundwork",
-        # Capturing the progress bar is the largest cost of a small training.
+        # Capturing the progress bar would be the largest cost of a small training.
         console="off",
-        # Nothing but what the caller hands over leaves the machine: no arguments, no paths, no diff, no code.
+        # Only what the caller passes leaves the machine: no arguments, no paths, no diff, no code.
         disable_code=True,
         disable_git=True,
         x_disable_meta=True,
@@ -111,24 +111,24 @@ def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
         finish_timeout=FINISH_SECONDS,
         finish_timeout_raises=True,
     )
-    # W&B's second process writes the run, and stays in the folder that this one was in when its first run began: what
-    # it is to write by a relative path from another folder is lost without a word.
+    # W&B's background process writes the run. It keeps the working directory of its first run, so a relative path would
+    # lose the run without an error.
     folder = str(root.absolute())
     # W&B's own log must not print a traceback when its disk is full.
-    before, logging.raiseExceptions = logging.raiseExceptions, False
+    previous, logging.raiseExceptions = logging.raiseExceptions, False
     try:
         run = wandb.init(
             project=project, mode=mode, dir=folder, reinit="create_new", save_code=False, settings=settings, **details
         )
         for handler in logging.getLogger("wandb").handlers:
-            handler.handleError = lambda record: None  # type: ignore[method-assign]  # of this one handler
+            handler.handleError = lambda record: None  # type: ignore[method-assign]  # only this handler
         return run
     finally:
-        logging.raiseExceptions = before
+        logging.raiseExceptions = previous
 
 
 def _forget(root: Path, run_id: str) -> None:
-    """Clear away a run that failed to start, so that an offline one may take its id."""
+    """Delete a run that failed to start, so that an offline run can reuse its id."""
     import wandb
 
     wandb.teardown()
@@ -136,32 +136,32 @@ def _forget(root: Path, run_id: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def finish_run(run: "wandb.Run", warn: OneWarning, exit_code: int) -> None:
-    """End a run; mark it as sent if every part of it was."""
+def finish_run(run: "wandb.Run", warn: FirstWarning, exit_code: int) -> None:
+    """End a run, and mark it as sent if the server has all of it."""
     folder = Path(run.settings.sync_dir)
     try:
         run.finish(exit_code=exit_code)
-        if not _becomes_whole(folder):
-            # W&B's second process meets the full disk, and says nothing.
-            reason = f" ({strerror(refused)})" if (refused := is_full(folder)) else ""
+        if not _wait_until_complete(folder):
+            # W&B's background process does not report a full disk.
+            reason = f" ({strerror(disk_error)})" if (disk_error := is_full(folder)) else ""
             warn(f"{folder}: the end of this run could not be written{reason}; {FREE}")
         if folder.name.startswith("offline-"):
             return
-        # A key withdrawn during the run raises nothing: W&B writes it into its log alone.
+        # A key that is revoked during the run raises no exception: W&B only writes it into its log.
         if '"level":"ERROR"' in (folder / "logs" / "debug-internal.log").read_text(encoding="utf-8"):
             warn(f"the server did not take the whole run; {LATER}")
         else:
             mark_sent(folder)
     except TimeoutError:
-        # W&B's second process still writes: the run is let go of, for `sync` too, once it is there.
-        _becomes_whole(folder)
+        # W&B's background process is still writing: wait for it before `sync` may read the run.
+        _wait_until_complete(folder)
         warn(f"the server did not take the whole run within {FINISH_SECONDS:.0f} s; {LATER}")
     except Exception as error:
         warn(f"the run did not finish ({first_line(error)}); {LATER}")
 
 
-def _becomes_whole(folder: Path) -> bool:
-    """Wait until the run is written to its end: W&B's second process does so a moment after `finish`."""
+def _wait_until_complete(folder: Path) -> bool:
+    """Wait until the run is complete: W&B's background process writes its end a moment after `finish`."""
     end = time.monotonic() + WRITE_SECONDS
     while not journal.is_whole(folder) and time.monotonic() < end:
         time.sleep(0.02)
@@ -169,27 +169,27 @@ def _becomes_whole(folder: Path) -> bool:
 
 
 def mark_sent(folder: Path) -> None:
-    """Leave the mark that `wandb sync` leaves (and skips by) beside the run file in `folder`."""
+    """Create the marker file by which `wandb sync` recognizes and skips a run that was sent."""
     for file in folder.glob("run-*.wandb"):
         file.with_suffix(".wandb.synced").touch()
 
 
 def read_records(folder: Path) -> list[dict[str, Any]]:
-    """Read all that a local run folder holds with W&B's own reader, in the order it was written.
+    """Read all records of a local run folder with W&B's own reader, in the order they were written.
 
     Raises
     ------
     OSError
-        If the folder holds no run that can be read, in the reader's own words.
+        If the folder contains no readable run; the message is the reader's.
     """
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
-    # Far more than a busy machine takes: only a reader that hangs is cut off.
-    with without_an_address_that_is_none():
+    # Far more time than a busy machine needs: only a reader that hangs is stopped.
+    with without_invalid_address():
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"wandb leet inspect: exit status {done.returncode}"]
-        # What went wrong is in the last line, whether W&B or Python says it.
-        raise OSError(said[-1])
+        message = done.stderr.strip().splitlines() or [f"wandb leet inspect: exit status {done.returncode}"]
+        # The last line states the error, whether W&B or Python wrote it.
+        raise OSError(message[-1])
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -210,14 +210,14 @@ def read_back(folder: Path) -> dict[str, Any]:
 
 
 def hold(folder: Path) -> IO[str]:
-    """Keep `sync` from sending the run in `folder`, half as it is, until the result is closed or its process dies."""
+    """Lock the unfinished run in `folder` against `sync`, until the result is closed or this process dies."""
     lock = (folder / LOCK).open("w")
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return lock
 
 
 def is_held(folder: Path) -> bool:
-    """Whether some process holds the run in `folder`."""
+    """Return whether a process has locked the run in `folder`."""
     try:
         with (folder / LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -229,5 +229,5 @@ def is_held(folder: Path) -> bool:
 
 
 def is_sent(folder: Path) -> bool:
-    """Whether the server has the run in `folder` whole."""
+    """Return whether the server has all of the run in `folder`."""
     return any(folder.glob("*.wandb.synced"))

@@ -1,4 +1,4 @@
-"""Whether W&B's server can be reached with what this machine knows of it, found out in about `PROBE_SECONDS`."""
+"""Tests whether W&B's server can be reached with this machine's key and address, in about `PROBE_SECONDS`."""
 
 import os
 import ssl
@@ -11,14 +11,14 @@ from contextlib import contextmanager, suppress
 PROBE_SECONDS = 2.0
 NO_KEY = "no W&B key"
 ADDRESS = "WANDB_BASE_URL"
-# The address itself is not shown: it may hold a password.
-NO_ADDRESS = f"{ADDRESS} is no address"
+# The address itself is not shown: it may contain a password.
+NO_ADDRESS = f"{ADDRESS} is not a valid address"
 
 
 @contextmanager
-def without_an_address_that_is_none() -> Iterator[None]:
-    """Hide a WANDB_BASE_URL that W&B refuses: an offline run needs no server, but W&B would not start."""
-    hidden = os.environ.pop(ADDRESS) if not _is_address() else None
+def without_invalid_address() -> Iterator[None]:
+    """Unset an invalid WANDB_BASE_URL during the block: an offline run needs no server, but W&B would not start."""
+    hidden = os.environ.pop(ADDRESS) if not _is_valid_address() else None
     try:
         yield
     finally:
@@ -26,7 +26,7 @@ def without_an_address_that_is_none() -> Iterator[None]:
             os.environ[ADDRESS] = hidden
 
 
-def _is_address() -> bool:
+def _is_valid_address() -> bool:
     import wandb
     from pydantic import ValidationError
 
@@ -39,16 +39,16 @@ def _is_address() -> bool:
 
 
 def offline_reason() -> str | None:
-    """Why runs cannot be sent, found out without a prompt in about `PROBE_SECONDS`; None if they can.
+    """Return why runs cannot be sent, or None if they can; takes about `PROBE_SECONDS` and never prompts.
 
     Raises
     ------
     wandb.errors.AuthenticationError
-        If there is a key that cannot be one.
+        If the key does not have the format of a key.
     """
-    if not _is_address():
+    if not _is_valid_address():
         return NO_ADDRESS
-    # W&B's reports on its own errors would be sent from offline runs too, and waited for at the end.
+    # W&B would send its own error reports even from offline runs, and wait for them at the end.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
 
@@ -60,39 +60,39 @@ def offline_reason() -> str | None:
 
 
 def _answers(address: str) -> bool:
-    """Whether anything at `address` answers; what it answers is for the client to judge."""
+    """Return whether anything at `address` answers; the client judges the answer."""
     try:
         urllib.request.urlopen(f"{address}/healthz", timeout=PROBE_SECONDS).close()
     except urllib.error.HTTPError:
         return True
     except urllib.error.URLError as error:
-        # The client looks for certificates in more places than Python does.
+        # The client searches for certificates in more places than Python does.
         return isinstance(error.reason, ssl.SSLError)
     return True
 
 
-def _within(seconds: float, question: Callable[[], bool]) -> bool:
-    """Whether `question` says yes in time.
+def _within(seconds: float, check: Callable[[], bool]) -> bool:
+    """Return whether `check` returns true within `seconds`.
 
-    A thread, since looking up a name has no time limit of its own.
+    It runs in a thread, because a name lookup has no timeout of its own.
     """
     answers: list[bool] = []
 
-    def ask() -> None:
+    def run() -> None:
         with suppress(Exception):
-            answers.append(question())
+            answers.append(check())
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
     return answers[:1] == [True]
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error, without its trailing full stop; of settings that W&B refuses, their names."""
+    """Return the first line of an error without its final full stop; for settings that W&B refuses, their names."""
     from pydantic import ValidationError
 
     if isinstance(error, ValidationError):
-        # The values stay unsaid: they may be secrets.
+        # The values are not shown: they may be secrets.
         return "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

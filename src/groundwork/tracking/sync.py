@@ -1,4 +1,4 @@
-"""Reach the W&B server, and send it the runs that it does not have yet."""
+"""Sends the W&B server the runs that it does not have yet."""
 
 import os
 import shlex
@@ -16,10 +16,10 @@ from groundwork.tracking.runs import is_held, is_sent, mark_sent
 from groundwork.tracking.server import ADDRESS, NO_ADDRESS, NO_KEY, first_line, offline_reason
 
 STALL_SECONDS = 60.0
-# W&B's second process may outlive the one that trained, and writes a run within seconds.
+# W&B's background process may outlive the training process; it writes a run within seconds.
 YOUNG_SECONDS = 60.0
 
-# What `wandb sync` says of a run whose file was cut, and of one that it cannot read at all.
+# Messages of `wandb sync` for a run whose file was cut off, and for a run that it cannot read at all.
 INCOMPLETE, UNREADABLE = "incomplete record", "Failed to read"
 
 HELD_BACK = "run `groundwork sync` again later: the runs are safe in ./wandb"
@@ -29,15 +29,15 @@ NEW_KEY = (
 
 
 def sync(root: Path = Path(".")) -> None:
-    """Send every finished run in `root`/wandb that was not sent yet, by the real `wandb sync`.
+    """Send every finished run in `root`/wandb that was not sent yet, by `wandb sync`.
 
-    Prints what it sends. A run that is still being trained is left alone and named.
+    Prints what it sends. Skips and names runs that are still being trained.
 
     Raises
     ------
     UserError
         If there is no key, the key is wrong, the server does not answer or stops taking runs for `STALL_SECONDS`, or a
-        killed process left a run that cannot be read; every other is sent then. What was sent stays sent.
+        killed process left an unreadable run; all other runs are sent in that case. Runs already sent stay sent.
     """
     folders = unsent(root)
     running = [folder for folder in folders if is_held(folder)]
@@ -45,53 +45,55 @@ def sync(root: Path = Path(".")) -> None:
         print(f"{folder.name}: still training, left for the next `groundwork sync`")
     folders = [folder for folder in folders if folder not in running]
     if not folders:
-        print("W&B: nothing to send: every finished run is on the server" if _folders(root) else _nothing(root))
+        print("W&B: nothing to send: every finished run is on the server" if _folders(root) else _no_runs(root))
         return
     _require_server()
-    # A run that was killed in its first seconds holds nothing that could be sent, and W&B would send no other either.
+    # A run that was killed in its first seconds contains nothing to send, and W&B would stop at it.
     empty = [folder for folder in folders if not is_sendable(folder)]
     folders = [folder for folder in folders if folder not in empty]
-    # Nobody is told to delete what may still be written.
+    # Do not advise deleting a run that may still be written.
     for folder in [folder for folder in empty if time.time() - folder.stat().st_mtime < YOUNG_SECONDS]:
         empty.remove(folder)
-        print(f"{folder.name}: holds nothing yet, left for the next `groundwork sync`")
+        print(f"{folder.name}: has no records yet, left for the next `groundwork sync`")
     whole = [folder for folder in folders if is_whole(folder)]
-    said = _send(root, whole) if whole else ""
-    unread = []
-    # W&B does not mark a run that was cut as sent, and ends at the first that it cannot read: these get a turn each,
-    # but no whole one of which a part was sent just now, which W&B would send twice.
-    for folder in [folder for folder in _left(folders) if folder not in whole or not any(folder.glob("*.syncstate"))]:
-        if _is_refusal(said) or (folder in whole and UNREADABLE not in said):
+    output = _send(root, whole) if whole else ""
+    unreadable = []
+    # W&B does not mark an incomplete run as sent, and stops at the first unreadable one: send each of these separately,
+    # except complete runs that were partly sent just now, which W&B would send twice.
+    for folder in [
+        folder for folder in _not_sent(folders) if folder not in whole or not any(folder.glob("*.syncstate"))
+    ]:
+        if _is_refusal(output) or (folder in whole and UNREADABLE not in output):
             break
-        said = _send(root, [folder])
-        if UNREADABLE in said:
-            unread.append(folder)
-        elif INCOMPLETE in said:
-            # Its process is dead: there will be no more of it.
+        output = _send(root, [folder])
+        if UNREADABLE in output:
+            unreadable.append(folder)
+        elif INCOMPLETE in output:
+            # Its process is dead, so nothing more will follow.
             mark_sent(folder)
         if is_sent(folder) and folder not in whole:
-            print(f"  {folder.name}: was cut when its process was killed; sent as far as it goes")
-    left = [folder for folder in _left(folders) if folder not in unread]
+            print(f"  {folder.name}: was cut off when its process was killed; sent as far as it goes")
+    left = [folder for folder in _not_sent(folders) if folder not in unreadable]
     if left:
-        _explain(len(folders) - len(left), len(folders), said)
-    sent = len(folders) - len(unread)
-    pages = [line.split(" at ")[-1].rsplit("/runs/", 1)[0] for line in said.splitlines() if "/runs/" in line]
+        _explain(len(folders) - len(left), len(folders), output)
+    sent = len(folders) - len(unreadable)
+    pages = [line.split(" at ")[-1].rsplit("/runs/", 1)[0] for line in output.splitlines() if "/runs/" in line]
     if sent > 0:
         print(f"W&B: sent {_runs(sent)}" + (f": {pages[0]}" if pages else ""))
-    if damaged := sorted([*empty, *unread]):
+    if damaged := sorted([*empty, *unreadable]):
         raise UserError(
-            f"W&B: {_runs(len(damaged))} cannot be sent; every other is on the server:\n"
-            + "\n".join(f"{folder}: holds no run that can be read" for folder in damaged),
+            f"W&B: {_runs(len(damaged))} cannot be sent; all others are on the server:\n"
+            + "\n".join(f"{folder}: contains no run that can be read" for folder in damaged),
             f"delete what a killed process left: `rm -r {shlex.join(map(str, damaged))}`",
         )
 
 
-def _left(folders: list[Path]) -> list[Path]:
+def _not_sent(folders: list[Path]) -> list[Path]:
     return [folder for folder in folders if not is_sent(folder)]
 
 
 def unsent(root: Path) -> list[Path]:
-    """Run folders below `root`/wandb that the server does not have whole, oldest first."""
+    """Return the run folders below `root`/wandb that the server does not have completely, oldest first."""
     return [folder for folder in _folders(root) if not is_sent(folder)]
 
 
@@ -100,19 +102,22 @@ def _require_server() -> None:
     from pydantic import ValidationError
 
     try:
-        trouble = offline_reason()
+        problem = offline_reason()
     except wandb.errors.AuthenticationError as error:
         raise UserError(f"W&B: {error}", NEW_KEY) from None
     except ValidationError as error:
-        step = "unset or fix the variable WANDB_… of that name, then `groundwork sync`"
-        raise UserError(f"W&B: its settings are refused: {first_line(error)}", step) from None
-    if trouble is not None:
-        steps = {NO_KEY: NEW_KEY, NO_ADDRESS: f"`unset {ADDRESS}`, or set it to your server's, then `groundwork sync`"}
-        raise UserError(f"W&B: {trouble}", steps.get(trouble, f"check the network, then {HELD_BACK}"))
+        step = "unset or fix that WANDB_… variable, then `groundwork sync`"
+        raise UserError(f"W&B: invalid settings: {first_line(error)}", step) from None
+    if problem is not None:
+        steps = {
+            NO_KEY: NEW_KEY,
+            NO_ADDRESS: f"`unset {ADDRESS}`, or set it to your server's address, then `groundwork sync`",
+        }
+        raise UserError(f"W&B: {problem}", steps.get(problem, f"check the network, then {HELD_BACK}"))
 
 
 def _send(root: Path, folders: list[Path]) -> str:
-    """Run `wandb sync` on `folders` until it ends or nothing has arrived for `STALL_SECONDS`; return what it says."""
+    """Run `wandb sync` on `folders` until it ends or makes no progress for `STALL_SECONDS`; return its output."""
     with tempfile.TemporaryFile("w+") as output:
         _run_sync(root, folders, output)
         output.seek(0)
@@ -122,24 +127,24 @@ def _send(root: Path, folders: list[Path]) -> str:
 def _run_sync(root: Path, folders: list[Path], output: IO[str]) -> None:
     paths = [str(folder.resolve()) for folder in folders]
     command = [sys.executable, "-m", "wandb", "sync", "--include-online", *paths]
-    # A prompt cannot be answered, and messages are wanted whatever the shell says.
+    # A prompt could not be answered, and the messages are needed whatever the shell's variables say.
     settings = {"WANDB_MODE": "online", "WANDB_SILENT": "false", "WANDB_ERROR_REPORTING": "false"}
     process = subprocess.Popen(
         command, cwd=root, env={**os.environ, **settings}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
     )
-    waiting, last = list(folders), time.monotonic()
+    pending, last = list(folders), time.monotonic()
     print(f"W&B: sending {_runs(len(folders))}", flush=True)
     try:
-        while waiting and time.monotonic() - last < STALL_SECONDS:
+        while pending and time.monotonic() - last < STALL_SECONDS:
             ended = process.poll() is not None
-            for folder in [folder for folder in waiting if is_sent(folder)]:
-                waiting.remove(folder)
+            for folder in [folder for folder in pending if is_sent(folder)]:
+                pending.remove(folder)
                 last = time.monotonic()
-                print(f"  {len(folders) - len(waiting)}/{len(folders)} {folder.name}", flush=True)
+                print(f"  {len(folders) - len(pending)}/{len(folders)} {folder.name}", flush=True)
             if ended:
                 break
             time.sleep(0.1)
-        if not waiting:
+        if not pending:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
     finally:
@@ -147,16 +152,16 @@ def _run_sync(root: Path, folders: list[Path], output: IO[str]) -> None:
         process.wait()
 
 
-def _explain(sent: int, wanted: int, said: str) -> None:
-    """Raise what kept `wandb sync` from sending all runs; its exit status is 0 even for a wrong key."""
-    lines = [line.removeprefix("wandb: ").strip() for line in said.splitlines() if "detailed error logs" not in line]
+def _explain(sent: int, total: int, output: str) -> None:
+    """Raise the reason why `wandb sync` did not send all runs; its exit status is 0 even for a wrong key."""
+    lines = [line.removeprefix("wandb: ").strip() for line in output.splitlines() if "detailed error logs" not in line]
     errors = [line[6:].strip() for line in lines if line.upper().startswith("ERROR")]
-    problem = f"W&B: {sent} of {wanted} runs sent, then: {errors[0] if errors else 'the server took no more'}"
+    problem = f"W&B: {sent} of {total} runs sent, then: {errors[0] if errors else 'the server took no more'}"
     raise UserError(problem, NEW_KEY if _is_refusal(problem) else HELD_BACK)
 
 
-def _is_refusal(said: str) -> bool:
-    return any(word in said.lower() for word in ("not logged in", "401", "403", "permission", "api key"))
+def _is_refusal(output: str) -> bool:
+    return any(word in output.lower() for word in ("not logged in", "401", "403", "permission", "api key"))
 
 
 def _folders(root: Path) -> list[Path]:
@@ -164,7 +169,7 @@ def _folders(root: Path) -> list[Path]:
     return sorted(folders, key=lambda folder: folder.name.removeprefix("offline-"))
 
 
-def _nothing(root: Path) -> str:
+def _no_runs(root: Path) -> str:
     return f"W&B: no runs in {root / 'wandb'}; `make repro` trains and tracks some"
 
 

@@ -1,4 +1,4 @@
-"""One W&B run for each training. It may lose its server at any moment; it never holds the training up."""
+"""Logs each training to one W&B run. The server may fail at any moment without delaying the training."""
 
 import secrets
 import string
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from groundwork.settings import Tracking
 from groundwork.tracking.runs import (
+    FirstWarning,
     Mode,
-    OneWarning,
     choose_mode,
     finish_run,
     hold,
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class Tracker:
     """Log one training to a W&B run, as a context manager.
 
-    The local run folder under `root`/wandb is written in every mode but `disabled`; `online` sends it as
-    well. The environment variable WANDB_MODE, when set, goes before `settings.mode`. Nothing that goes wrong
-    here reaches the caller: the first trouble is one warning on stderr.
+    The local run folder under `root`/wandb is written in every mode except `disabled`; `online` also sends it. The
+    environment variable WANDB_MODE overrides `settings.mode`. No error reaches the caller: the first one becomes a
+    warning on stderr.
 
     Parameters
     ----------
@@ -39,18 +39,18 @@ class Tracker:
     group
         The competition.
     name
-        What the run is called in the dashboard.
+        Name of the run in the dashboard.
     config
-        Resolved parameters, git commit, hashes of data and folds: what the run can be found by.
+        Resolved parameters, git commit, hashes of data and folds, by which the run can be found.
     root
-        The folder that holds (or will hold) the folder `wandb`.
+        The folder that contains (or will contain) the folder `wandb`.
 
     Attributes
     ----------
     run_id : str
         Unique, eight characters; exists before the run starts and in every mode.
     directory : str or None
-        The local run folder, relative to `root` where it lies below; None when nothing is tracked.
+        The local run folder, relative to `root` if it is below it; None if nothing is tracked.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Tracker:
         self._root = root
         self._run: wandb.Run | None = None
         self._broken = False
-        self._warn = OneWarning()
+        self._warn = FirstWarning()
         self._parts: set[str] = set()
         self._open = ExitStack()
 
@@ -81,7 +81,7 @@ class Tracker:
     def log(self, part: str, epoch: float, metrics: dict[str, float]) -> None:
         """Log the metrics of one epoch as `<part>/<name>` against `epoch`; a part is `fold_0`, or `final`.
 
-        All folds share the one axis `epoch`, so that a panel can lay their curves over one another.
+        All folds share the axis `epoch`, so that a panel can overlay their curves.
         """
 
         def send(run: "wandb.Run") -> None:
@@ -94,7 +94,7 @@ class Tracker:
         self._try(send)
 
     def summarize(self, values: dict[str, Any]) -> None:
-        """Write `values` into the run's summary; `cross_validated` makes the ones that every run has."""
+        """Write `values` into the run's summary; `cross_validated` makes the values that every run has."""
         self._try(lambda run: run.summary.update(values))
 
     def __exit__(
@@ -140,36 +140,36 @@ def record_score(run: dict[str, Any], summary: dict[str, Any]) -> None:
     """Write `summary` (the public and the private score) into the W&B run of a finished `run.json`.
 
     A run that was tracked online gets it on the server. Otherwise a second local folder of the same run
-    carries it, with the first one's config and summary, for `groundwork sync` to send. Never raises.
+    stores it, with the config and summary of the first, for `groundwork sync` to send. Never raises.
 
     Parameters
     ----------
     run
-        The contents of run.json; `run_id` and `wandb_dir` are read.
+        The content of run.json, of which `run_id` and `wandb_dir` are read.
     summary
         For instance ``{"public_score": 0.78}``.
     """
-    warn = OneWarning()
+    warn = FirstWarning()
     try:
         folder = Path(run["wandb_dir"] or "")
-        first: Mode = "offline" if folder.name.startswith("offline-") else "online"
-        mode = choose_mode(first, warn)
+        first_mode: Mode = "offline" if folder.name.startswith("offline-") else "online"
+        mode = choose_mode(first_mode, warn)
         if not run["wandb_dir"] or mode == "disabled":
             return
-        known = read_back(folder)
+        first_run = read_back(folder)
         continued = start_run(
-            known["project"],
-            "offline" if first == "offline" else mode,
+            first_run["project"],
+            "offline" if first_mode == "offline" else mode,
             folder.absolute().parents[1],
             warn,
             id=run["run_id"],
-            group=known["group"],
-            name=known["name"],
-            config=known["config"],
+            group=first_run["group"],
+            name=first_run["name"],
+            config=first_run["config"],
             resume="allow",
         )
         if continued is not None:
-            continued.summary.update({**known["summary"], **summary})
+            continued.summary.update({**first_run["summary"], **summary})
             finish_run(continued, warn, exit_code=0)
     except Exception as error:
         warn(f"the score was not written into run {run.get('run_id')} ({first_line(error)})")

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from groundwork.competitions import Competition
 from groundwork.data.prepared import Prepared
 from groundwork.encoders import Encoder
-from groundwork.encoders.beside import TableTextEncoder
 from groundwork.encoders.history import HistoryEncoder
 from groundwork.encoders.image import ImageEncoder
 from groundwork.encoders.pair import PairEncoder
 from groundwork.encoders.table import TableEncoder
+from groundwork.encoders.table_text import TableTextEncoder
 from groundwork.encoders.text import TextEncoder
 from groundwork.models import cnn, factorization, fnn, rnn, transformer, two_tower
 from groundwork.naming import ByName

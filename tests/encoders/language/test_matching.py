@@ -1,12 +1,12 @@
 import pytest
 
-from groundwork.encoders.language.matching import Likeness, Text, signals
+from groundwork.encoders.language.matching import Text, WordSimilarity, signals
 from groundwork.encoders.language.words import words
 
 
 def match(query: str, title: str) -> dict[str, float]:
     asked, said = Text(words(query)), Text(words(title))
-    return signals(asked, said, dict.fromkeys((*asked.stems, *said.stems), 1.0), Likeness())
+    return signals(asked, said, dict.fromkeys((*asked.stems, *said.stems), 1.0), WordSimilarity())
 
 
 def test_what_is_found_is_counted() -> None:

@@ -1,1 +1,1 @@
-"""Words, sub-words, and how well a text answers another."""
+"""Processes text: words, sub-words, BM25, latent semantics, and signals of how well two texts match."""

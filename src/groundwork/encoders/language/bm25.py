@@ -1,4 +1,4 @@
-"""How well documents answer a query by the words that they share."""
+"""Scores documents against queries by their common words (BM25)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Self, TypeAlias
@@ -13,20 +13,20 @@ Sparse: TypeAlias = Any
 
 
 class BM25:
-    """Weights of a document's words, whose sum over a query's words is its score [1]_.
+    """Weights of a document's words. Their sum over a query's words is the document's score [1]_.
 
-    Words are hashed rather than listed: one that no fitted document holds counts as the rarest, and a query without a
-    known word has the score 0 for all documents.
+    Words are hashed instead of listed. A word in no fitted document counts as the rarest, and a query without known
+    words scores 0 for all documents.
 
     Parameters
     ----------
     k1
-        How soon further occurrences of a word add nothing.
+        Saturation: how soon further occurrences of a word stop adding to the score.
     b
-        How far a long document is held to say the same with more words, 0 to 1.
-    **cut
-        How a text is cut into words, as `sklearn.feature_extraction.text.HashingVectorizer` has it; ``analyzer=list``
-        for texts that are sequences of words already.
+        Strength of the length normalization, 0 to 1.
+    **options
+        How to split a text into words: options of `sklearn.feature_extraction.text.HashingVectorizer`, such as
+        ``analyzer=list`` for texts that are sequences of words.
 
     References
     ----------
@@ -34,12 +34,12 @@ class BM25:
        https://doi.org/10.1561/1500000019.
     """
 
-    def __init__(self, k1: float = 1.2, b: float = 0.75, **cut: Any) -> None:
+    def __init__(self, k1: float = 1.2, b: float = 0.75, **options: Any) -> None:
         self.k1, self.b = k1, b
-        self._counter = HashingVectorizer(alternate_sign=False, norm=None, dtype=np.float32, **cut)
+        self._counter = HashingVectorizer(alternate_sign=False, norm=None, dtype=np.float32, **options)
 
     def fit(self, documents: Iterable[Any]) -> Self:
-        """Learn how rare words are, and how long a document is."""
+        """Compute the words' inverse document frequencies and the mean length of a document."""
         counts = self._counter.transform(documents)
         frequency = np.bincount(counts.indices, minlength=counts.shape[1])
         self.rarity = np.log1p((counts.shape[0] - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
@@ -48,25 +48,25 @@ class BM25:
         return self
 
     def weights(self, documents: Iterable[Any]) -> Sparse:
-        """Weigh each document's words, fitted on or not: sparse float32 ``[documents, words]``."""
+        """Return the weights of any documents' words: sparse float32 ``[documents, words]``."""
         counts = self._counter.transform(documents)
         lengths = np.repeat(np.asarray(counts.sum(1)).ravel(), np.diff(counts.indptr)) / self.length
         saturated = counts.data * (self.k1 + 1) / (counts.data + self.k1 * (1 - self.b + self.b * lengths))
         counts.data = (self.rarity[counts.indices] * saturated).astype(np.float32)
         return counts
 
-    def asked(self, queries: Iterable[Any]) -> Sparse:
-        """Mark each query's words, however often they stand there: sparse float32 ``[queries, words]``."""
+    def mark(self, queries: Iterable[Any]) -> Sparse:
+        """Return 1 for each word of a query, however often it occurs: sparse float32 ``[queries, words]``."""
         marks = self._counter.transform(queries)
         marks.data[:] = 1
         return marks
 
     def rarities(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Inverse document frequencies of single words, ``[words]``."""
+        """Return the inverse document frequencies of single words, ``[words]``."""
         return np.asarray(self._counter.transform([word] for word in words) @ self.rarity)
 
     def state(self) -> State:
-        """Return what was fitted, as data: the rarities of known words, since most of a million hashes are of none."""
+        """Return the fitted values of known words, as data; most of the million hashes have no word."""
         known = np.flatnonzero(self.rarity != self.rarest)
         return {
             "k1": float(self.k1),
@@ -78,9 +78,9 @@ class BM25:
         }
 
     @classmethod
-    def from_state(cls, state: State, **cut: Any) -> Self:
-        """Rebuild from `state`; `cut` is what the constructor was given."""
-        bm25 = cls(scalar(state, "k1", float), scalar(state, "b", float), **cut)
+    def from_state(cls, state: State, **options: Any) -> Self:
+        """Rebuild from `state`; `options` are those of the constructor."""
+        bm25 = cls(scalar(state, "k1", float), scalar(state, "b", float), **options)
         bm25.length, bm25.rarest = scalar(state, "length", float), np.float32(scalar(state, "rarest", float))
         bm25.rarity = np.full(bm25._counter.n_features, bm25.rarest)
         bm25.rarity[array(state, "known", np.int64)] = array(state, "rarity", np.float32)

@@ -1,4 +1,4 @@
-"""Latent semantic analysis: vectors of sub-words that stand in the same texts, and so point the same way."""
+"""Latent semantic analysis: sub-words that occur in the same texts get similar vectors."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -16,16 +16,17 @@ LONGEST = 1024  # sub-words of a text
 
 
 class LatentSemantics:
-    """Vectors of sub-words and of texts, from a catalogue alone.
+    """Vectors of sub-words and of texts, fitted on a catalogue without labels.
 
-    A text is the mean of its sub-words, the rarest counting most: Deerwester et al., "Indexing by Latent Semantic
-    Analysis", https://doi.org/10.1002/(SICI)1097-4571(199009)41:6<391::AID-ASI1>3.0.CO;2-9; Arora et al., "A Simple but
+    The vector of a text is the mean of its sub-words' vectors, weighted by rarity: Deerwester et al., "Indexing by
+    Latent Semantic Analysis",
+    https://doi.org/10.1002/(SICI)1097-4571(199009)41:6<391::AID-ASI1>3.0.CO;2-9; Arora et al., "A Simple but
     Tough-to-Beat Baseline for Sentence Embeddings", https://openreview.net/forum?id=SyK00v5xx.
 
     Parameters
     ----------
     subwords
-        Fitted; cuts the texts.
+        Fitted; splits the texts.
     width
         Length of a vector.
     """
@@ -34,9 +35,9 @@ class LatentSemantics:
         self.subwords, self.width = subwords, width
 
     def fit(self, texts: Sequence[str]) -> Self:
-        """Decompose which sub-words stand in which texts.
+        """Decompose the matrix of texts and sub-words.
 
-        Sets ``vectors``, of unit length or nothing, float32 ``[sub-words + 1, width]``, and ``rarity``, their inverse
+        Sets ``vectors``, of unit length or zero, float32 ``[sub-words + 1, width]``, and ``rarity``, their inverse
         document frequencies, float32 ``[sub-words + 1]``; row 0 is padding.
         """
         marks = self._marks(texts)
@@ -48,17 +49,17 @@ class LatentSemantics:
         rank = min(self.width, *scaled.shape)
         _, strengths, directions = randomized_svd(scaled.astype(np.float32), rank, n_iter=3, random_state=0)
         self.vectors = np.zeros((marks.shape[1], self.width), dtype=np.float32)
-        # What no text holds would keep a direction of rounding errors.
+        # A sub-word in no text would otherwise get a direction from rounding errors.
         self.vectors[:, :rank] = _unit(directions.T * strengths) * (frequency > 0)[:, None]
         return self
 
     def state(self) -> State:
-        """Return what was fitted, as data, without the sub-words."""
+        """Return the fitted values, as data, without the sub-words."""
         return {"vectors": self.vectors, "rarity": self.rarity}
 
     @classmethod
     def from_state(cls, state: State, subwords: Subwords) -> Self:
-        """Rebuild from `state` and the sub-words that texts are cut into."""
+        """Rebuild from `state` and the sub-words that split the texts."""
         vectors = array(state, "vectors", np.float32, 2)
         latent = cls(subwords, vectors.shape[1])
         latent.vectors, latent.rarity = vectors, array(state, "rarity", np.float32)
@@ -67,14 +68,16 @@ class LatentSemantics:
         return latent
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of texts, of unit length or nothing, float32 ``[texts, width]``."""
+        """Return the vectors of texts, of unit length or zero, float32 ``[texts, width]``."""
         return _unit(self._marks(texts) @ (self.vectors * self.rarity[:, None]))
 
     def _marks(self, texts: Sequence[str]) -> sparse.csr_array:
-        cut: Ragged = self.subwords(texts, LONGEST)
-        ends = np.concatenate([cut.starts.numpy(), [len(cut.values)]])
+        sequences: Ragged = self.subwords(texts, LONGEST)
+        ends = np.concatenate([sequences.starts.numpy(), [len(sequences.values)]])
         size = (len(texts), len(self.subwords) + 1)
-        marks = sparse.csr_array((np.ones(len(cut.values), dtype=np.float32), cut.values.numpy(), ends), shape=size)
+        marks = sparse.csr_array(
+            (np.ones(len(sequences.values), dtype=np.float32), sequences.values.numpy(), ends), shape=size
+        )
         marks.sum_duplicates()
         marks.data[:] = 1
         return marks

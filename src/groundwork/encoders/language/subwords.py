@@ -1,4 +1,4 @@
-"""Sub-words: byte-level byte-pair encoding, learned from training texts."""
+"""Splits texts into sub-words by a byte-level byte-pair encoding that is learned from training texts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -16,26 +16,26 @@ from tokenizers.trainers import BpeTrainer
 from groundwork.encoders.ragged import Ragged
 from groundwork.state import State, scalar
 
-# Texts that are cut at a time: what the tokenizer returns for each is many times its text.
+# Number of texts split at a time, since the tokenizer's results need many times the memory of the texts.
 AT_ONCE = 4096
 
 
 def readable(text: str) -> str:
-    """Replace what is no character by a question mark: half of a surrogate pair has no bytes in UTF-8."""
+    """Replace unpaired surrogates, which UTF-8 cannot encode, by question marks."""
     return text.encode("utf-8", "replace").decode()
 
 
 class Subwords:
-    """Texts as numbers of sub-words.
+    """Converts texts to sequences of sub-word ids.
 
-    Frequent words are one sub-word, rare ones several; every text can be written, for the bytes of UTF-8 are sub-words
-    too: Sennrich et al., https://arxiv.org/abs/1508.07909, over bytes as in GPT-2. Compatible characters (NFKC) and
-    capitals are taken together.
+    Frequent words are one sub-word, rare ones several. Every text can be encoded, because the bytes of UTF-8 are
+    sub-words too: Sennrich et al., https://arxiv.org/abs/1508.07909, over bytes as in GPT-2. Texts are normalized by
+    NFKC and lower-cased.
 
     Parameters
     ----------
     size
-        The most sub-words to learn; no fewer than the 256 bytes.
+        Maximum number of sub-words, at least 256 for the bytes.
     """
 
     def __init__(self, size: int) -> None:
@@ -53,7 +53,7 @@ class Subwords:
         return self
 
     def state(self) -> State:
-        """Return the sub-words as data: the tokenizer writes itself as JSON."""
+        """Return the sub-words, as data: the tokenizer's own JSON."""
         return {"size": self.size, "tokenizer": self.tokenizer.to_str()}
 
     @classmethod
@@ -64,27 +64,27 @@ class Subwords:
         return subwords
 
     def __len__(self) -> int:
-        """Return how many sub-words were learned; they are numbered from 1."""
+        """Return the number of learned sub-words, whose ids start at 1."""
         return self.tokenizer.get_vocab_size()
 
-    def __call__(self, texts: Sequence[str], most: int) -> Ragged:
-        """Cut texts into sub-words: int64 ids from 1 to ``len(self)``.
+    def __call__(self, texts: Sequence[str], limit: int) -> Ragged:
+        """Split texts into sub-words: int64 ids from 1 to ``len(self)``.
 
         Parameters
         ----------
         texts
             Any texts.
-        most
-            The longest sequence. A longer text keeps its head and its tail, half of it each.
+        limit
+            Maximum length of a sequence. A longer text keeps its beginning and its end, half of the limit each.
         """
-        ids = [np.array(each, dtype=np.int64) for each in self._cut(texts, most)]
-        lengths = torch.tensor([len(each) for each in ids], dtype=torch.int64)
+        ids = [np.array(sequence, dtype=np.int64) for sequence in self._split(texts, limit)]
+        lengths = torch.tensor([len(sequence) for sequence in ids], dtype=torch.int64)
         values = torch.from_numpy(np.concatenate([np.empty(0, dtype=np.int64), *ids]) + 1)
         return Ragged(values, lengths.cumsum(0) - lengths, lengths)
 
-    def _cut(self, texts: Sequence[str], most: int) -> Iterator[list[int]]:
-        tail, rest = most // 2, iter(texts)
+    def _split(self, texts: Sequence[str], limit: int) -> Iterator[list[int]]:
+        tail, rest = limit // 2, iter(texts)
         while chunk := [readable(text) for text in islice(rest, AT_ONCE)]:
             for encoding in self.tokenizer.encode_batch_fast(chunk):
                 ids = encoding.ids
-                yield ids if len(ids) <= most else ids[: most - tail] + ids[len(ids) - tail :]
+                yield ids if len(ids) <= limit else ids[: limit - tail] + ids[len(ids) - tail :]

@@ -1,6 +1,6 @@
-"""Product titles and queries as words: one way to write a number, a unit, a stem; and a speller.
+"""Splits product titles and queries into words with a uniform spelling of numbers, units and stems; corrects typos.
 
-What people type is not what titles say: 6', 6 ft., 6-foot; 1 1/2, 1-1/2, 1.5; brackets; fuacet.
+Queries and titles are written differently: 6', 6 ft., 6-foot; 1 1/2, 1-1/2, 1.5; brackets; fuacet.
 """
 
 import html
@@ -16,7 +16,7 @@ import numpy as np
 
 from groundwork.state import State, array, scalar, texts
 
-# The form that stays, and the ways it is written after a number.
+# The uniform spelling of each unit, and its spellings after a number.
 UNITS = {
     "inch": r"inches|inch|in|''|\"",
     "ft": r"feet|foot|ft|'",
@@ -38,7 +38,7 @@ UNITS = {
     "hp": r"horsepower|hp",
     "deg": r"degrees?|deg",
 }
-# Words that say nothing by themselves; x, w, h, d and l stand between and after measures.
+# Stop words; x, w, h, d and l occur between and after measures.
 STOP = frozenset("a an and the of for with in on to by at or from is x w h d l".split())
 
 FRACTION = "[¼½¾⅐-⅞]"
@@ -75,7 +75,7 @@ _WORD = re.compile(
 
 @lru_cache(1 << 18)
 def words(text: str) -> tuple[str, ...]:
-    """Cut a text into words, numbers and units, each written in one way.
+    """Split a text into words, numbers and units with a uniform spelling.
 
     Examples
     --------
@@ -83,23 +83,23 @@ def words(text: str) -> tuple[str, ...]:
     ('1.5', 'inch', 'x', '6', 'ft', 'brackets')
     """
     text = re.sub(rf"(\d)(?={FRACTION})", r"\1 ", html.unescape(html.unescape(text)).translate(_SIGNS))
-    # Accents are typed by few.
+    # Few people type accents.
     if not text.isascii():
         text = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
     text = " ".join(text.translate(_SIGNS).lower().split())
     for pattern, form in _RULES:
         text = pattern.sub(form, text)
     text = _UNIT.sub(lambda measure: f"{measure[1]} {measure.lastgroup} ", text)
-    found = (_number(one) if one[0][0] in ".0123456789" else one[0] for one in _WORD.finditer(text))
-    return tuple(map(sys.intern, found))
+    parts = (_number(match) if match[0][0] in ".0123456789" else match[0] for match in _WORD.finditer(text))
+    return tuple(map(sys.intern, parts))
 
 
-def _number(found: re.Match[str]) -> str:
-    """Write 1_1/2, 1.50 and 1.5 as 1.5; a number too long to be a measure stays as it is."""
-    text = found[0]
+def _number(match: re.Match[str]) -> str:
+    """Write 1_1/2, 1.50 and 1.5 as 1.5; a number too long for a measure stays unchanged."""
+    text = match[0]
     if text.isdigit():
         return text.lstrip("0") or "0"
-    whole, above, below = found["whole"] or "0", found["above"], found["below"]
+    whole, above, below = match["whole"] or "0", match["above"], match["below"]
     if above is None and "/" in text:
         above, below = text.split("/")
     if above is None:
@@ -112,13 +112,13 @@ def _number(found: re.Match[str]) -> str:
 
 
 def is_number(word: str) -> bool:
-    """Whether a word of `words` is a number."""
+    """Return whether a word of `words` is a number."""
     return word[0].isdecimal()
 
 
 @cache
 def stem(word: str) -> str:
-    """Cut off the endings that titles and queries differ by: plurals, -ing, -ed, -er, a last e.
+    """Remove the endings that often differ between titles and queries: plurals, -ing, -ed, -er, a final e.
 
     Lighter than Porter's stemmer (https://tartarus.org/martin/PorterStemmer/): product names are nouns.
     """
@@ -140,20 +140,20 @@ def stem(word: str) -> str:
 
 
 class Speller:
-    """Corrects words that a catalogue does not know to what it does know.
+    """Corrects words that are not in a catalogue to words that are.
 
-    Words within one edit of each other share a form with at most one letter left out of either, so that looking those
-    forms up is enough: SymSpell, https://github.com/wolfgarbe/SymSpell. A word without such a neighbour is tried as two
-    words written as one.
+    Words within one edit of each other have a form in common after deleting at most one letter from each, so a look-up
+    of these forms finds them: SymSpell, https://github.com/wolfgarbe/SymSpell. A word without such a neighbour may be
+    split into two words.
 
     Parameters
     ----------
     texts
-        The catalogue, as `words` cuts it.
+        The texts of the catalogue, as split by `words`.
     known
-        A word that so many texts hold is right.
+        A word in at least this many texts is not corrected.
     frequent
-        Corrections are made to words that so many texts hold.
+        A correction must be in at least this many texts.
     """
 
     def __init__(self, texts: Iterable[Iterable[str]], known: int = 2, frequent: int = 3) -> None:
@@ -174,7 +174,7 @@ class Speller:
         return tuple(word for typed in text for word in self.correct(typed))
 
     def correct(self, word: str) -> tuple[str, ...]:
-        """Return `word`, or the one or two words that it was meant to be."""
+        """Return `word` or its correction: one or two words."""
         if word not in self.corrected:
             self.corrected[word] = self._correct(word)
         return self.corrected[word]
@@ -182,10 +182,15 @@ class Speller:
     def _correct(self, word: str) -> tuple[str, ...]:
         if self.counts[word] >= self.known or not _correctable(word):
             return (word,)
-        near = {other for form in _shortened(word) for other in self.neighbours.get(form, ())}
+        near = {neighbour for form in _shortened(word) for neighbour in self.neighbours.get(form, ())}
         if near:
-            # The last is for equal ones: a set has no order.
-            return (max(near, key=lambda one: (_one_edit(word, one), one[0] == word[0], self.counts[one], one)),)
+
+            def rank(candidate: str) -> tuple[bool, bool, int, str]:
+                # The word itself breaks ties: a set has no order.
+                same_start = candidate[0] == word[0]
+                return _one_edit(word, candidate), same_start, self.counts[candidate], candidate
+
+            return (max(near, key=rank),)
         cuts = range(3, len(word) - 2)
         cut = max(cuts, key=lambda cut: min(self.counts[word[:cut]], self.counts[word[cut:]]), default=0)
         if cut and min(self.counts[word[:cut]], self.counts[word[cut:]]) >= self.frequent:
@@ -193,14 +198,14 @@ class Speller:
         return (word,)
 
     def state(self) -> State:
-        """Return what the rest is made from: the counts, in an order that does not depend on the process."""
+        """Return the counts, as data, in an order that does not depend on the process."""
         words = sorted(word for word, count in self.counts.items() if count)
         counts = np.array([self.counts[word] for word in words], dtype=np.int64)
         return {"known": self.known, "frequent": self.frequent, "words": words, "counts": counts}
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Rebuild from `state`; the counts are indexed anew."""
+        """Rebuild from `state`; the index is built again."""
         speller = cls([], scalar(state, "known", int), scalar(state, "frequent", int))
         counts = array(state, "counts", np.int64).tolist()
         speller.counts = Counter(dict(zip(texts(state, "words"), counts, strict=True)))
@@ -216,9 +221,9 @@ def _shortened(word: str) -> set[str]:
     return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
 
 
-def _one_edit(one: str, other: str) -> bool:
-    """Whether words that share a shortened form are one letter or one swap apart: else it is two letters."""
-    if len(one) != len(other):
+def _one_edit(first: str, second: str) -> bool:
+    """Return whether words with a common shortened form differ by one letter or one swap, not by two letters."""
+    if len(first) != len(second):
         return True
-    different = sum(a != b for a, b in zip(one, other, strict=True))
-    return different == 1 or (different == 2 and sorted(one) == sorted(other))
+    different = sum(a != b for a, b in zip(first, second, strict=True))
+    return different == 1 or (different == 2 and sorted(first) == sorted(second))

@@ -1,4 +1,4 @@
-"""A table beside a text: what both encoders give, under one roof."""
+"""Encodes table columns and a text of the same rows, by combining the two encoders."""
 
 from typing import Self
 
@@ -16,12 +16,12 @@ from groundwork.state import State
 
 
 class TableTextEncoder(Encoder):
-    """The tensors of a table's columns and those of a text, of the same rows.
+    """Encoder of table columns and a text.
 
     Parameters
     ----------
     table, text
-        The encoders of both.
+        The encoders of the columns and of the text.
     """
 
     def __init__(self, table: TableEncoder, text: TextEncoder) -> None:
@@ -29,7 +29,7 @@ class TableTextEncoder(Encoder):
 
     @classmethod
     def of(cls, encoding: TableTextEncoding, competition: Labelled, prepared: object, bins: int) -> Self:
-        """Make the encoders of a competition's columns and of its prose, each from its own section."""
+        """Create the encoders of a competition's columns and of its text, each from its own section."""
         table = TableEncoder.of(encoding.table, competition, prepared, bins)
         return cls(table, TextEncoder.of(encoding.text, competition, prepared, bins))
 
@@ -38,32 +38,32 @@ class TableTextEncoder(Encoder):
         return {**self.table.fit_transform(frame, target), **self.text.fit_transform(frame, target)}
 
     def transform(self, frame: pd.DataFrame) -> Encoded:
-        """Encode rows: what `TableEncoder` and `TextEncoder` give."""
+        """Encode rows; return the tensors of `TableEncoder` and `TextEncoder`."""
         return {**self.table.transform(frame), **self.text.transform(frame)}
 
     @property
     def edges(self) -> Tensor:
-        """Bin edges of the numbers, ``[numbers, bins + 1]``."""
+        """Return the bin edges of the numbers, ``[numbers, bins + 1]``."""
         return self.table.edges
 
     @property
     def categories(self) -> list[int]:
-        """Number of codes of each categorical feature."""
+        """Return the number of codes of each categorical feature."""
         return self.table.categories
 
     @property
     def subwords(self) -> Subwords:
-        """The texts' sub-words."""
+        """Return the sub-words of the texts."""
         return self.text.subwords
 
     @property
     def length(self) -> int:
-        """The longest text, in sub-words."""
+        """Return the maximum length of a text, in sub-words."""
         return self.text.length
 
     @property
     def terms(self) -> int:
-        """How many terms there are."""
+        """Return the number of terms."""
         return self.text.terms
 
     def state(self) -> State:
@@ -72,5 +72,5 @@ class TableTextEncoder(Encoder):
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Rebuild from `state`; raise ValueError, TypeError or KeyError where that is not one."""
+        """Rebuild from `state`; raise ValueError, TypeError or KeyError if it is invalid."""
         return cls(TableEncoder.from_state(state["table"]), TextEncoder.from_state(state["text"]))
