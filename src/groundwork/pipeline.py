@@ -131,7 +131,7 @@ def _forget_lies(read: "Params") -> list[str]:
     found = {}
     for lane_name in read.competitions:
         for stage in declared(lane_name).values():
-            if wrong := seal.lies(lock, stage):
+            if wrong := seal.wrongly_recorded(lock, stage):
                 found[stage.name] = wrong
     if found:
         lockfile.forget(list(found))

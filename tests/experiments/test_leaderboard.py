@@ -249,7 +249,7 @@ def test_a_broken_copy_is_named_and_the_whole_one_counts(experiment: Write) -> N
     Path("results/titanic/experiment.json").write_text("{")
     experiments, (problem,) = load("titanic")
     assert [one.run_id for one in experiments] == ["twice"]
-    assert problem.startswith("results/titanic/experiment.json: is no experiment")
+    assert problem.startswith("results/titanic/experiment.json: is not an experiment")
 
 
 def test_only_experiments_on_the_current_ones_rows_and_folds_are_ranked(experiment: Write, capsys: Any) -> None:

@@ -83,7 +83,7 @@ def test_any_kind_takes_any_rows(
 def test_a_ranking_metric_needs_a_query(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = problems(shipped, "house-prices", monkeypatch, kind="search", further_metrics=("mrr",))
     assert found.endswith(
-        "further_metrics: found mrr, which ranks the rows of a query; expected `query`, the column of it"
+        "further_metrics: found mrr, which ranks the rows of a query; expected the key `query`, a column"
     )
 
 
@@ -92,7 +92,7 @@ def test_purchases_are_for_recommendation_and_recommendation_for_purchases(
 ) -> None:
     log = {"kind": "classification", "metric": "accuracy", "further_metrics": ()}
     found = problems(shipped, "fashion-recommendations", monkeypatch, **log)
-    assert "kind: found classification; expected recommendation: inputs of history are for it" in found[0]
+    assert "kind: found classification; expected recommendation, which networks for history inputs predict" in found[0]
     found = problems(shipped, "titanic", monkeypatch, kind="recommendation", metric="map@12")
     assert "kind: found recommendation, which needs inputs of history; found inputs of table" in found[0]
 
@@ -133,11 +133,13 @@ def test_a_table_beside_a_text_needs_the_networks_columns_and_a_text_alone_has_n
     columns = ColumnsSettings(bins=4, embedding=4)
     with_columns = lane.model.model_copy(update={"columns": columns})
     (found,) = problems(with_sections(shipped, name, model=with_columns), name)
-    assert found == f"params.yaml: competitions.{name}.model.columns: expected null: there is no table beside the text"
+    assert (
+        found == f"params.yaml: competitions.{name}.model.columns: expected null: the encoding gives no table columns"
+    )
     table = shipped.competitions["titanic"].encoding
     encoding = TableTextEncoding.model_validate({"inputs": "table+text", "table": table, "text": lane.encoding})
     (found, *_) = problems(shipped, name, monkeypatch, inputs=Inputs(numeric=("length",), text="comment_text"))
     assert found == f"params.yaml: competitions.{name}.encoding.inputs: found text; toxic_comments needs table+text"
     (found,) = problems(with_sections(shipped, name, encoding=encoding), name)
-    assert found.endswith(f"{name}.model.columns: expected a section, for the table beside the text")
+    assert found.endswith(f"{name}.model.columns: expected a section for the table columns")
     validate(with_sections(shipped, name, encoding=encoding, model=with_columns))

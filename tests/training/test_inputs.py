@@ -17,7 +17,7 @@ from groundwork.sections.encodings import EncodingSettings, ImageEncoding
 from groundwork.sections.networks import CNNSettings, ModelSettings
 from groundwork.settings import Lane
 from groundwork.stages.validate import _choices
-from groundwork.training.build import ENCODERS, NETWORKS, TWINS, make_encoder, make_network, make_objective
+from groundwork.training.build import ENCODERS, NETWORKS, SCRATCH_NETWORKS, make_encoder, make_network, make_objective
 
 PIXELS = [f"p{pixel}" for pixel in range(64)]
 DIGITS = dataclasses.replace(
@@ -65,7 +65,7 @@ def _empty_working_directory(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("network", "backend"), [*((name, "torch") for name in NETWORKS), *((name, "scratch") for name in TWINS)]
+    ("network", "backend"), [*((name, "torch") for name in NETWORKS), *((name, "scratch") for name in SCRATCH_NETWORKS)]
 )
 def test_a_network_takes_what_its_section_says_of_what_the_encodings_section_says(network: str, backend: str) -> None:
     competition, lane, data, train = case(network, backend)

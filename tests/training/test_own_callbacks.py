@@ -133,4 +133,4 @@ def test_a_class_is_found_without_running_its_module(source: Path) -> None:
 
 
 def test_every_name_that_lightning_offers_is_there() -> None:
-    assert set(dotted.lightnings()) == set(pl.callbacks.__all__)
+    assert set(dotted.lightning_callbacks()) == set(pl.callbacks.__all__)

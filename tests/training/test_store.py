@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from groundwork.errors import UserError
 from groundwork.files import write_json
 from groundwork.sections.base import size_in_bytes
-from groundwork.training.checkpoint import Judged, TrainedFold, has_weights
+from groundwork.training.checkpoint import FoldRecord, TrainedFold, has_weights
 from groundwork.training.commands import app
-from groundwork.training.eviction import entries, of_prune, prune, shown
+from groundwork.training.eviction import entries, prune, shown, summary
 from groundwork.training.store import FoldStore, fold_key
 
 FOLD, FRAME = trained_fold()
@@ -110,14 +110,14 @@ def test_two_processes_that_finish_the_same_fold_leave_one_whole_file(store: Fol
 def test_weights_used_longest_ago_go_first_and_rows_stay(store: FoldStore) -> None:
     paths = filled(store)
     total = sum(entry.size for entry in entries(store))
-    given_up = prune(store, total - 1)
-    assert [entry.key for entry in given_up] == [KEYS[0]]
+    pruned = prune(store, total - 1)
+    assert [entry.key for entry in pruned] == [KEYS[0]]
     assert whole(paths) == [False, True, True]
-    assert "gave up 1 folds that were used longest ago, of titanic" in of_prune(given_up)
+    assert "pruned its 1 least recently used folds, of titanic" in summary(pruned)
     prune(store, 0)
     assert whole(paths) == [False] * 3
     for path in paths:
-        validation = Judged.load(path).validation
+        validation = FoldRecord.load(path).validation
         assert validation is not None
         assert validation.equals(FOLD.validation)
     assert prune(store, 0) == []
@@ -135,7 +135,7 @@ def test_rows_go_only_when_that_is_wished_and_after_all_weights(store: FoldStore
     assert not any(path.exists() for path in paths)
 
 
-def test_what_results_stand_for_what_was_noted_and_what_is_used_is_never_given_up(store: FoldStore) -> None:
+def test_folds_of_current_results_marked_folds_and_folds_in_use_are_never_pruned(store: FoldStore) -> None:
     paths = filled(store, 4)
     write_json(Path("results/titanic/run.json"), {"folds": {"fold_2": {"key": KEYS[0], "seconds": 1.0}}})
     store.keep("titanic", KEYS[1], "run abc")

@@ -1,4 +1,4 @@
-"""One fold: what is fitted on its training rows, and what that predicts for its validation rows."""
+"""Trains a fold: fits encoder, objective and network on its training rows, and predicts its validation rows."""
 
 from collections.abc import Callable, Sequence
 
@@ -35,12 +35,12 @@ def train_fold(
     replicate: int = 0,
     on_step: OnStep | None = None,
 ) -> TrainedFold:
-    """Fit transforms and network on what `fold` may learn from, and predict what it is judged by.
+    """Fit encoder, objective and network on the training rows of `fold`, and predict its validation rows.
 
     Parameters
     ----------
     fold
-        Its number; `FINAL` learns from everything, and nothing is left to judge it by.
+        Its number; `FINAL` trains on all rows and has no validation rows.
     seed, replicate
         See `groundwork.training.seeds.fold_seed`.
     callbacks, on_epoch, on_step
@@ -49,7 +49,7 @@ def train_fold(
     Raises
     ------
     UserError
-        If the rows do not suffice, or the loss becomes NaN.
+        If there are too few rows, or the loss becomes NaN.
     """
     start, hardware = fold_seed(seed, replicate, fold), resolved(hardware)
     pl.seed_everything(start, workers=True, verbose=False)
@@ -97,7 +97,7 @@ def train_fold(
 def _held_out(
     competition: Competition, train: pd.DataFrame, share: float, fold: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part training rows into those to learn from and those to stop by; groups stay whole."""
+    """Split training rows into those to learn from and a hold-out for early stopping; groups stay together."""
     task = competition.task
     try:
         if task.groups:
