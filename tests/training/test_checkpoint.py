@@ -127,7 +127,7 @@ def members(path: Path) -> dict[str, bytes]:
 
 
 def rewritten(path: Path, changes: dict[str, Any], compression: int = zipfile.ZIP_STORED) -> None:
-    """Replace members by bytes, or by a function of their JSON; None takes one out."""
+    """Replace members by bytes, or by a function of their JSON; None removes a member."""
     content = members(path)
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name in {**content, **changes}:
@@ -222,8 +222,8 @@ def test_a_file_that_is_not_a_fold_is_refused_with_the_command_that_makes_it_ane
 
 def test_weights_of_another_dtype_are_refused(path: Path) -> None:
     weights = safetensors.torch.load(members(path)["weights.safetensors"])
-    other = {name: tensor.half() for name, tensor in weights.items()}
-    rewritten(path, {"weights.safetensors": safetensors.torch.save(other)})
+    halved = {name: tensor.half() for name, tensor in weights.items()}
+    rewritten(path, {"weights.safetensors": safetensors.torch.save(halved)})
     refused(path, r"found torch.float16; expected torch.float32")
 
 

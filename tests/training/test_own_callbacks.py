@@ -1,4 +1,4 @@
-"""A person's own callbacks, named in params.yaml by a dotted path."""
+"""Callbacks that params.yaml names by a dotted path."""
 
 import sys
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def named(callback: str, **options: Any) -> OwnCallback:
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that stands for the repository's src/, with modules in it."""
+    """Make a folder with modules that replaces the repository's src/."""
     folder = tmp_path / "src"
     (folder / "house_callbacks").mkdir(parents=True)
     (folder / "house_callbacks" / "__init__.py").touch()
@@ -106,8 +106,8 @@ def test_lightnings_own_are_named_in_full() -> None:
         ("house_single.Epochs", "TypeError: "),
     ],
 )
-def test_a_path_that_leads_elsewhere_is_refused_in_one_message(source: Path, path: str, said: str) -> None:
-    assert said in refused(path).problem
+def test_a_path_that_leads_elsewhere_is_refused_in_one_message(source: Path, path: str, problem: str) -> None:
+    assert problem in refused(path).problem
 
 
 def test_a_file_that_is_not_python_is_named(source: Path) -> None:

@@ -33,7 +33,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FoldStore:
 
 
 def filled(store: FoldStore, count: int = 3, lane_name: str = "titanic") -> list[Path]:
-    """Put folds into the store, used one after another."""
+    """Put folds into the store, with increasing times of last use."""
     paths = []
     for number, key in enumerate(KEYS[:count]):
         store.put(lane_name, FOLD, key, seconds=1.5)
@@ -80,12 +80,12 @@ def test_all_that_decides_a_fold_is_in_its_key_and_what_does_not_is_not() -> Non
 def test_a_fold_is_found_by_its_key_alone(store: FoldStore) -> None:
     assert store.find("titanic", KEYS[0], 2, nothing) is None
     kept = store.put("titanic", FOLD, KEYS[0], seconds=1.25)
-    found = store.find("titanic", KEYS[0], 2, nothing)
-    assert isinstance(found, TrainedFold)
-    assert found.origin == kept.origin == replace(FOLD.origin, key=KEYS[0])
+    loaded = store.find("titanic", KEYS[0], 2, nothing)
+    assert isinstance(loaded, TrainedFold)
+    assert loaded.origin == kept.origin == replace(FOLD.origin, key=KEYS[0])
     assert store.seconds("titanic", KEYS[0]) == 1.2
-    for other in (("house-prices", KEYS[0], 2), ("titanic", KEYS[1], 2), ("titanic", KEYS[0], 1)):
-        assert store.find(*other, nothing) is None
+    for missing in (("house-prices", KEYS[0], 2), ("titanic", KEYS[1], 2), ("titanic", KEYS[0], 1)):
+        assert store.find(*missing, nothing) is None
 
 
 def test_two_processes_that_finish_the_same_fold_leave_one_whole_file(store: FoldStore, repository: Path) -> None:
@@ -210,10 +210,10 @@ def test_the_command_lists_and_prunes(store: FoldStore) -> None:
     assert lines[2].endswith("run abc")
     assert lines[-1].startswith("results/.folds: 3 folds, ")
     done = CliRunner().invoke(app, ["prune"])
-    assert done.output.startswith("nothing was given up\n")
+    assert done.output.startswith("nothing was removed\n")
     done = CliRunner().invoke(app, ["prune", "--to", "0MB"])
-    assert done.output.startswith("the fold store gave up 2 folds")
-    assert "the rest is in use, noted" in done.output
+    assert done.output.startswith("the fold store pruned its 2 least recently used folds")
+    assert "the rest is in use, marked to be kept" in done.output
     assert " rows " in CliRunner().invoke(app, []).output
     wrong = CliRunner().invoke(app, ["prune", "--to", "5 gallons"])
     assert isinstance(wrong.exception, UserError)
