@@ -369,7 +369,7 @@ def test_a_stopped_training_goes_on_at_the_last_finished_fold_with_the_same_outc
     if how is signal.SIGINT:
         assert process.returncode == 130
         assert "USER ERROR survival: stopped in fold 1; 1 of 3 folds are finished and kept" in errors
-        assert "typing the same command again" in errors
+        assert "run the same command again" in errors
         assert "Traceback" not in errors
     assert outcomes() == set()
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from tests.training.test_inputs import PICTURES
 from tests.training.test_texts import lane as text_lane
-from tests.training.tiny import CPU, SILENT, in_memory
+from tests.training.tiny import CPU, QUIETLY, SILENT, in_memory
 from tests.training.tiny import lane as table_lane
 from torch import Tensor, nn
 
@@ -140,7 +140,7 @@ def through(competition: Labelled, lane: Lane) -> tuple[dict[str, Any], pd.DataF
     prepare(competition, archive, folder, FOLDS, seed=0)
     data = load(competition, folder)
     flat, *_ = baselines(name, competition, lane.encoding, data, results, seed=0, tracking=SILENT)
-    train(name, competition, lane, data, results, seed=0, tracking=SILENT, hardware=CPU)
+    train(name, competition, lane, data, results, seed=0, **QUIETLY)
     metrics = evaluate(name, competition, Path("results"))
     better = 1 if metrics["higher_is_better"] else -1
     assert better * metrics["oof"] > better * flat["metrics"]["oof"], "what it learned is more than a constant"

@@ -1,6 +1,7 @@
 """Equal networks, rows and seeds train equally in PyTorch and in `groundwork.scratch`."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def test_a_checkpoint_predicts_the_same_in_the_other_backend(competition: Labell
 
 
 def write_params(repository: Path, backend: str) -> None:
-    """Write the repository's params.yaml, with smaller trainings of the lanes that have both backends."""
+    """Write and validate params.yaml, with smaller trainings of the lanes that have both backends."""
     params = YAML(typ="safe").load(repository / "params.yaml")
     params["competitions"] = {
         name: section | {"folds": 2, "model": section["model"] | {"backend": backend}}
@@ -154,6 +155,8 @@ def write_params(repository: Path, backend: str) -> None:
     digits["model"]["channels"] = [8, 16]
     digits["training"] |= {"folds": 1, "epochs": 4, "batch_size": 16, "learning_rate": 0.01, "weight_averaging": 0.95}
     YAML(typ="safe").dump(params, Path("params.yaml"))
+    shutil.copy(repository / "dvc.yaml", "dvc.yaml")
+    groundwork("validate")
 
 
 def groundwork(*arguments: str) -> None:

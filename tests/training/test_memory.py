@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from groundwork.encoders.ragged import Ragged
 from groundwork.errors import UserError
-from groundwork.objectives.base import Classification
+from groundwork.objectives.classification import Classification
 from groundwork.objectives.metrics import METRICS
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.fit import Fit, fit

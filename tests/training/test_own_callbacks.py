@@ -12,7 +12,7 @@ from tests.training.test_steps import fitted
 from groundwork.errors import UserError
 from groundwork.sections.training import OwnCallback
 from groundwork.training import callbacks, dotted
-from groundwork.training.callbacks import own
+from groundwork.training.callbacks import make_callbacks
 from groundwork.training.dotted import locate
 
 MODULE = """
@@ -63,7 +63,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def refused(callback: str, **options: Any) -> UserError:
     with pytest.raises(UserError, match=r"training.callbacks") as caught:
-        own([named(callback, **options)])
+        make_callbacks([named(callback, **options)])
     assert caught.value.next_step
     return caught.value
 
@@ -85,7 +85,7 @@ def test_one_that_counts_batches_is_refused_where_several_go_into_a_step(source:
 
 
 def test_lightnings_own_are_named_in_full() -> None:
-    (made,) = own([named("pytorch_lightning.callbacks.Timer", duration="00:01:00:00", interval="epoch")])
+    (made,) = make_callbacks([named("pytorch_lightning.callbacks.Timer", duration="00:01:00:00", interval="epoch")])
     assert isinstance(made, pl.callbacks.Timer)
     assert locate("pytorch_lightning.callbacks.Timer") is None
 
@@ -112,7 +112,7 @@ def test_a_path_that_leads_elsewhere_is_refused_in_one_message(source: Path, pat
 
 def test_a_file_that_is_not_python_is_named(source: Path) -> None:
     with pytest.raises(UserError, match=r"house_torn.py: is not Python"):
-        own([named("house_torn.Late")])
+        make_callbacks([named("house_torn.Late")])
 
 
 def test_a_module_of_the_same_name_from_elsewhere_is_not_run_in_its_place(source: Path) -> None:

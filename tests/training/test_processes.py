@@ -20,7 +20,7 @@ import pytorch_lightning as pl
 import torch
 from tests.training.test_memory import Room, rows
 from tests.training.tiny import CPU, training
-from groundwork.objectives.base import Classification
+from groundwork.objectives.classification import Classification
 from groundwork.objectives.metrics import METRICS
 from groundwork.training.batches import Batches
 from groundwork.training.fit import fit

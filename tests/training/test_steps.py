@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from groundwork.encoders.ragged import Ragged
 from groundwork.errors import UserError
 from groundwork.models.fnn import FNN
-from groundwork.objectives.base import Classification
+from groundwork.objectives.classification import Classification
 from groundwork.objectives.metrics import METRICS
 from groundwork.scratch import models as scratch
 from groundwork.scratch.bridge import as_torch_module

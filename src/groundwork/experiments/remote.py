@@ -19,7 +19,7 @@ def pull(lane_names: Iterable[str]) -> None:
     Raises
     ------
     UserError
-        If there is no remote or it cannot be reached, or if a file that DVC does not know lies in the way.
+        If there is no remote or it cannot be reached, or if a file that DVC does not know is in the way.
     """
     lock = locked()
     wanted = {name: entry for name, entry in lock.items() if name.partition("@")[2] in set(lane_names)}

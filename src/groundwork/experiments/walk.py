@@ -63,7 +63,7 @@ class Walk:
         self.tables: dict[Place, ast.Dict] = {}
         self.whole: set[Place] = set()
         self.fields: dict[str, ast.keyword] = {}
-        self.home: Module | None = None
+        self.competition_module: Module | None = None
         self.ours: dict[str, bool] = {}
         self.queue: list[tuple[Module, str, Reference, Uses]] = []
 
@@ -74,10 +74,10 @@ class Walk:
                 self._refer(*self.queue.pop())
             before = len(self.hashes)
             for name, field in self.fields.items():
-                if self.home is not None and name in self.attributes:
-                    self._enter(self.home, f"competition.{name}", (field.value,))
+                if self.competition_module is not None and name in self.attributes:
+                    self._enter(self.competition_module, f"competition.{name}", (field.value,))
                     # The strings of such a field (a metric, a kind) choose the entries of tables too.
-                    self.words |= self.home.uses([field.value]).strings
+                    self.words |= self.competition_module.uses([field.value]).strings
             self.words |= {value for name, value in self.constants if name in self.attributes}
             for (module, table), entries in self.tables.items():
                 self._follow_entries(module, table, entries, self.words)
@@ -99,7 +99,7 @@ class Walk:
         for statement in module.definitions.get("competition", []):
             value = getattr(statement, "value", None)
             if isinstance(value, ast.Call) and all(keyword.arg for keyword in value.keywords):
-                self.home = module
+                self.competition_module = module
                 self.fields |= {str(keyword.arg): keyword for keyword in value.keywords}
                 self._enter(module, "competition", (value.func, *value.args))
             else:

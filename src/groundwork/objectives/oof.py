@@ -45,7 +45,9 @@ def columns(letter: str, name: str, values: NDArray[Any]) -> dict[str, NDArray[A
     return {f"{letter}{column}": values[:, column] for column in range(values.shape[1])}
 
 
-def outcome(frame: pd.DataFrame, task: Task, fold: int, target: NDArray[Any], predicted: NDArray[Any]) -> pd.DataFrame:
+def out_of_fold_rows(
+    frame: pd.DataFrame, task: Task, fold: int, target: NDArray[Any], predicted: NDArray[Any]
+) -> pd.DataFrame:
     """Build a fold's rows of ``oof.parquet``: ``id``, ``fold``, targets, predictions, and ``query`` if there is one.
 
     Parameters

@@ -101,21 +101,22 @@ class Recommendation(Objective):
         places[self.candidates.to(target.device)] = torch.arange(self.outputs, device=target.device)
         # Code -1 selects the last element, which belongs to no item and is -1.
         place = places[target]
-        came = place >= 0
+        known = place >= 0
         likelihood = logits.log_softmax(1).gather(1, place.clamp(min=0))
-        return -(torch.where(came, likelihood, 0.0).sum(1) / came.sum(1).clamp(min=1)).mean()
+        return -(torch.where(known, likelihood, 0.0).sum(1) / known.sum(1).clamp(min=1)).mean()
 
     def predict(self, logits: "Tensor") -> "Tensor":
-        """Codes of the likeliest items, best first, int64 ``[rows, most]``; -1 where there are too few."""
+        """Return the codes of the most likely items, best first, int64 ``[rows, most]``, padded with -1."""
         from torch.nn import functional as F
 
         best = logits.topk(min(self.most, logits.shape[1])).indices
         return F.pad(self.candidates.to(best.device)[best], (0, self.most - best.shape[1]), value=-1)
 
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
-        """Codes of what was bought, int64 ``[rows, most]``, filled up with -1.
+        """Return the codes of bought articles, int64 ``[rows, most]``, padded with -1.
 
-        While a network learns from purchases, each is compared with others and stands first: index 0, ``[rows]``.
+        For training purchases the target is index 0, ``[rows]``, because networks put the bought article first among
+        those compared.
         """
         import torch
 
@@ -167,9 +168,9 @@ class Recommendation(Objective):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        there = predicted >= 0
-        ids = pa.array(cls.legal(labels, task), type=pa.large_string()).take(pa.array(predicted[there]))
-        ends = np.append(0, np.cumsum(there.sum(axis=1))).astype(np.int32)
+        recommended = predicted >= 0
+        ids = pa.array(cls.legal(labels, task), type=pa.large_string()).take(pa.array(predicted[recommended]))
+        ends = np.append(0, np.cumsum(recommended.sum(axis=1))).astype(np.int32)
         lists = pa.ListArray.from_arrays(ends, ids)
         return [pc.binary_join(lists, pa.scalar(" ", pa.large_string())).to_pandas()]
 
@@ -204,7 +205,7 @@ class Recommendation(Objective):
         ):
             if len(wrong):
                 place = pd.Series(np.isin(np.arange(len(values)), wrong))
-                failures.append(f"{columns.lines(place)}: found {describe(wrong[0])};  expected {expected}")
+                failures.append(f"{columns.lines(place)}: found {describe(wrong[0])}; expected {expected}")
         return failures
 
     @classmethod

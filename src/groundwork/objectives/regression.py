@@ -100,10 +100,10 @@ class Regression(Objective):
         """Compute the mean smooth L1 loss of logits ``[rows, (members,) 1]`` and targets ``[rows]`` in own units."""
         from torch.nn import functional as F
 
-        wanted = ((target.log() if self.log else target) - self.mean) / self.scale
+        standardized = ((target.log() if self.log else target) - self.mean) / self.scale
         if logits.ndim == 3:
-            wanted = wanted[:, None]
-        return F.smooth_l1_loss(logits.squeeze(-1), wanted.expand(logits.shape[:-1]), beta=self.beta)
+            standardized = standardized[:, None]
+        return F.smooth_l1_loss(logits.squeeze(-1), standardized.expand(logits.shape[:-1]), beta=self.beta)
 
     def predict(self, logits: "Tensor") -> "Tensor":
         """Convert logits to predictions ``[rows]`` in the target's own units, float32."""
@@ -138,8 +138,8 @@ class Regression(Objective):
     @classmethod
     def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
         if positive and (low := values <= 0).any():
-            found = values[low].iloc[0]
-            return [f"{columns.lines(low)}: found {found}; the metric takes a logarithm: expected above 0"]
+            first = values[low].iloc[0]
+            return [f"{columns.lines(low)}: found {first}; the metric takes a logarithm: expected above 0"]
         return []
 
     @classmethod

@@ -119,8 +119,8 @@ class Tagging(Objective):
     @classmethod
     def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
         if (outside := (values < 0) | (values > 1)).any():
-            found = values[outside].iloc[0]
-            return [f"{columns.lines(outside)}: found {found}; expected a probability from 0 to 1"]
+            first = values[outside].iloc[0]
+            return [f"{columns.lines(outside)}: found {first}; expected a probability from 0 to 1"]
         return []
 
     @classmethod

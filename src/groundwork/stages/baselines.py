@@ -15,7 +15,7 @@ from groundwork.data.prepared import Prepared
 from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json, writing
 from groundwork.objectives import KINDS
-from groundwork.objectives.oof import concatenate, cross_validate, outcome
+from groundwork.objectives.oof import concatenate, cross_validate, out_of_fold_rows
 from groundwork.sections.encodings import EncodingSettings
 from groundwork.settings import Tracking
 from groundwork.stages.job import Job
@@ -105,4 +105,4 @@ def predict_fold(baseline: Baseline, competition: Competition, prepared: Prepare
     kind, task = KINDS[competition.kind], competition.task
     train, valid = prepared.training(fold), prepared.validation(fold)
     predicted = baseline.fit_predict(train, kind.target_array(train, task), valid)
-    return outcome(valid, task, fold, kind.target_array(valid, task), predicted)
+    return out_of_fold_rows(valid, task, fold, kind.target_array(valid, task), predicted)

@@ -102,7 +102,7 @@ def averaged(network: nn.Module, decay: float) -> AveragedModel:
     return average.requires_grad_(False)
 
 
-def own(named: Sequence[OwnCallback]) -> list[pl.Callback]:
+def make_callbacks(named: Sequence[OwnCallback]) -> list[pl.Callback]:
     """Make the callbacks that section ``training.callbacks`` of params.yaml names.
 
     A path names a class in this repository's ``src/`` or one of Lightning's callbacks (see

@@ -18,7 +18,7 @@ from groundwork.objectives.metrics import Metric
 from groundwork.sections.training import Training
 from groundwork.settings import Hardware
 from groundwork.training.batches import Batches, Rows
-from groundwork.training.callbacks import BestWeights, OnStep, StepLog, by_step, early_stopping, own
+from groundwork.training.callbacks import BestWeights, OnStep, StepLog, by_step, early_stopping, make_callbacks
 from groundwork.training.inference import AUTO, Epoch, ran_out
 from groundwork.training.memory import explain
 from groundwork.training.module import Learner
@@ -109,12 +109,12 @@ def fit(
         stop = settings.early_stopping
         stopping = [early_stopping(metric, stop.patience, stop.min_delta), BestWeights(metric)]
     learner = Learner(network, objective, metric, train, valid, settings)
-    callbacks_of_user = own(settings.callbacks)
-    _check_steps(learner, callbacks_of_user)
+    user_callbacks = make_callbacks(settings.callbacks)
+    _check_steps(learner, user_callbacks)
     # Only callbacks of params.yaml log by step. Without them there is no logger, since it would slow down each step.
     steps = -(-train.steps // settings.accumulate_grad_batches)
-    logger: StepLog | Literal[False] = StepLog(on_step, steps) if callbacks_of_user else False
-    trainer = _trainer(hardware, settings, [*callbacks, *callbacks_of_user, *stopping, history], logger)
+    logger: StepLog | Literal[False] = StepLog(on_step, steps) if user_callbacks else False
+    trainer = _trainer(hardware, settings, [*callbacks, *user_callbacks, *stopping, history], logger)
     end_with_the_first()
     handler = signal.getsignal(signal.SIGINT)
     out_of_memory = False
@@ -143,12 +143,12 @@ def fit(
     return Fit(learner.scored.float().cpu().eval(), history.epochs)
 
 
-def _check_steps(learner: Learner, callbacks_of_user: Sequence[pl.Callback]) -> None:
+def _check_steps(learner: Learner, user_callbacks: Sequence[pl.Callback]) -> None:
     """Refuse options that count Lightning's steps if one step has several mini-batches."""
     if learner.automatic_optimization:
         return
     settings = learner.settings
-    refused = [f"training.callbacks: {named}" for named in by_step(settings.callbacks, callbacks_of_user)]
+    refused = [f"training.callbacks: {named}" for named in by_step(settings.callbacks, user_callbacks)]
     if settings.accumulate_grad_batches > 1:
         factor = settings.accumulate_grad_batches
         refused.insert(0, f"training.accumulate_grad_batches: {factor} (raise batch_size instead)")

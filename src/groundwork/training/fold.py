@@ -11,7 +11,7 @@ from groundwork.data.prepared import FINAL, Prepared
 from groundwork.errors import UserError
 from groundwork.objectives import KINDS
 from groundwork.objectives.metrics import METRICS
-from groundwork.objectives.oof import outcome
+from groundwork.objectives.oof import out_of_fold_rows
 from groundwork.settings import Hardware, Lane
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.build import make_encoder, make_network, make_objective
@@ -80,7 +80,7 @@ def train_fold(
     if valid is not None:
         inputs = watched_rows.inputs if watched_rows and watched is valid else encoder.transform(valid)
         predicted = predict(result.network, objective, inputs, device(hardware))
-        validation = outcome(valid, competition.task, fold, objective.tensor(valid).numpy(), predicted.numpy())
+        validation = out_of_fold_rows(valid, competition.task, fold, objective.tensor(valid).numpy(), predicted.numpy())
     return TrainedFold(
         fold,
         lane.encoding.inputs,
