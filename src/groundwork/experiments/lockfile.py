@@ -98,10 +98,10 @@ def _repair_lock() -> str | None:
             if entries is not None:
                 why = _why(text)
                 _write(entries)
-                return f"{LOCK} could not be read ({why}): restored from {source}; what it lacks is checked again"
+                return f"{LOCK} could not be read ({why}): restored from {source}; DVC checks the stages that it lacks"
         raise UserError(
-            f"{LOCK}: cannot be read: {_why(text)}; neither a whole copy of it nor a commit of it was found",
-            f"delete it, then `groundwork repro`: every stage runs again, folds in the store are taken: `rm {LOCK}`",
+            f"{LOCK}: cannot be read: {_why(text)}; found neither a complete copy nor a commit of it",
+            f"delete it (`rm {LOCK}`) and run `groundwork repro`: all stages run again, with folds from the fold store",
         )
     # A file that was cut at the end of a line can be read, but lacks the entries after it.
     names, before = list(stages), list(kept or {})

@@ -28,7 +28,7 @@ def pull(lane_names: Iterable[str]) -> None:
     if not _dvc("remote", "list").stdout.strip():
         raise UserError(
             "no DVC remote is configured, so there is nowhere to pull from",
-            "name one: `dvc remote add -d storage <address>`; or make the results here: `groundwork repro`",
+            "add one: `dvc remote add -d storage <address>`; or make the results here: `groundwork repro`",
         )
     # The command fails where the remote lacks a single file, but still fetches the others.
     fetched = _dvc("fetch", *wanted)

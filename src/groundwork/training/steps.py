@@ -10,9 +10,9 @@ from groundwork.training.batches import Batches
 
 STEPS_PER_CALL = 32
 # A mini-batch whose forward pass needs this many multiply-adds, as `work` estimates them, is one Lightning step.
-# Measured with `python benchmarks/fit.py --sizes`: on one core Lightning adds about 1 ms to each step of the network's
-# own time, which makes training 1.4 to 1.6 times as long at 0.4 to 3 million multiply-adds, 1.2 to 1.3 times at 11 to
-# 38 million, 1.1 times at 112 million and 1.02 times at 264 million.
+# Measured with `python benchmarks/fit.py --sizes`: on one core Lightning adds about 1 ms to each of its steps, which
+# makes training 1.4 to 1.6 times as long at 0.4 to 3 million multiply-adds, 1.2 to 1.3 times at 11 to 38 million, 1.1
+# times at 112 million and 1.02 times at 264 million.
 LARGE = 100_000_000
 
 
