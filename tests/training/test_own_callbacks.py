@@ -91,7 +91,7 @@ def test_lightnings_own_are_named_in_full() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "problem"),
     [
         ("LearningRateMonitor", "did you mean 'pytorch_lightning.callbacks.LearningRateMonitor'?"),
         ("lightning.pytorch.callbacks.Timer", "did you mean 'pytorch_lightning.callbacks.Timer'?"),

@@ -19,7 +19,7 @@ def on(accelerator: str, precision: str = "auto") -> Hardware:
 
 
 @pytest.mark.parametrize(
-    ("there", "named", "runs_on", "precision"),
+    ("available", "named", "runs_on", "precision"),
     [
         ({}, "auto", "cpu", "32-true"),
         ({}, "cpu", "cpu", "32-true"),
@@ -47,7 +47,7 @@ def test_what_is_named_holds(precision: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("there", "hardware", "said"),
+    ("available", "hardware", "problem"),
     [
         ({}, on("mps"), "hardware.accelerator: found mps; this machine has no Apple GPU"),
         ({}, on("gpu"), "hardware.accelerator: found gpu; this machine has no GPU"),

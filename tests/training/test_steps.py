@@ -204,7 +204,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "said"), REFUSED)
+@pytest.mark.parametrize(("changes", "problem"), REFUSED)
 def test_what_counts_lightning_steps_is_refused_where_several_mini_batches_go_into_one(
     changes: dict[str, Any], problem: str
 ) -> None:

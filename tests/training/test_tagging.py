@@ -116,15 +116,15 @@ def with_tags(values: list[float]) -> Labelled:
 
 
 @pytest.mark.parametrize(
-    ("values", "found"),
+    ("values", "problem"),
     [
         ([0, 1, 2], "found 0 to 2; expected 0 or 1: whether the row has the tag"),
         ([-1, 1], "found -1 to 1; expected 0 or 1"),
         ([1], "found 1 in every row, expected two values or more"),
     ],
 )
-def test_what_is_no_tag_is_the_users_error_and_named_by_its_column(values: list[float], prepared_rows: str) -> None:
-    with pytest.raises(UserError, match=rf"train\.csv: column 'rude': {prepared_rows}"):
+def test_what_is_no_tag_is_the_users_error_and_named_by_its_column(values: list[float], problem: str) -> None:
+    with pytest.raises(UserError, match=rf"train\.csv: column 'rude': {problem}"):
         prepared(with_tags(values))
     assert not Path("data/prepared/remarks").exists()
 
