@@ -1,9 +1,9 @@
-"""Kill `groundwork repro` at random moments, run it again, and compare with a run that nobody disturbed.
+"""Kill `groundwork repro` at random moments, run it again, and compare the results with those of an undisturbed run.
 
-`make campaign` runs it; it takes minutes. Each round starts from a fresh clone, sends one signal at a random moment
-between the first stage and the report, to the whole process group or to the parent alone, and types the same command
-once more. That run must end well; metrics, out-of-fold rows, submission and folds must be equal bit by bit to those of
-the undisturbed run; nothing may be left over, and the leaderboard must show one experiment.
+`make campaign` runs it; it takes minutes. Each round starts from a fresh clone, sends a signal at a random moment
+between the first stage and the report, to the whole process group or to the parent only, and runs the same command
+again. The second run must succeed; metrics, out-of-fold rows, submission and folds must equal those of the undisturbed
+run bit by bit; no temporary file may be left, and the leaderboard must show one experiment.
 """
 
 import argparse
@@ -29,38 +29,38 @@ from tests.clone import GROUNDWORK, LANE
 
 REPOSITORY = Path(__file__).parents[1]
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-# A run that has not ended by then hangs.
+# A run that takes longer than this hangs.
 LONGEST = 600.0
 RESULTS = ("results/metrics", f"results/{LANE}/oof.parquet", f"results/{LANE}/submission.csv")
 
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill: which signal, to whom, after how much of the undisturbed run's time."""
+    """A kill: the signal, its target, and the moment as a share of the undisturbed run's time."""
 
     number: signal.Signals
-    alone: bool
+    parent_only: bool
     share: float
 
     def __str__(self) -> str:
-        whom = "the parent alone" if self.alone else "the group"
-        return f"{self.number.name} to {whom} at {self.share:.0%}"
+        target = "the parent only" if self.parent_only else "the group"
+        return f"{self.number.name} to {target} at {self.share:.0%}"
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Hash what an undisturbed run and a disturbed one must agree in."""
-    files = [file for place in RESULTS for file in files_of(folder / place)]
+    """Hash the files that must be equal in an undisturbed and a disturbed run."""
+    files = [file for path in RESULTS for file in files_of(folder / path)]
     files += [*(folder / f"results/{LANE}/checkpoints").glob("*.fold")]
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def files_of(place: Path) -> Iterator[Path]:
-    """Yield a file, or the files of a folder."""
-    yield from (place,) if place.is_file() else sorted(place.rglob("*.json"))
+def files_of(path: Path) -> Iterator[Path]:
+    """Yield a file, or the JSON files of a folder."""
+    yield from (path,) if path.is_file() else sorted(path.rglob("*.json"))
 
 
 def start(folder: Path) -> "subprocess.Popen[str]":
-    """Start the command in a process group of its own, its output kept in a file."""
+    """Start the command in its own process group and write its output to a file."""
     with (folder / "output.txt").open("a") as output:
         return subprocess.Popen(
             [*GROUNDWORK, "repro", LANE],
@@ -75,41 +75,41 @@ def start(folder: Path) -> "subprocess.Popen[str]":
 
 
 def alive(folder: Path) -> list[psutil.Process]:
-    """Find the processes that work in `folder`."""
-    found = []
+    """Find the processes whose working directory is `folder`."""
+    processes = []
     for process in psutil.process_iter():
         try:
             if process.cwd() == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+                processes.append(process)
         except psutil.Error:
             pass
-    return found
+    return processes
 
 
 def leftovers(folder: Path) -> list[str]:
-    """Name the temporary files that a run has left in its folders."""
-    places = (folder / "data", folder / "results")
-    return [str(path.relative_to(folder)) for place in places for path in place.rglob(".*.writing-*")]
+    """List the temporary files that a run has left."""
+    folders = (folder / "data", folder / "results")
+    return [str(path.relative_to(folder)) for parent in folders for path in parent.rglob(".*.writing-*")]
 
 
 def killed(folder: Path, kill: Kill, seconds: float) -> list[str]:
-    """Disturb a run, run again, and say what is wrong afterwards."""
+    """Kill a run, run again, and list what is wrong afterwards."""
     process = start(folder)
     time.sleep(kill.share * seconds)
     ended = process.poll() is not None
     if not ended:
-        if kill.alone:
+        if kill.parent_only:
             process.send_signal(kill.number)
         else:
             os.killpg(process.pid, kill.number)
     problems = []
     try:
         process.wait(LONGEST)
-        # The others end with the parent, soon.
+        # The other processes must end soon after the parent.
         until = time.monotonic() + 30
         while (still := alive(folder)) and time.monotonic() < until:
             time.sleep(0.1)
-        problems += [f"outlives the parent: {' '.join(each.cmdline())[:80]}" for each in still]
+        problems += [f"outlives the parent: {' '.join(child.cmdline())[:80]}" for child in still]
         again = start(folder)
         if code := again.wait(LONGEST):
             problems.append(f"the second run ended with {code}")
@@ -120,13 +120,13 @@ def killed(folder: Path, kill: Kill, seconds: float) -> list[str]:
 
 
 def round_(template: Path, kill: Kill, seconds: float, expected: dict[str, str], keep: Path) -> list[str]:
-    """Play one round; keep its folder under `keep` if something is wrong."""
+    """Run a round; keep its folder under `keep` if something is wrong."""
     with tempfile.TemporaryDirectory(prefix="campaign-") as temporary:
         folder = Path(temporary) / "clone"
         shutil.copytree(template, folder, symlinks=True)
         problems = killed(folder, kill, seconds)
-        found = hashes(folder)
-        problems += [f"differs: {name}" for name in expected if found.get(name) != expected[name]]
+        actual = hashes(folder)
+        problems += [f"differs: {name}" for name in expected if actual.get(name) != expected[name]]
         records = [*(folder / f"results/experiments/{LANE}").glob("*.json")]
         if len(records) != 1:
             problems.append(f"the leaderboard shows {len(records)} experiments")
@@ -139,10 +139,10 @@ def round_(template: Path, kill: Kill, seconds: float, expected: dict[str, str],
 
 
 def main() -> None:
-    """Run the campaign; exit with 1 if one of its rounds went wrong."""
+    """Run the campaign; exit with 1 if a round fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=64, help="rounds (default 64)")
-    parser.add_argument("--seed", type=int, default=0, help="of signals and moments (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of signals and moments (default 0)")
     parser.add_argument("--workers", type=int, default=2, help="rounds at a time (default 2)")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "campaign-failures")
     options = parser.parse_args()
@@ -150,8 +150,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="campaign-template-") as temporary:
         template = Path(temporary)
         clone.make(REPOSITORY, template)
-        with tempfile.TemporaryDirectory(prefix="campaign-undisturbed-") as other:
-            undisturbed = Path(other) / "clone"
+        with tempfile.TemporaryDirectory(prefix="campaign-undisturbed-") as parent:
+            undisturbed = Path(parent) / "clone"
             shutil.copytree(template, undisturbed, symlinks=True)
             began = time.monotonic()
             if code := start(undisturbed).wait(LONGEST):
@@ -164,12 +164,12 @@ def main() -> None:
         print(f"undisturbed: {len(expected)} files; {len(kills)} kills over about {seconds:.0f} s each", flush=True)
         with ThreadPoolExecutor(options.workers) as pool:
             outcomes = pool.map(lambda kill: round_(template, kill, seconds, expected, options.keep), kills)
-            wrong = Counter[str]()
+            counts = Counter[str]()
             for kill, problems in zip(kills, outcomes, strict=True):
-                print(f"{kill}: {'; '.join(problems) or 'well'}", flush=True)
-                wrong["wrong" if problems else "well"] += 1
-    print(f"{len(kills)} kills: {wrong['well']} ended well, {wrong['wrong']} did not")
-    sys.exit(1 if wrong["wrong"] else 0)
+                print(f"{kill}: {'; '.join(problems) or 'passed'}", flush=True)
+                counts["failed" if problems else "passed"] += 1
+    print(f"{len(kills)} kills: {counts['passed']} passed, {counts['failed']} failed")
+    sys.exit(1 if counts["failed"] else 0)
 
 
 if __name__ == "__main__":

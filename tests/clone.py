@@ -1,4 +1,4 @@
-"""A repository like a fresh clone's, with one lane that trains two folds for a few epochs, and commands run in it."""
+"""Makes a repository like a fresh clone, with a lane of two folds and a few epochs, and runs commands in it."""
 
 import os
 import shutil
@@ -13,14 +13,14 @@ LANE = "titanic"
 GROUNDWORK = (sys.executable, "-c", "from groundwork.cli import main; main()")
 DVC = (sys.executable, "-m", "dvc")
 
-# What DVC's shell finds as `groundwork`: the clone's own package, wherever another was installed from.
+# DVC's shell runs this as `groundwork`, so that the stages use the clone's package and not the installed one.
 SCRIPT = f"""#!/bin/sh
 exec {sys.executable} -c 'from groundwork.cli import main; main()' "$@"
 """
 
 
 def make(repository: Path, folder: Path, **training: Any) -> Path:
-    """Fill `folder`; `training` changes settings of the lane's training."""
+    """Create the repository in `folder`; `training` changes settings of the lane's training."""
     for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(repository / name, folder / name)
@@ -52,7 +52,7 @@ def set_training(folder: Path, **training: Any) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    # The stages run the clone's package, wherever `groundwork` was installed from.
+    # The stages use the clone's package, not the installed one.
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PYTHONPATH": str(folder / "src"), "NO_COLOR": "1", "PATH": path}
 
@@ -82,6 +82,6 @@ def dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    """Bytes of all that the stages of the lane have made."""
-    places = (folder / "data" / "prepared", folder / "results" / LANE)
-    return {str(file): file.read_bytes() for place in places for file in place.rglob("*") if file.is_file()}
+    """Read all files that the lane's stages have written."""
+    folders = (folder / "data" / "prepared", folder / "results" / LANE)
+    return {str(file): file.read_bytes() for parent in folders for file in parent.rglob("*") if file.is_file()}

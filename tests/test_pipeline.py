@@ -1,4 +1,4 @@
-"""What DVC runs again after an edit, and what stages read of params.yaml: dvc.yaml says so, the code is asked."""
+"""DVC runs exactly the stages that an edit affects, and stages read exactly the parameters that dvc.yaml declares."""
 
 import os
 import shutil
@@ -136,7 +136,7 @@ REAL = {
         lanes_of(f"prepare {LATER}", "digit-recognizer", "titanic"),
     ),
     "regression, which search is too": (
-        ("objectives/regression.py", "answer = logits.float()", "answer = 1 * logits.float()"),
+        ("objectives/regression.py", "predicted = logits.float()", "predicted = 1 * logits.float()"),
         lanes_of(f"prepare {LATER}", "house-prices", "product-search"),
     ),
     "tagging": (
@@ -206,7 +206,7 @@ if [ "$2" ]; then write data/seals/$2/$1 '{{"code": {{}}, "params": {{}}, "deps"
 
 @pytest.fixture
 def reproduced(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Copy the pipeline into a repository of its own, in which every stage has run once."""
+    """Copy the pipeline into a new repository in which every stage has run once."""
     for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(repository / name, tmp_path / name)
@@ -306,7 +306,7 @@ def test_pull_brings_what_the_remote_has_and_names_what_nobody_has(reproduced: P
 
 
 def places(section: settings.Settings | dict[str, Any], at: str = "") -> Iterator[tuple[int, str]]:
-    """The dotted place of every section below `section`, by the section's identity."""
+    """Return the dotted key of every section in `section`, by the section's identity."""
     items = (
         section.items()
         if isinstance(section, dict)
@@ -319,7 +319,7 @@ def places(section: settings.Settings | dict[str, Any], at: str = "") -> Iterato
 
 
 class Reads:
-    """Notes which keys of params.yaml are looked at."""
+    """Records which keys of params.yaml are read."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.keys: set[str] = set()

@@ -1,4 +1,4 @@
-"""dvc.lock never says of a result what it was not made from, whatever is edited while stages run."""
+"""dvc.lock never records wrong code, parameters or data for a result, whatever is edited while stages run."""
 
 import subprocess
 import time
@@ -16,7 +16,7 @@ NETWORK = "src/groundwork/models/fnn.py"
 
 @pytest.fixture(scope="module")
 def _prepared(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone in which all but the network has been made."""
+    """A clone whose data is prepared and whose lane is not trained yet."""
     folder = clones.make(repository, tmp_path_factory.mktemp("sealed"))
     done = dvc(folder, "repro", f"prepare@{LANE}")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -34,15 +34,15 @@ def locked(folder: Path) -> dict[str, object]:
     return stages
 
 
-def wait_for(process: "subprocess.Popen[str]", there: Callable[[], bool]) -> None:
-    while not there():
+def wait_for(process: "subprocess.Popen[str]", condition: Callable[[], bool]) -> None:
+    while not condition():
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
 
 
-def at_work(folder: Path, stage: str, place: str) -> Callable[[], bool]:
-    """Whether a stage has looked at what it is made from, and goes to work."""
-    return lambda: any((folder / place).glob(f".{stage}.writing-*"))
+def running(folder: Path, stage: str, parent: str) -> Callable[[], bool]:
+    """Return a condition: the stage has taken its seal and has started."""
+    return lambda: any((folder / parent).glob(f".{stage}.writing-*"))
 
 
 def edit_parameter(folder: Path) -> None:
@@ -70,25 +70,25 @@ PLAIN, OURS = (*DVC, "repro", f"train@{LANE}"), (*GROUNDWORK, "repro", LANE)
         (PLAIN, 255, edit_data, f"data/prepared/{LANE}"),
     ],
 )
-def test_what_is_edited_while_a_stage_trains(
+def test_an_edit_while_a_stage_trains_is_refused(
     command: tuple[str, ...], code: int, edit: Callable[[Path], None], named: str, clone: Path
 ) -> None:
     process = clones.start(clone, *command)
-    wait_for(process, at_work(clone, "train", f"results/{LANE}"))
+    wait_for(process, running(clone, "train", f"results/{LANE}"))
     edit(clone)
-    said, _ = process.communicate()
-    assert process.returncode == code, said
-    assert f"train@{LANE}: edited while it ran: {named}" in said
-    assert "Traceback" not in said
+    output, _ = process.communicate()
+    assert process.returncode == code, output
+    assert f"train@{LANE}: edited while it ran: {named}" in output
+    assert "Traceback" not in output
     assert f"train@{LANE}" not in locked(clone)
     assert not (clone / "results" / LANE / "run.json").exists()
 
 
-def test_what_is_edited_before_a_stage_starts_and_undone_later(clone: Path) -> None:
-    """Code edited while an earlier stage runs is loaded by the next one: it is not what DVC has noted."""
+def test_an_edit_that_is_undone_before_dvc_hashes_is_refused(clone: Path) -> None:
+    """A stage loads code that was edited while an earlier stage ran; the fingerprint that DVC knows is older."""
     source = (clone / NETWORK).read_text()
     edit_code(clone)
-    # As if `validate` had run before the edit, and DVC had come to this stage after it.
+    # As if `validate` had run before the edit, and DVC had started this stage after it.
     failed = dvc(clone, "repro", "--single-item", f"train@{LANE}")
     assert failed.returncode == 255
     assert "groundwork.models.fnn.FNN" in failed.stderr
@@ -98,15 +98,15 @@ def test_what_is_edited_before_a_stage_starts_and_undone_later(clone: Path) -> N
     assert dvc(clone, "repro", f"train@{LANE}").returncode == 0
 
 
-def test_what_is_edited_after_a_stage_has_looked(clone: Path) -> None:
-    """DVC hashes when the command has ended: an edit in between is in dvc.lock. The next stage sees it."""
+def test_an_edit_after_a_stage_has_checked_is_refused_by_the_next_stage(clone: Path) -> None:
+    """DVC hashes after the command has ended, so it records a late edit in dvc.lock; the next stage notices."""
     done = dvc(clone, "repro", f"train@{LANE}")
     assert done.returncode == 0, done.stdout + done.stderr
     text = (clone / "dvc.lock").read_text()
     rate = read_params(clone)["competitions"][LANE]["training"]["learning_rate"]
-    lie = text.replace(f"learning_rate: {rate}", "learning_rate: 0.5")
-    assert lie != text
-    (clone / "dvc.lock").write_text(lie)
+    wrong = text.replace(f"learning_rate: {rate}", "learning_rate: 0.5")
+    assert wrong != text
+    (clone / "dvc.lock").write_text(wrong)
     set_training(clone, learning_rate=0.5)
     status = dvc(clone, "status", f"train@{LANE}")
     assert "learning_rate" not in status.stdout  # DVC believes it
@@ -125,7 +125,7 @@ def test_what_is_edited_after_a_stage_has_looked(clone: Path) -> None:
 def test_a_stage_that_fails_leaves_its_former_outs(clone: Path) -> None:
     assert groundwork(clone, "repro", LANE).returncode == 0
     before = outputs(clone)
-    # What a person types between runs is in nobody's way.
+    # Commands between two runs do not interfere.
     assert groundwork(clone, "report").returncode == 0
     params = read_params(clone)
     set_training(clone, learning_rate=1e30)
@@ -136,7 +136,7 @@ def test_a_stage_that_fails_leaves_its_former_outs(clone: Path) -> None:
     plain = dvc(clone, "repro", f"train@{LANE}")
     assert plain.returncode == 255
     assert outputs(clone) == before
-    # Undone, nothing has changed.
+    # After the edit is undone, nothing has changed.
     write_params(clone, params)
     assert "didn't change" in dvc(clone, "repro", f"train@{LANE}").stdout
 

@@ -118,14 +118,14 @@ def _remove_stale_entries(settings: "Params") -> list[str]:
     changed = {}
     for lane_name in settings.competitions:
         for stage in declared(lane_name).values():
-            if paths := seal.lies(lock, stage):
-                changed[stage.name] = paths
+            if names := seal.wrongly_recorded(lock, stage):
+                changed[stage.name] = names
     if changed:
         lockfile.forget(list(changed))
     return [
-        f"error: {name}: edited just when it ended: {', '.join(paths[:5])}; dvc.lock would have recorded the edited "
+        f"error: {name}: edited just when it ended: {', '.join(names[:5])}; dvc.lock would have recorded the edited "
         "state\n  -> run the same command again: the entry is removed from dvc.lock"
-        for name, paths in changed.items()
+        for name, names in changed.items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Each baseline against what one would work out by hand, on a few rows."""
+"""Each baseline gives the predictions that are worked out by hand for a few rows."""
 
 import dataclasses
 from collections import Counter
@@ -26,13 +26,13 @@ PAIR = Pair("query", "document", ("title", "text"))
 
 
 def log(*bought: tuple[int, int, int]) -> pd.DataFrame:
-    """Purchases of (customer, article, day), in the order that the prepare stage leaves."""
+    """Make a table of purchases (customer, article, day), in the order of the prepare stage."""
     frame = pd.DataFrame(bought, columns=["customer", "article", "day"])
     return frame.sort_values(["customer", "day"], kind="stable").astype({"customer": "int32", "article": "int32"})
 
 
-def asked(*customers: int, day: int = 100) -> pd.DataFrame:
-    return pd.DataFrame({"customer": np.array(customers, dtype="int32"), "day": day})
+def customers(*codes: int, day: int = 100) -> pd.DataFrame:
+    return pd.DataFrame({"customer": np.array(codes, dtype="int32"), "day": day})
 
 
 # --- constants -----------------------------------------------------------------------------------------------------
@@ -84,7 +84,8 @@ def test_a_line_through_a_table_beats_the_constant(competition: Any) -> None:
     train, valid = rows.training(0), rows.validation(0)
     target, truth = train[competition.targets[0]].to_numpy(), valid[competition.targets[0]].to_numpy()
     flat, line = (
-        one.fit_predict(train, target, valid) for one in baselines_of(competition, lane().encoding, rows, seed=0)
+        baseline.fit_predict(train, target, valid)
+        for baseline in baselines_of(competition, lane().encoding, rows, seed=0)
     )
     if competition is SURVIVAL:
         assert (line.argmax(1) == truth).mean() > (flat.argmax(1) == truth).mean() + 0.1
@@ -98,9 +99,9 @@ def test_a_line_through_a_table_beats_the_constant(competition: Any) -> None:
 def test_a_table_becomes_the_networks_numbers_and_a_column_for_each_label() -> None:
     rows = prepared()
     train, valid = rows.training(0), rows.validation(0)
-    seen, found = Table(SURVIVAL, lane().encoding)(train, train["survived"].to_numpy(), valid)
-    labels = seen.toarray()[:, 4:]
-    assert seen.shape[1] == found.shape[1] == 2 + 2 + 5, (
+    train_features, valid_features = Table(SURVIVAL, lane().encoding)(train, train["survived"].to_numpy(), valid)
+    labels = train_features.toarray()[:, 4:]
+    assert train_features.shape[1] == valid_features.shape[1] == 2 + 2 + 5, (
         "x and z; rate and size of the key; a, b, c, missing and the rest"
     )
     assert (labels.sum(1) == 1).all()
@@ -132,10 +133,10 @@ def test_words_of_validation_rows_alone_have_no_influence(characters: bool) -> N
     train = pd.DataFrame({"text": ["a plain text", "another text", None]})
     plain, strange = (pd.DataFrame({"text": [text]}) for text in ("plain text", "plain text žžž žžž"))
     features = TfIdf("text", characters)
-    seen, known = features(train, np.zeros(3), plain)
+    train_features, known = features(train, np.zeros(3), plain)
     again, unknown = features(train, np.zeros(3), strange)
-    assert (seen != again).nnz == 0
-    assert seen.shape[1] == known.shape[1] == unknown.shape[1]
+    assert (train_features != again).nnz == 0
+    assert train_features.shape[1] == known.shape[1] == unknown.shape[1]
     if not characters:
         assert (known != unknown).nnz == 0
 
@@ -144,11 +145,11 @@ def pairs() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Relevance is whether the title has the query's word; the second text is missing."""
     rng = np.random.default_rng(0)
     words = np.array("bracket hammer saw nail drill paint tile lamp".split())
-    found, wanted = rng.choice(words, 400), rng.choice(words, 400)
-    wanted = np.where(rng.random(400) < 0.5, found, wanted)
-    title = np.char.add(np.char.add(found, " of steel "), rng.choice(words[:4], 400))
-    frame = pd.DataFrame({"query": wanted, "document": np.arange(400), "title": title, "text": None})
-    frame["relevance"] = 1.0 + 2 * (found == wanted)
+    material, query = rng.choice(words, 400), rng.choice(words, 400)
+    query = np.where(rng.random(400) < 0.5, material, query)
+    title = np.char.add(np.char.add(material, " of steel "), rng.choice(words[:4], 400))
+    frame = pd.DataFrame({"query": query, "document": np.arange(400), "title": title, "text": None})
+    frame["relevance"] = 1.0 + 2 * (material == query)
     return frame[:300], frame[300:]
 
 
@@ -158,12 +159,12 @@ def test_what_a_query_shares_with_a_title_is_learned_from_training_rows_alone(fe
 
     train, valid = pairs()
     target, truth = train["relevance"].to_numpy(), valid["relevance"].to_numpy()
-    seen, found = features(train, target, valid)
-    error = np.sqrt(((Ridge(1.0).fit(seen, target).predict(found) - truth) ** 2).mean())
+    train_features, valid_features = features(train, target, valid)
+    error = np.sqrt(((Ridge(1.0).fit(train_features, target).predict(valid_features) - truth) ** 2).mean())
     assert error < 0.7 * truth.std()
     strange = valid.assign(query="žžžž", title=["öööö"] * 50 + ["bracket"] * 50)
     again, _ = features(train, target, strange)
-    assert np.abs(seen - again).max() == 0
+    assert np.abs(train_features - again).max() == 0
 
 
 # --- purchases -----------------------------------------------------------------------------------------------------
@@ -176,24 +177,24 @@ def test_the_popular_sold_most_in_the_last_week_then_ever_then_stands_first() ->
         *((3, 4, 95), (4, 4, 10)),
         (2, 3, 95),
     )
-    found = Popularity(articles=9, days=7, answers=6).fit_predict(train, np.empty(0), asked(0, 8))
-    assert found.dtype == np.int64
+    lists = Popularity(articles=9, days=7, answers=6).fit_predict(train, np.empty(0), customers(0, 8))
+    assert lists.dtype == np.int64
     # 5 sold twice in the week from day 93; 6 once there and four times before, 4 once and once, 3 once. 7 and 8 never.
-    assert found.tolist() == [[5, 6, 4, 3, -1, -1]] * 2
+    assert lists.tolist() == [[5, 6, 4, 3, -1, -1]] * 2
 
 
 def test_what_nobody_buys_twice_is_not_offered_again() -> None:
     once = log((0, 1, 10), (0, 2, 95), (1, 1, 20), (1, 3, 96), (2, 2, 99))
     popular = Popularity(articles=4, days=7, answers=3)
-    assert popular.fit_predict(once, np.empty(0), asked(0, 3)).tolist() == [[3, -1, -1], [2, 3, 1]]
+    assert popular.fit_predict(once, np.empty(0), customers(0, 3)).tolist() == [[3, -1, -1], [2, 3, 1]]
     again = log((0, 1, 10), (0, 2, 95), (1, 1, 20), (1, 3, 96), (2, 2, 99), (1, 1, 99))
-    assert popular.fit_predict(again, np.empty(0), asked(0, 3)).tolist() == [[2, 1, 3]] * 2
+    assert popular.fit_predict(again, np.empty(0), customers(0, 3)).tolist() == [[2, 1, 3]] * 2
 
 
 def test_repurchase_names_the_latest_first_and_fills_up_with_the_popular() -> None:
     train = log((0, 7, 1), (0, 2, 50), (0, 7, 60), (0, 4, 60), (1, 5, 99), (2, 5, 99), (2, 3, 99))
-    found = Repurchase(articles=8, days=7, answers=5).fit_predict(train, np.empty(0), asked(0, 2, 9))
-    assert found.tolist() == [[4, 7, 2, 5, 3], [3, 5, 7, 2, 4], [5, 3, 7, 2, 4]]
+    lists = Repurchase(articles=8, days=7, answers=5).fit_predict(train, np.empty(0), customers(0, 2, 9))
+    assert lists.tolist() == [[4, 7, 2, 5, 3], [3, 5, 7, 2, 4], [5, 3, 7, 2, 4]]
 
 
 @pytest.mark.parametrize("once", [True, False])
@@ -209,8 +210,8 @@ def test_item_knn_is_the_sum_of_cosines(once: bool, monkeypatch: pytest.MonkeyPa
     scores = held @ (held.T @ held / np.outer(norms, norms))
     if once:
         scores[held > 0] = 0
-    found = ItemKNN(articles=20, days=7, answers=5).fit_predict(train, np.empty(0), asked(*range(30)))
-    for customer, ranked in enumerate(found):
+    lists = ItemKNN(articles=20, days=7, answers=5).fit_predict(train, np.empty(0), customers(*range(30)))
+    for customer, ranked in enumerate(lists):
         assert scores[customer, ranked] == pytest.approx(np.sort(scores[customer])[::-1][:5], rel=1e-5)
 
 
@@ -218,9 +219,9 @@ def test_item_knn_looks_at_the_last_purchases_and_the_nearest_articles(monkeypat
     monkeypatch.setattr(purchases, "HISTORY", 2)
     monkeypatch.setattr(purchases, "NEIGHBOURS", 2)
     train = log((0, 0, 1), (0, 1, 2), (0, 2, 3), (1, 2, 3), (1, 3, 4), (2, 2, 3), (2, 3, 5), (3, 4, 99))
-    found = ItemKNN(articles=5, days=7, answers=2).fit_predict(train, np.empty(0), asked(0, 3))
+    lists = ItemKNN(articles=5, days=7, answers=2).fit_predict(train, np.empty(0), customers(0, 3))
     # Customer 0 has 1 and 2 in mind; 2 is near itself and 3. Customer 3 gets what is popular.
-    assert found.tolist() == [[3, 4], [2, 3]]
+    assert lists.tolist() == [[3, 4], [2, 3]]
 
 
 def test_lists_of_distinct_codes() -> None:
@@ -231,13 +232,13 @@ def test_lists_of_distinct_codes() -> None:
 
 
 def test_a_later_purchase_reaches_no_list() -> None:
-    """What stands in `valid` besides customer and day is not read."""
+    """The models read no columns of `valid` other than customer and day."""
     rng = np.random.default_rng(1)
     train = log(*[(int(c), int(a), int(d)) for c, a, d in rng.integers(0, [20, 15, 100], (200, 3))])
     for model in (Popularity(15, 7, 5), Repurchase(15, 7, 5), ItemKNN(15, 7, 5)):
-        plain = model.fit_predict(train, np.empty(0), asked(*range(20)))
-        told = model.fit_predict(train, np.empty(0), asked(*range(20)).assign(t0=3))
-        assert (plain == told).all()
+        plain = model.fit_predict(train, np.empty(0), customers(*range(20)))
+        with_targets = model.fit_predict(train, np.empty(0), customers(*range(20)).assign(t0=3))
+        assert (plain == with_targets).all()
         assert all(max(Counter(row[row >= 0].tolist()).values()) == 1 for row in plain)
 
 

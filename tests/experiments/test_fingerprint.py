@@ -78,18 +78,18 @@ def lane(repository: Path) -> Lane:
 
 @pytest.fixture
 def of(tmp_path: Path, lane: Lane) -> Fingerprint:
-    """Take the fingerprint of a small package; `changes` replace files of it, or parts of their text."""
+    """Fingerprint a small package; `changes` replace files of it, or parts of their text."""
 
     def take(changes: dict[str, str | tuple[str, str]] | None = None) -> dict[str, str]:
         for name, content in BASE.items():
             change = (changes or {}).get(name)
-            said = textwrap.dedent(content)
+            source_text = textwrap.dedent(content)
             if isinstance(change, tuple):
-                assert textwrap.dedent(change[0]) in said
-                said = said.replace(*map(textwrap.dedent, change))
+                assert textwrap.dedent(change[0]) in source_text
+                source_text = source_text.replace(*map(textwrap.dedent, change))
             file = tmp_path / "groundwork" / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(textwrap.dedent(change) if isinstance(change, str) else said)
+            file.write_text(textwrap.dedent(change) if isinstance(change, str) else source_text)
         for name in (changes or {}).keys() - BASE.keys():
             file = tmp_path / "groundwork" / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -164,13 +164,13 @@ def test_a_field_of_the_competition_counts_where_it_is_read(of: Fingerprint) -> 
 
 
 def test_a_constant_key_enters_a_table_there_alone(of: Fingerprint) -> None:
-    found = of({"stages/train.py": ("NETWORKS[job.lane.model.network]", 'NETWORKS["cnn"]')})
-    assert {name for name in found if "NETWORKS" in name} == {"groundwork.tables.NETWORKS[cnn]"}
+    definitions = of({"stages/train.py": ("NETWORKS[job.lane.model.network]", 'NETWORKS["cnn"]')})
+    assert {name for name in definitions if "NETWORKS" in name} == {"groundwork.tables.NETWORKS[cnn]"}
 
 
 def test_a_table_that_the_lane_does_not_point_into_counts_whole(of: Fingerprint) -> None:
-    found = of({"tables.py": ('{"fnn": fnn.build, "cnn": cnn.build}', '{"one": fnn.build, "two": cnn.build}')})
-    assert {"groundwork.networks.fnn.build", "groundwork.networks.cnn.build"} <= found.keys()
+    definitions = of({"tables.py": ('{"fnn": fnn.build, "cnn": cnn.build}', '{"one": fnn.build, "two": cnn.build}')})
+    assert {"groundwork.networks.fnn.build", "groundwork.networks.cnn.build"} <= definitions.keys()
 
 
 def test_a_file_that_is_opened_by_name_counts(of: Fingerprint) -> None:
@@ -210,14 +210,14 @@ def test_a_class_that_the_lane_names_by_dotted_path_counts(of: Fingerprint, lane
     own.with_name("__init__.py").touch()
     callback = OwnCallback(callback="own.monitor.Monitor")
     naming = lane.model_copy(update={"training": lane.training.model_copy(update={"callbacks": [callback]})})
-    found = fingerprint("train", naming, tmp_path)
-    assert {"own.monitor.Monitor", "own.helper.VALUE"} <= found.keys()
-    assert "own.monitor.Other" not in found
+    definitions = fingerprint("train", naming, tmp_path)
+    assert {"own.monitor.Monitor", "own.helper.VALUE"} <= definitions.keys()
+    assert "own.monitor.Other" not in definitions
     assert "own.monitor.Monitor" not in fingerprint("train", lane, tmp_path)
 
 
 def test_a_star_is_refused(of: Fingerprint) -> None:
-    with pytest.raises(HiddenNameError, match=r"hides"):
+    with pytest.raises(HiddenNameError, match=r"import \* hides where np\.pi comes from"):
         of({"stages/train.py": ("import numpy as np", "from numpy import *")})
 
 
@@ -268,9 +268,9 @@ GOLDEN = """
 
 
 def test_golden(of: Fingerprint) -> None:
-    found = of({"stages/train.py": GOLDEN})
-    assert found["groundwork.stages.train.run"] == "e79e53de04119452"
-    assert summary(found) == "f03d26d94d8e25fd8f1e76011c66f979cba1d86521d7eb55597d05501499925d"
+    definitions = of({"stages/train.py": GOLDEN})
+    assert definitions["groundwork.stages.train.run"] == "e79e53de04119452"
+    assert summary(definitions) == "f03d26d94d8e25fd8f1e76011c66f979cba1d86521d7eb55597d05501499925d"
 
 
 def test_it_is_written_and_read(of: Fingerprint) -> None:
@@ -280,6 +280,6 @@ def test_it_is_written_and_read(of: Fingerprint) -> None:
 @pytest.mark.parametrize("stage", ["fetch", "prepare", "baselines", "train", "evaluate", "predict"])
 def test_every_stage_of_every_lane_can_be_followed(stage: str, repository: Path) -> None:
     for lane in params.load(repository / "params.yaml").competitions.values():
-        found = fingerprint(stage, lane, repository / "src")
-        assert f"groundwork.stages.{stage}.run" in found
-        assert not any(name.startswith("groundwork.lessons") for name in found)
+        definitions = fingerprint(stage, lane, repository / "src")
+        assert f"groundwork.stages.{stage}.run" in definitions
+        assert not any(name.startswith("groundwork.lessons") for name in definitions)

@@ -1,4 +1,4 @@
-"""What is read, how it is sorted, and what is printed."""
+"""The leaderboard reads, sorts and prints experiments and baselines."""
 
 import json
 import re
@@ -21,7 +21,7 @@ TERMINAL = {"FORCE_COLOR": "1"}
 
 
 def make_current(record: dict[str, Any], lane: str = "titanic") -> None:
-    """Lay the record where DVC keeps the current experiment of `lane`."""
+    """Write the record to the place of the current experiment of `lane`."""
     folder = Path("results") / lane
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "experiment.json").write_text(json.dumps(record))
@@ -29,7 +29,7 @@ def make_current(record: dict[str, Any], lane: str = "titanic") -> None:
 
 
 def write_baselines(lane: str = "titanic", further: dict[str, float] | None = None, **means: float) -> Path:
-    """Lay baselines of these mean scores beside the lane's results; names are written with spaces for underscores."""
+    """Write baselines with these mean scores into the lane's results; underscores in names become spaces."""
     metrics = {"metric": "accuracy", "higher_is_better": True, "sd": 0.02, "folds": [0.5] * 3, "rows": 100}
     records = [
         {"name": name.replace("_", " "), "seconds": 90.0, "folds_sha256": "f" * 64, "data_sha256": "d" * 64}
@@ -43,7 +43,7 @@ def write_baselines(lane: str = "titanic", further: dict[str, float] | None = No
 
 
 def shown_at(columns: int, environment: Mapping[str, str] = TERMINAL) -> list[str]:
-    """Lines of the leaderboard on a terminal of this width, or, with another `environment`, in a pipe."""
+    """Return the lines of the leaderboard on a terminal of this width, or in a pipe with another `environment`."""
     code = "from groundwork.experiments.leaderboard import leaderboard; leaderboard()"
     source = str(Path(groundwork.__file__).parents[1])
     environment = {**environment, "PYTHONPATH": source, "COLUMNS": str(columns), "PYTHONUTF8": "1"}
@@ -61,13 +61,13 @@ def write_ledger(*rows: str) -> None:
 def test_the_best_stands_first_where_higher_is_better(experiment: Write) -> None:
     for run_id, mean in (("low", 0.7), ("high", 0.9), ("middle", 0.8)):
         experiment(run_id, mean=mean)
-    assert [one.run_id for one in load("titanic")[0]] == ["high", "middle", "low"]
+    assert [experiment.run_id for experiment in load("titanic")[0]] == ["high", "middle", "low"]
 
 
 def test_the_best_stands_first_where_lower_is_better(experiment: Write) -> None:
     for run_id, mean in (("low", 0.1), ("high", 0.3), ("middle", 0.2)):
         experiment(run_id, "house-prices", mean, metrics={"metric": "rmse_log", "higher_is_better": False})
-    assert [one.run_id for one in load("house-prices")[0]] == ["low", "middle", "high"]
+    assert [experiment.run_id for experiment in load("house-prices")[0]] == ["low", "middle", "high"]
 
 
 def test_only_what_differs_is_named_by_dotted_key(experiment: Write) -> None:
@@ -85,7 +85,10 @@ def test_the_newest_public_score_is_matched_by_the_run_id(experiment: Write) -> 
         "t,titanic,s,2,c,d,abc,0.8,0.77751,,COMPLETE,second",
         "t,titanic,s,3,c,d,abc,0.8,,,PENDING,third",
     )
-    assert {one.run_id: one.public_score for one in load("titanic")[0]} == {"abc": "0.77751", "other": None}
+    assert {experiment.run_id: experiment.public_score for experiment in load("titanic")[0]} == {
+        "abc": "0.77751",
+        "other": None,
+    }
 
 
 def test_a_ledger_without_its_columns_is_named(experiment: Write) -> None:
@@ -241,15 +244,15 @@ def test_a_clone_that_pulled_the_results_has_their_experiment(experiment: Write,
 def test_an_experiment_that_lies_in_both_places_counts_once(experiment: Write) -> None:
     make_current(experiment("twice"))
     experiment("once")
-    assert sorted(one.run_id for one in load("titanic")[0]) == ["once", "twice"]
+    assert sorted(experiment.run_id for experiment in load("titanic")[0]) == ["once", "twice"]
 
 
 def test_a_broken_copy_is_named_and_the_whole_one_counts(experiment: Write) -> None:
     make_current(experiment("twice"))
     Path("results/titanic/experiment.json").write_text("{")
     experiments, (problem,) = load("titanic")
-    assert [one.run_id for one in experiments] == ["twice"]
-    assert problem.startswith("results/titanic/experiment.json: is no experiment")
+    assert [experiment.run_id for experiment in experiments] == ["twice"]
+    assert problem.startswith("results/titanic/experiment.json: is not an experiment")
 
 
 def test_only_experiments_on_the_current_ones_rows_and_folds_are_ranked(experiment: Write, capsys: Any) -> None:
@@ -257,7 +260,7 @@ def test_only_experiments_on_the_current_ones_rows_and_folds_are_ranked(experime
     experiment("sample", mean=0.99, run={name: "e" * 64}, params={"source": "sample"})
     experiment("first", mean=0.70, params={"source": "kaggle", "model": {"dropout": 0.4}})
     make_current(experiment("now", mean=0.75, params={"source": "kaggle"}))
-    assert [(one.run_id, one.comparable) for one in load("titanic")[0]] == [
+    assert [(experiment.run_id, experiment.comparable) for experiment in load("titanic")[0]] == [
         ("now", True),
         ("first", True),
         ("sample", False),
@@ -279,7 +282,10 @@ def test_only_experiments_on_the_current_ones_rows_and_folds_are_ranked(experime
 def test_the_newest_experiment_says_what_is_comparable_where_none_is_current(experiment: Write) -> None:
     experiment("newer", mean=0.7, run={"started": "2026-11-21T13:00:00+00:00"})
     experiment("older", mean=0.9, run={"folds_sha256": "e" * 64})
-    assert [(one.run_id, one.comparable) for one in load("titanic")[0]] == [("newer", True), ("older", False)]
+    assert [(experiment.run_id, experiment.comparable) for experiment in load("titanic")[0]] == [
+        ("newer", True),
+        ("older", False),
+    ]
 
 
 def test_without_experiments_it_says_what_to_type(experiment: Write, capsys: Any) -> None:

@@ -1,4 +1,4 @@
-"""A dvc.lock that a kill has cut, or a merge has doubled, is noticed and restored from what is whole."""
+"""A dvc.lock that was cut by a kill or left in conflict by a merge is noticed and restored."""
 
 import json
 import os

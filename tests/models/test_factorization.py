@@ -21,7 +21,7 @@ def network(candidates: list[int] | None = None, negatives: int = 3) -> Factoriz
 
 
 def by_hand(net: Factorization, history: list[int], span: int, article: int) -> float:
-    """The score of one article for one customer, term by term."""
+    """Compute the score of an article for a customer, term by term."""
 
     def vector(code: int) -> torch.Tensor:
         return net.article_weight[code] + net.labels.weight[FEATURES[code]].sum(0)

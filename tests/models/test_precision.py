@@ -1,4 +1,4 @@
-"""In half precision networks give finite answers, for rows that hold nothing too."""
+"""In half precision networks give finite logits, also for empty rows."""
 
 import pytest
 import torch

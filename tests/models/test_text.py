@@ -23,7 +23,7 @@ def network(kind: str = "rnn") -> WideAndDeep:
 
 
 def spoken(net: WideAndDeep) -> WideAndDeep:
-    """Weights that say something: both paths start from nothing."""
+    """Set random weights, since those of both paths start at zero."""
     for weight in (net.wide.weight, net.head.weight, net.wide_bias, net.head.bias):
         nn.init.normal_(weight)
     with torch.no_grad():
@@ -109,7 +109,7 @@ def test_padding_changes_no_rows_logits(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["rnn", "transformer"])
 def test_the_deep_path_learns_twenty_comments_by_heart(kind: str) -> None:
-    """The tag follows the order of two words: no bag of words tells them apart."""
+    """The tag depends on the order of two words, which a bag of words cannot distinguish."""
     torch.manual_seed(0)
     net = WideAndDeep(deep(kind), TERMS, torch.zeros(1), torch.tensor([10.0]), dropout=0.0)
     fillers = torch.randint(3, TOKENS + 1, (20, 4))

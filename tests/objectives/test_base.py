@@ -1,4 +1,4 @@
-"""What holds for every kind."""
+"""Properties of every kind."""
 
 import inspect
 import subprocess

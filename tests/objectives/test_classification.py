@@ -7,7 +7,7 @@ import torch
 
 from groundwork.objectives.base import Task
 from groundwork.objectives.classification import Classification
-from groundwork.objectives.oof import outcome
+from groundwork.objectives.oof import out_of_fold_rows
 
 TASK = Task(id="Id", targets=("survived",))
 
@@ -63,7 +63,7 @@ def test_a_network_may_start_from_the_shares_of_the_classes() -> None:
 
 def test_out_of_fold_rows_have_class_indices_and_probabilities() -> None:
     rows, predicted = survived([9, 2]), np.array([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]])
-    oof = outcome(rows, TASK, 3, fitted([4, 2, 9]).tensor(rows).numpy(), predicted)
+    oof = out_of_fold_rows(rows, TASK, 3, fitted([4, 2, 9]).tensor(rows).numpy(), predicted)
     assert list(oof) == ["id", "fold", "target", "p0", "p1", "p2"]
     assert oof.to_numpy().tolist() == [[11, 3, 2, 0.1, 0.2, 0.7], [12, 3, 0, 0.5, 0.3, 0.2]]
     assert oof["fold"].dtype == np.int8

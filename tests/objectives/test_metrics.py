@@ -152,7 +152,7 @@ def reciprocal_rank_of(ranked: Sequence[float], relevant_from: float) -> float:
 def over_queries(
     rows: list[tuple[str, float, float]], relevant: Callable[[float], bool], of: Callable[[list[float]], float]
 ) -> float:
-    """Average `of` over the orders that the scores allow, then over the queries that have something to rank."""
+    """Average `of` over the orders that the scores allow, then over the queries that have rows to rank."""
     values = []
     for name in {query for query, _, _ in rows}:
         judged = [(relevance, score) for query, relevance, score in rows if query == name]

@@ -29,7 +29,7 @@ def test_what_came_next_is_learned_by_cross_entropy_over_those_compared() -> Non
 
 
 def test_of_all_candidates_that_came_each_row_counts_by_its_mean() -> None:
-    """Items 1, 3, 6 and 8 are no candidates; the rows where nothing else came add nothing."""
+    """Items 1, 3, 6 and 8 are not candidates; rows with no other target do not count."""
     logits, came = draws(6, 6), [[4], [7, 5, 9], [3, 0, 2], [], [8], [9, 6]]
     means = []
     for row, items in zip(logits.tolist(), came, strict=True):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from groundwork.objectives.base import Task
-from groundwork.objectives.oof import outcome
+from groundwork.objectives.oof import out_of_fold_rows
 from groundwork.objectives.regression import Regression
 from groundwork.objectives.search import Search
 
@@ -88,7 +88,7 @@ def test_a_network_starts_from_the_mean() -> None:
 
 def test_out_of_fold_rows_have_one_number() -> None:
     rows = priced([1.0, 2.0])
-    oof = outcome(rows, TASK, 0, fitted([1.0, 2.0]).tensor(rows).numpy(), np.array([1.5, 1.75]))
+    oof = out_of_fold_rows(rows, TASK, 0, fitted([1.0, 2.0]).tensor(rows).numpy(), np.array([1.5, 1.75]))
     assert list(oof) == ["id", "fold", "target", "prediction"]
     assert oof[["target", "prediction"]].to_numpy().tolist() == [[1.0, 1.5], [2.0, 1.75]]
 
@@ -97,7 +97,7 @@ def test_out_of_fold_rows_of_a_search_name_their_query() -> None:
     task = Task(id="Id", targets=("price",), query="typed")
     rows = priced([1.0, 3.0]).assign(typed=["angle bracket", "2x4"])
     objective = Search.fit(task, rows, rows, {"beta": 1.0})
-    oof = outcome(rows, task, 0, objective.tensor(rows).numpy(), np.array([1.5, 2.5]))
+    oof = out_of_fold_rows(rows, task, 0, objective.tensor(rows).numpy(), np.array([1.5, 2.5]))
     assert list(oof) == ["id", "fold", "query", "target", "prediction"]
     assert oof["query"].tolist() == ["angle bracket", "2x4"]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from groundwork.objectives.base import Task
-from groundwork.objectives.oof import outcome
+from groundwork.objectives.oof import out_of_fold_rows
 from groundwork.objectives.tagging import Tagging
 
 TAGS = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 1, 1]])
@@ -60,7 +60,7 @@ def test_a_network_may_start_from_the_shares_of_the_tags() -> None:
 def test_out_of_fold_rows_have_a_target_and_a_probability_for_each_tag() -> None:
     rows = tagged([[1, 0], [0, 1]])
     target = Tagging.fit(TASK, rows, rows, {}).tensor(rows).numpy()
-    oof = outcome(rows, TASK, 1, target, np.array([[0.5, 0.25], [0.75, 0.125]]))
+    oof = out_of_fold_rows(rows, TASK, 1, target, np.array([[0.5, 0.25], [0.75, 0.125]]))
     assert list(oof) == ["id", "fold", "t0", "t1", "p0", "p1"]
     assert oof.to_numpy().tolist() == [[11, 1, 1, 0, 0.5, 0.25], [12, 1, 0, 1, 0.75, 0.125]]
 

@@ -1,4 +1,4 @@
-"""The stage: on the network's folds, as runs of the lane's group, for the leaderboard to read."""
+"""The baselines stage uses the network's folds, logs runs in the lane's group, and writes for the leaderboard."""
 
 import dataclasses
 import json
@@ -49,7 +49,7 @@ def test_they_are_scored_on_the_rows_and_folds_of_the_network() -> None:
 
 
 @pytest.mark.parametrize("competition", [SURVIVAL, PRICES], ids=lambda competition: competition.slug)
-def test_their_rows_lie_beside_the_networks_and_give_their_scores(competition: Labelled) -> None:
+def test_their_rows_are_those_of_the_network_and_give_their_scores(competition: Labelled) -> None:
     records = run(competition)
     rows = pd.read_parquet(Path("results", competition.slug, "baselines.parquet"))
     oof = pd.read_parquet(trained(competition, epochs=1) / "oof.parquet")
@@ -70,7 +70,7 @@ def test_all_but_time_and_ids_is_the_same_again() -> None:
 
     first, second = run(), run()
     assert lasting(first) == lasting(second)
-    assert {one["run_id"] for one in first}.isdisjoint(one["run_id"] for one in second)
+    assert {record["run_id"] for record in first}.isdisjoint(record["run_id"] for record in second)
 
 
 def test_each_is_a_run_of_the_lanes_group(server: WandbServer) -> None:
@@ -92,9 +92,9 @@ def test_a_search_has_its_queries_and_further_metrics() -> None:
 
     rng = np.random.default_rng(0)
     words = np.array("bracket hammer saw nail drill paint".split())
-    found, wanted = rng.choice(words, 300), rng.choice(words, 300)
-    train = pd.DataFrame({"Id": np.arange(300), "query": wanted, "document": found, "title": found})
-    train["relevance"] = 1.0 + 2 * (found == wanted)
+    material, query = rng.choice(words, 300), rng.choice(words, 300)
+    train = pd.DataFrame({"Id": np.arange(300), "query": query, "document": material, "title": material})
+    train["relevance"] = 1.0 + 2 * (material == query)
     search = dataclasses.replace(
         SURVIVAL,
         kind="search",
@@ -133,5 +133,5 @@ def test_purchases_are_judged_week_by_week() -> None:
     scores = {record["name"]: record["metrics"] for record in records}
     assert list(scores) == ["popularity of the last week", "repurchase", "item-kNN"]
     assert scores["item-kNN"]["mean"] > 1.2 * scores["popularity of the last week"]["mean"]
-    assert all(len(one["folds"]) == 2 and 0 < one["further"]["recall@12"] <= 1 for one in scores.values())
+    assert all(len(record["folds"]) == 2 and 0 < record["further"]["recall@12"] <= 1 for record in scores.values())
     assert sum(len(rows.validation(fold)) for fold in (0, 1)) == scores["repurchase"]["rows"]

@@ -23,7 +23,7 @@ def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def classes(rows: int = 70) -> pd.DataFrame:
-    """Folds of unequal size and share; three classes."""
+    """Make three classes, in folds of unequal size and shares."""
     rng = np.random.default_rng(0)
     fold = np.repeat([0, 1, 2], [rows - 30, 20, 10])
     target = np.where(rng.random(rows) < 0.5, fold, rng.integers(0, 3, rows))

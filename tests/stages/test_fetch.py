@@ -1,4 +1,4 @@
-"""The sample's archive is the same each time, whole, and in Kaggle's layout."""
+"""The sample's archive is reproducible, complete, and in Kaggle's layout."""
 
 import os
 import subprocess
@@ -51,7 +51,7 @@ def test_kaggles_archive_is_downloaded_once_and_kept(kaggle_server, tmp_path):
 
 
 def test_each_copy_of_an_archive_is_read_once(kaggle_server, tmp_path, monkeypatch):
-    """Decompressing is what a check costs: once for the download, once for the lane's copy."""
+    """A check decompresses the archive: once for the download, and once for the lane's copy."""
     opened: list[str] = []
     monkeypatch.setattr(zipfile.ZipFile, "open", counting(zipfile.ZipFile.open, opened))
     path = tmp_path / "data/raw/lane.zip"
@@ -138,9 +138,9 @@ def test_what_a_killed_download_left_goes_with_the_next(kaggle_server, tmp_path)
         time.sleep(0.01)
     process.kill()
     process.communicate()
-    assert [found.name for found in store.parent.iterdir()] != ["titanic.zip"]
+    assert [path.name for path in store.parent.iterdir()] != ["titanic.zip"]
     fetch(load("titanic"), "kaggle", path, "lane")
-    assert [found.name for found in store.parent.iterdir()] == ["titanic.zip"]
+    assert [path.name for path in store.parent.iterdir()] == ["titanic.zip"]
 
 
 def test_a_leftover_goes_also_when_the_archive_was_put_there_by_hand(kaggle_server, tmp_path):

@@ -52,7 +52,7 @@ def test_the_mean_of_the_folds_prices_is_handed_in() -> None:
 
 
 def test_labels_are_handed_in_as_the_competition_names_them() -> None:
-    """Classes 2 and 5 are indices 0 and 1 to the network."""
+    """The network's indices of classes 2 and 5 are 0 and 1."""
     trained(SURVIVAL, epochs=8)
     frame = pd.read_parquet("data/prepared/survival/train.parquet")
     frame.assign(survived=frame["survived"].map({0: 2, 1: 5})).to_parquet("data/prepared/survival/train.parquet")

@@ -1,4 +1,4 @@
-"""What `prepare` writes is typed, repeatable, and whole or not there."""
+"""The prepare stage writes typed, reproducible tables, and nothing if it fails."""
 
 import os
 import subprocess
@@ -40,42 +40,42 @@ def toy(**changed: pd.DataFrame) -> Labelled:
 def prepared(competition: Labelled, folder: Path, count: int = 5) -> PreparedRows:
     fetch(competition, "sample", folder / "lane.zip", "lane")
     prepare.prepare(competition, folder / "lane.zip", folder / "prepared" / "lane", count, seed=0)
-    found = load_prepared(competition, folder / "prepared" / "lane")
-    assert isinstance(found, PreparedRows)
-    return found
+    tables = load_prepared(competition, folder / "prepared" / "lane")
+    assert isinstance(tables, PreparedRows)
+    return tables
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def check(competition: Labelled, found: PreparedRows) -> None:
-    """What holds for every competition."""
+def check(competition: Labelled, tables: PreparedRows) -> None:
+    """Check the properties that hold for every competition."""
     inputs = competition.inputs
-    features = [name for name in found.train if name not in (competition.id, *competition.targets)]
+    features = [name for name in tables.train if name not in (competition.id, *competition.targets)]
     if inputs.image:
         assert len(features) == inputs.image[0] * inputs.image[1]
         kinds = {"uint8"}
     else:
         assert features == [*inputs.numeric, *inputs.categorical, *inputs.group]
         kinds = {"float64"} | ({"str"} if inputs.categorical else set())
-    assert {str(found.train[name].dtype) for name in features} == kinds
-    assert list(found.test) == [competition.id, *features]
-    assert (found.test[features].dtypes == found.train[features].dtypes).all()
-    assert list(found.train) == [competition.id, *features, *competition.targets]
-    assert found.fold[competition.id].tolist() == found.train[competition.id].tolist()
-    assert sorted(found.fold["fold"].unique()) == found.folds == [0, 1, 2, 3, 4]
-    assert found.fold["fold"].dtype == "int8"
-    assert found.folds_sha256 == folds_hash(found.fold, found.train[list(competition.targets)])
-    assert pd.read_csv(found.sample_submission)[competition.id].tolist() == found.test[competition.id].tolist()
+    assert {str(tables.train[name].dtype) for name in features} == kinds
+    assert list(tables.test) == [competition.id, *features]
+    assert (tables.test[features].dtypes == tables.train[features].dtypes).all()
+    assert list(tables.train) == [competition.id, *features, *competition.targets]
+    assert tables.fold[competition.id].tolist() == tables.train[competition.id].tolist()
+    assert sorted(tables.fold["fold"].unique()) == tables.folds == [0, 1, 2, 3, 4]
+    assert tables.fold["fold"].dtype == "int8"
+    assert tables.folds_sha256 == folds_hash(tables.fold, tables.train[list(competition.targets)])
+    assert pd.read_csv(tables.sample_submission)[competition.id].tolist() == tables.test[competition.id].tolist()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_sample_is_prepared_typed_and_the_same_each_time(tmp_path, name):
-    found, again = (prepared(load(name), tmp_path / folder) for folder in ("first", "again"))
-    check(load(name), found)
+    tables, again = (prepared(load(name), tmp_path / folder) for folder in ("first", "again"))
+    check(load(name), tables)
     assert contents(tmp_path / "first/prepared/lane") == contents(tmp_path / "again/prepared/lane")
-    assert (found.data_sha256, found.folds_sha256) == (again.data_sha256, again.folds_sha256)
+    assert (tables.data_sha256, tables.folds_sha256) == (again.data_sha256, again.folds_sha256)
 
 
 @pytest.mark.skipif(not ARCHIVES, reason="GROUNDWORK_ARCHIVES is not set: no real archives to prepare")
@@ -88,17 +88,17 @@ def test_the_real_archives_are_prepared(tmp_path, name, caplog):
 
 
 def test_rows_without_an_id_are_numbered_from_one(tmp_path):
-    found = prepared(load("digit_recognizer"), tmp_path)
-    assert found.train["ImageId"].tolist() == list(range(1, 1498))
-    assert found.test["ImageId"].tolist() == list(range(1, 301))
+    tables = prepared(load("digit_recognizer"), tmp_path)
+    assert tables.train["ImageId"].tolist() == list(range(1, 1498))
+    assert tables.test["ImageId"].tolist() == list(range(1, 301))
 
 
 def test_the_data_hash_follows_a_changed_value_and_the_fold_hash_does_not(tmp_path):
     first = prepared(toy(), tmp_path / "first")
     train = toy().sample(np.random.default_rng(0))["train.csv"]
-    other = prepared(toy(train=train.assign(x=train["x"] + 1)), tmp_path / "other")
-    assert first.data_sha256 != other.data_sha256
-    assert first.folds_sha256 == other.folds_sha256
+    changed = prepared(toy(train=train.assign(x=train["x"] + 1)), tmp_path / "other")
+    assert first.data_sha256 != changed.data_sha256
+    assert first.folds_sha256 == changed.folds_sha256
 
 
 TRAIN = toy().sample(np.random.default_rng(0))["train.csv"]
@@ -176,9 +176,9 @@ def test_a_pixel_out_of_range_is_the_users_error(tmp_path):
 
 
 def test_a_column_without_any_value_is_kept_and_said(tmp_path, caplog):
-    found = prepared(toy(train=TRAIN.assign(x=None)), tmp_path)
-    assert found.train["x"].isna().all()
-    assert found.train["x"].dtype == "float64"
+    tables = prepared(toy(train=TRAIN.assign(x=None)), tmp_path)
+    assert tables.train["x"].isna().all()
+    assert tables.train["x"].dtype == "float64"
     assert "no row has a value in: x" in caplog.text
 
 

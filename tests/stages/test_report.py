@@ -1,4 +1,4 @@
-"""The page, read as a browser and as a reader of its text would."""
+"""The report, parsed as a browser would, and read as text."""
 
 import json
 import re
@@ -73,7 +73,7 @@ def test_the_page_shows_every_experiment_and_loads_nothing(experiment: Write) ->
     page = Page(text)
     for name in ("abcdefgh", "ijklmnop", "prices01", "digits01", "0.8500 ± 0.0100"):
         assert name in text
-    addresses = [value for _, found in page.tags for name, value in found.items() if name in ("src", "href")]
+    addresses = [value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "href")]
     assert [address for address in addresses if not str(address).startswith(("#", "data:"))] == []
     assert not re.search(r"@import|url\(|<script|https?://", text)
 
@@ -82,12 +82,12 @@ def test_curves_have_a_line_for_each_fold_and_pictures_a_text(experiment: Write)
     experiment("abcdefgh")
     report()
     page = Page(PAGE.read_text())
-    curves = [found for tag, found in page.tags if tag == "polyline"]
+    curves = [attributes for tag, attributes in page.tags if tag == "polyline"]
     assert len(curves) == 2 * 2 + 2, "training and validation loss, and the metric, of two folds"
-    pictures = [found for tag, found in page.tags if tag == "svg"]
+    pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
     assert pictures
-    assert all(found["role"] == "img" and found["aria-label"] for found in pictures)
-    assert all("scope" in found for tag, found in page.tags if tag == "th")
+    assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in pictures)
+    assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
 
 
 def test_changes_name_the_settings_and_which_way_the_score_went(experiment: Write) -> None:
@@ -161,7 +161,7 @@ def test_gaps_in_the_history_are_left_out(experiment: Write) -> None:
     history = [{"fold": 0, "epoch": epoch, "val_loss": value} for epoch, value in enumerate([1.0, None, 0.5])]
     experiment("abcdefgh", history=history)
     report()
-    curves = [found["points"] for tag, found in Page(PAGE.read_text()).tags if tag == "polyline"]
+    curves = [attributes["points"] for tag, attributes in Page(PAGE.read_text()).tags if tag == "polyline"]
     assert [len(str(points).split()) for points in curves] == [2]
 
 
@@ -221,7 +221,7 @@ def test_bars_have_a_name_a_length_and_a_number(experiment: Write) -> None:
     experiment("nothing1", "empty", plot={"kind": "bars", "title": "None", "bars": []})
     report()
     page = Page(PAGE.read_text())
-    bars = [found["style"] for tag, found in page.tags if tag == "i" and "style" in found]
+    bars = [attributes["style"] for tag, attributes in page.tags if tag == "i" and "style" in attributes]
     assert bars == ["width: 100.0%", "width: 50.0%", "width: 0.0%", "width: 95.0%", "width: 47.5%"]
     text = text_of_the_page()
     assert "AUC of each tag out of fold toxic 0.9500 &lt;threat&gt; 0.4750" in text

@@ -126,8 +126,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(
 def test_a_fold_comes_out_the_same_alone_and_among_others() -> None:
     trained(results="all")
     trained(results="one", folds=1)
-    one, among = weights(Path("one/survival"))[0], weights(Path("all/survival"))[0]
-    assert all(torch.equal(one[name], among[name]) for name in one)
+    alone, together = weights(Path("one/survival"))[0], weights(Path("all/survival"))[0]
+    assert all(torch.equal(alone[name], together[name]) for name in alone)
 
 
 def test_folds_differ_in_their_first_weights() -> None:
@@ -144,7 +144,7 @@ def test_the_largest_seed_that_params_allows_trains_all_folds() -> None:
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TableEncoder, list[int], dict[str, torch.Tensor]]]:
-    """Each encoder that train_fold fits: itself, its training rows, their features."""
+    """Record each encoder that train_fold fits, with its training rows and their features."""
     fits: list[tuple[TableEncoder, list[int], dict[str, torch.Tensor]]] = []
     original = TableEncoder.fit_transform
 
@@ -158,7 +158,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TableEncoder, list[i
 
 
 def planted(data: PreparedRows, competition: Labelled, fold: int) -> PreparedRows:
-    """Change everything about the validation rows of `fold`: numbers, labels, keys, targets."""
+    """Change numbers, labels, keys and targets of the validation rows of `fold`."""
     train, inside = data.train.copy(), (data.fold["fold"] == fold).to_numpy()
     train.loc[inside, "x"] = 1e6
     train.loc[inside, "z"] = np.nan
@@ -275,7 +275,7 @@ def test_pulled_folds_that_are_damaged_or_name_a_place_elsewhere_are_trained_aga
     printed = printed_by(capsys)
     assert TAKEN not in printed
     assert "fold_0.fold: cannot be read as a fold" in printed
-    assert "fold_2.fold: is another fold than its name says; it is trained again" in printed
+    assert "fold_2.fold: is another fold than its path says; it is trained again" in printed
     assert not list(Path().rglob("outside"))
     for first, second in zip(expected, weights(results), strict=True):
         assert all(torch.equal(first[name], second[name]) for name in first)
@@ -299,11 +299,11 @@ def test_the_store_gives_up_weights_of_former_settings_and_trains_them_anew_with
     results = trained()
     expected = weights(results)
     trained(dropout=0.5, store_bytes=0)
-    assert printed_by(capsys).count("the fold store gave up 3 folds that were used longest ago, of survival:") == 1
+    assert printed_by(capsys).count("the fold store pruned its 3 least recently used folds, of survival:") == 1
     assert len(list(Path("results/.folds").rglob("*.fold"))) == 2 * FOLDS
     trained()
     printed = printed_by(capsys)
-    assert printed.count("its weights were given up to keep the fold store small; it is trained again") == FOLDS
+    assert printed.count("its weights were removed to keep the fold store small; it is trained again") == FOLDS
     for first, second in zip(expected, weights(results), strict=True):
         assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -339,7 +339,7 @@ if __name__ == "__main__":
 
 
 def started(how: str) -> subprocess.Popen[str]:
-    """Start a small training in a process of its own, in the working directory."""
+    """Start a small training in its own process, in the working directory."""
     Path("script.py").write_text(SCRIPT)
     root = Path(__file__).parents[2]
     paths = os.pathsep.join([str(root), str(root / "src")])
@@ -369,7 +369,7 @@ def test_a_stopped_training_goes_on_at_the_last_finished_fold_with_the_same_outc
     if how is signal.SIGINT:
         assert process.returncode == 130
         assert "USER ERROR survival: stopped in fold 1; 1 of 3 folds are finished and kept" in errors
-        assert "typing the same command again" in errors
+        assert "run the same command again" in errors
         assert "Traceback" not in errors
     assert outcomes() == set()
 
@@ -382,7 +382,7 @@ def test_a_stopped_training_goes_on_at_the_last_finished_fold_with_the_same_outc
 
 @pytest.fixture
 def broken_off(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Train fold 0 and stop in fold 1, as Ctrl-C there would; return the kept checkpoint."""
+    """Train fold 0 and stop in fold 1 as Ctrl-C would; return the checkpoint of fold 0."""
 
     def train(**changes: Any) -> Path:
         from groundwork.stages import train as stage

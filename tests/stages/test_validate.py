@@ -1,4 +1,4 @@
-"""A kind, its metric and its loss, an encoding and a network either suit each other or are all named in one message."""
+"""Kinds, metrics, losses, encodings and networks that do not suit each other are all named in one message."""
 
 import dataclasses
 import importlib
@@ -20,7 +20,7 @@ def shipped(repository: Path) -> Params:
 
 
 def problems(read: Params, lane_name: str, monkeypatch: pytest.MonkeyPatch | None = None, **changes: Any) -> list[str]:
-    """Say what is wrong with one lane when its competition is changed so."""
+    """Return the problems of a lane, with `changes` to its competition."""
     lane = read.competitions[lane_name]
     if monkeypatch:
         module = importlib.import_module(f"groundwork.competitions.{lane.competition}")
@@ -31,7 +31,7 @@ def problems(read: Params, lane_name: str, monkeypatch: pytest.MonkeyPatch | Non
 
 
 def with_sections(read: Params, lane_name: str, **sections: Any) -> Params:
-    """Replace sections of a lane by those of another lane, or by changed ones."""
+    """Replace sections of a lane."""
     lane = read.competitions[lane_name].model_copy(update=sections)
     return read.model_copy(update={"competitions": {lane_name: lane}})
 
@@ -41,11 +41,11 @@ def test_the_shipped_lanes_suit_their_competitions(shipped: Params) -> None:
 
 
 def test_all_mismatches_of_a_lane_come_in_one_message(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = shipped.competitions["digit-recognizer"]
+    digits = shipped.competitions["digit-recognizer"]
     prices = shipped.competitions["house-prices"]
-    mixed = with_sections(shipped, "titanic", encoding=other.encoding, model=other.model, objective=prices.objective)
-    found = problems(mixed, "titanic", monkeypatch, metric="auc", further_metrics=("rmse", "acuracy"))
-    assert found == [
+    mixed = with_sections(shipped, "titanic", encoding=digits.encoding, model=digits.model, objective=prices.objective)
+    messages = problems(mixed, "titanic", monkeypatch, metric="auc", further_metrics=("rmse", "acuracy"))
+    assert messages == [
         "src/groundwork/competitions/titanic.py: metric: found auc; classification needs accuracy",
         "src/groundwork/competitions/titanic.py: further_metrics: found rmse; classification needs accuracy",
         "src/groundwork/competitions/titanic.py: further_metrics: found 'acuracy'; did you mean 'accuracy'?",
@@ -56,8 +56,8 @@ def test_all_mismatches_of_a_lane_come_in_one_message(shipped: Params, monkeypat
 
 
 def test_an_unknown_kind_is_named(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    (found,) = problems(shipped, "titanic", monkeypatch, kind="clasification")
-    assert found.endswith("titanic.py: kind: found 'clasification'; did you mean 'classification'?")
+    (problem,) = problems(shipped, "titanic", monkeypatch, kind="clasification")
+    assert problem.endswith("titanic.py: kind: found 'clasification'; did you mean 'classification'?")
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_any_kind_takes_any_rows(
 
 
 def test_a_ranking_metric_needs_a_query(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    (found,) = problems(shipped, "house-prices", monkeypatch, kind="search", further_metrics=("mrr",))
-    assert found.endswith(
-        "further_metrics: found mrr, which ranks the rows of a query; expected `query`, the column of it"
+    (problem,) = problems(shipped, "house-prices", monkeypatch, kind="search", further_metrics=("mrr",))
+    assert problem.endswith(
+        "further_metrics: found mrr, which ranks the rows of a query; expected the key `query`, a column"
     )
 
 
@@ -91,10 +91,12 @@ def test_purchases_are_for_recommendation_and_recommendation_for_purchases(
     shipped: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = {"kind": "classification", "metric": "accuracy", "further_metrics": ()}
-    found = problems(shipped, "fashion-recommendations", monkeypatch, **log)
-    assert "kind: found classification; expected recommendation: inputs of history are for it" in found[0]
-    found = problems(shipped, "titanic", monkeypatch, kind="recommendation", metric="map@12")
-    assert "kind: found recommendation, which needs inputs of history; found inputs of table" in found[0]
+    messages = problems(shipped, "fashion-recommendations", monkeypatch, **log)
+    assert (
+        "kind: found classification; expected recommendation, which networks for history inputs predict" in messages[0]
+    )
+    messages = problems(shipped, "titanic", monkeypatch, kind="recommendation", metric="map@12")
+    assert "kind: found recommendation, which needs inputs of history; found inputs of table" in messages[0]
 
 
 def test_fewer_candidates_than_answers_and_early_stopping_do_not_suit_purchases(shipped: Params) -> None:
@@ -103,16 +105,18 @@ def test_fewer_candidates_than_answers_and_early_stopping_do_not_suit_purchases(
     stopping = shipped.competitions["digit-recognizer"].training.early_stopping
     training = lane.training.model_copy(update={"early_stopping": stopping})
     name = "fashion-recommendations"
-    found = problems(with_sections(shipped, name, objective=few, training=training), name)
-    assert found[0].startswith(f"params.yaml: competitions.{name}.objective.candidates: found 3; expected 12 or more")
-    assert found[1].startswith(f"params.yaml: competitions.{name}.training.early_stopping: found a section")
-    assert len(found) == 2
+    messages = problems(with_sections(shipped, name, objective=few, training=training), name)
+    assert messages[0].startswith(
+        f"params.yaml: competitions.{name}.objective.candidates: found 3; expected 12 or more"
+    )
+    assert messages[1].startswith(f"params.yaml: competitions.{name}.training.early_stopping: found a section")
+    assert len(messages) == 2
 
 
-def test_a_picture_beside_a_table_is_no_networks(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network_reads_a_picture_and_a_table(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     mixed = Inputs(numeric=("a",), pair=Pair("query", "document", ("title",)))
-    (found, *_) = problems(shipped, "titanic", monkeypatch, inputs=mixed)
-    assert "inputs: found pair and table; expected one of them: a network reads one kind" in found
+    (problem, *_) = problems(shipped, "titanic", monkeypatch, inputs=mixed)
+    assert "inputs: found pair and table; expected one of them: a network reads one kind" in problem
 
 
 def test_competitions_say_what_their_kinds_need() -> None:
@@ -123,7 +127,7 @@ def test_competitions_say_what_their_kinds_need() -> None:
     assert tasks["h-and-m-personalized-fashion-recommendations"].answers == 12
 
 
-def test_a_table_beside_a_text_needs_the_networks_columns_and_a_text_alone_has_none(
+def test_a_text_with_a_table_needs_the_section_columns_and_a_text_alone_refuses_it(
     shipped: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from groundwork.sections.encodings import TableTextEncoding
@@ -132,12 +136,14 @@ def test_a_table_beside_a_text_needs_the_networks_columns_and_a_text_alone_has_n
     lane, name = shipped.competitions["toxic-comments"], "toxic-comments"
     columns = ColumnsSettings(bins=4, embedding=4)
     with_columns = lane.model.model_copy(update={"columns": columns})
-    (found,) = problems(with_sections(shipped, name, model=with_columns), name)
-    assert found == f"params.yaml: competitions.{name}.model.columns: expected null: there is no table beside the text"
+    (problem,) = problems(with_sections(shipped, name, model=with_columns), name)
+    assert (
+        problem == f"params.yaml: competitions.{name}.model.columns: expected null: the encoding gives no table columns"
+    )
     table = shipped.competitions["titanic"].encoding
     encoding = TableTextEncoding.model_validate({"inputs": "table+text", "table": table, "text": lane.encoding})
-    (found, *_) = problems(shipped, name, monkeypatch, inputs=Inputs(numeric=("length",), text="comment_text"))
-    assert found == f"params.yaml: competitions.{name}.encoding.inputs: found text; toxic_comments needs table+text"
-    (found,) = problems(with_sections(shipped, name, encoding=encoding), name)
-    assert found.endswith(f"{name}.model.columns: expected a section, for the table beside the text")
+    (problem, *_) = problems(shipped, name, monkeypatch, inputs=Inputs(numeric=("length",), text="comment_text"))
+    assert problem == f"params.yaml: competitions.{name}.encoding.inputs: found text; toxic_comments needs table+text"
+    (problem,) = problems(with_sections(shipped, name, encoding=encoding), name)
+    assert problem.endswith(f"{name}.model.columns: expected a section for the table columns")
     validate(with_sections(shipped, name, encoding=encoding, model=with_columns))

@@ -1,4 +1,4 @@
-"""Some of the products and queries of product-search's sample, and settings that train on them in a second."""
+"""Some products and queries of product-search's sample, and settings that train on them in a second."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def lane(**changes: Any) -> Lane:
 
 
 def rows(most: int) -> pd.DataFrame:
-    """Prepared rows: the first of the sample's."""
+    """Prepare the first rows of the sample."""
     tables: dict[str, Any] = PRODUCTS.sample(np.random.default_rng(0))
     extra = {name: tables[name] for name in PRODUCTS.optional}
     frame = PRODUCTS.join(tables["train.csv"].head(most), extra)

@@ -29,8 +29,8 @@ def sample(rng: np.random.Generator) -> Tables:
     log = pd.DataFrame(
         {
             "when": pd.Timestamp("2020-01-06") + pd.to_timedelta(day, unit="D"),
-            "who": [names[one] for one in customer],
-            "what": [ids[one] for one in article],
+            "who": [names[code] for code in customer],
+            "what": [ids[code] for code in article],
         }
     ).assign(when=lambda frame: frame["when"].dt.strftime("%Y-%m-%d"))
     return {

@@ -1,4 +1,4 @@
-"""Any kind takes any rows: texts that are classified or rated, pictures that are measured, a table that is searched."""
+"""Every kind works with every input: texts are classified or rated, pictures measured, tables searched."""
 
 import dataclasses
 import json
@@ -45,7 +45,7 @@ def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def tables(frame: pd.DataFrame, target: str) -> Tables:
-    """Lay out rows, of which the last are for test, as an archive has them."""
+    """Split rows into the files of an archive; the last rows are test rows."""
     frame = frame.assign(Id=np.arange(1, len(frame) + 1))
     answers = pd.DataFrame({"Id": frame["Id"][ROWS:], target: frame[target].iloc[0]})
     return {
@@ -58,7 +58,7 @@ def tables(frame: pd.DataFrame, target: str) -> Tables:
 def said(rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
     opinion = rng.integers(0, 3, ROWS + TEST_ROWS)
     texts = [
-        SAYINGS[one].format(filler) for one, filler in zip(opinion, rng.choice(FILLERS, len(opinion)), strict=True)
+        SAYINGS[score].format(filler) for score, filler in zip(opinion, rng.choice(FILLERS, len(opinion)), strict=True)
     ]
     return pd.DataFrame({"text": pd.array(texts, dtype="str")}), opinion
 
@@ -82,7 +82,7 @@ def brightness(rng: np.random.Generator) -> Tables:
 def relevance(rng: np.random.Generator) -> Tables:
     n = ROWS + TEST_ROWS
     near, query = rng.normal(size=n), rng.integers(0, n // 5, n)
-    frame = pd.DataFrame({"query": [f"q{one}" for one in query], "near": near})
+    frame = pd.DataFrame({"query": [f"q{number}" for number in query], "near": near})
     return tables(frame.assign(relevance=2 + near.clip(-1, 1) + rng.normal(scale=0.1, size=n)), "relevance")
 
 
@@ -194,7 +194,7 @@ def test_a_text_network_knows_the_classes_of_its_folds_training_rows_alone() -> 
 
 
 class Halves(Regression):
-    """A kind of its own: numbers in steps of one half."""
+    """A new kind: numbers in steps of one half."""
 
     kind = "halves"
     judged_as = ("numbers",)
@@ -204,7 +204,7 @@ class Halves(Regression):
 
 
 def by_average(settings: Mapping[str, Any], encoder: Any, objective: Objective) -> nn.Module:
-    """A network of its own: a line through the mean of a picture."""
+    """A new network: a linear function of a picture's mean."""
 
     class Average(nn.Module):
         def __init__(self) -> None:
@@ -229,10 +229,10 @@ def test_a_kind_and_a_network_of_ones_own_need_an_entry_each(monkeypatch: pytest
 
 
 def both(rng: np.random.Generator) -> Tables:
-    """Draw opinions that neither the text nor the columns tell by themselves: either says half of it."""
+    """Draw targets of which the text and the columns each determine one half."""
     n = ROWS + TEST_ROWS
     text, loved, near = said(rng)[0], rng.integers(0, 2, n), rng.normal(size=n)
-    texts = [SAYINGS[2 * one].format(filler) for one, filler in zip(loved, rng.choice(FILLERS, n), strict=True)]
+    texts = [SAYINGS[2 * value].format(filler) for value, filler in zip(loved, rng.choice(FILLERS, n), strict=True)]
     shop = rng.choice(["here", "there"], n)
     stars = 2.0 + loved + near.clip(-1, 1) + (shop == "here") + rng.normal(scale=0.05, size=n)
     return tables(text.assign(text=pd.array(texts, dtype="str"), near=near, shop=shop, stars=stars), "stars")
@@ -247,8 +247,8 @@ BOTH = dataclasses.replace(
 )
 
 
-def beside(network: str, columns: dict[str, int] | None) -> Lane:
-    """The settings of a table beside a text."""
+def table_and_text(network: str, columns: dict[str, int] | None) -> Lane:
+    """Make a lane for a text with a table."""
     text = text_lane(network, epochs=12, learning_rate=0.02)
     table = table_lane().encoding
     content = text.model_dump() | {
@@ -263,7 +263,7 @@ def beside(network: str, columns: dict[str, int] | None) -> Lane:
 
 @pytest.mark.parametrize("network", ["rnn", "transformer"])
 def test_a_table_beside_a_text_is_read_too(network: str) -> None:
-    metrics, submission, data = through(BOTH, beside(network, {"bins": 4, "embedding": 4}))
+    metrics, submission, data = through(BOTH, table_and_text(network, {"bins": 4, "embedding": 4}))
     assert metrics["oof"] < 0.45, "neither half alone gets there: the other's standard deviation is 0.5 or more"
     loved = data.test["text"].str.startswith("I love").to_numpy()
     assert submission["stars"][loved].mean() > submission["stars"][~loved].mean() + 0.5

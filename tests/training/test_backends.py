@@ -1,4 +1,4 @@
-"""One network, one order of rows, one seed: trained in PyTorch, and in what is made from nothing."""
+"""Equal networks, rows and seeds train equally in PyTorch and in `groundwork.scratch`."""
 
 import dataclasses
 import shutil
@@ -46,7 +46,7 @@ def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def drawn() -> PreparedRows:
-    """Pictures of bars that stand or lie, under noise."""
+    """Draw noisy pictures of vertical or horizontal bars."""
     chance = np.random.default_rng(0)
     label = chance.integers(0, 2, 120)
     images = chance.integers(0, 120, (120, SIDE, SIDE))
@@ -75,13 +75,13 @@ def trained(
 
 
 def in_the_other(fold: TrainedFold) -> TrainedFold:
-    """The same checkpoint, whose section `model` names the other backend."""
-    other = {"torch": "scratch", "scratch": "torch"}[fold.model.backend]
-    return dataclasses.replace(fold, model=fold.model.model_copy(update={"backend": other}))
+    """Return the same fold with the other backend in its section `model`."""
+    backend = {"torch": "scratch", "scratch": "torch"}[fold.model.backend]
+    return dataclasses.replace(fold, model=fold.model.model_copy(update={"backend": backend}))
 
 
 def computes_in(fold: TrainedFold) -> str:
-    """What computes the fold's network, whatever its settings say."""
+    """Return the package of the fold's network, `models` or `scratch`, whatever its settings say."""
     return type(fold.network).__module__.split(".")[1]
 
 
@@ -93,19 +93,19 @@ def computes_in(fold: TrainedFold) -> str:
 def test_125_steps_give_the_same_losses(competition: Labelled, precision: str, tolerance: float) -> None:
     theirs, ours = (trained(competition, backend, precision, **LONG) for backend in ("torch", "scratch"))
     assert (computes_in(theirs), computes_in(ours)) == ("models", "scratch")
-    expected, found = pd.DataFrame(theirs.history), pd.DataFrame(ours.history)
+    expected, actual = pd.DataFrame(theirs.history), pd.DataFrame(ours.history)
     assert len(expected) == 25
     assert expected["train_loss"].iloc[-1] < 0.6 * expected["train_loss"].iloc[0], "there is something to compare"
     for curve in ("train_loss", "val_loss", "learning_rate"):
-        np.testing.assert_allclose(found[curve], expected[curve], rtol=0, atol=tolerance, err_msg=curve)
+        np.testing.assert_allclose(actual[curve], expected[curve], rtol=0, atol=tolerance, err_msg=curve)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
 def test_every_schedule_gives_the_same_losses(schedule: str) -> None:
     changes = {"schedule": schedule, "epochs": 8, "weight_averaging": 0.0, "gradient_clip": 0.1}
     theirs, ours = (trained(PICTURES, backend, "64-true", **changes) for backend in ("torch", "scratch"))
-    for one, other in zip(ours.history, theirs.history, strict=True):
-        assert one == pytest.approx(other, rel=0, abs=1e-9)
+    for epoch, expected_epoch in zip(ours.history, theirs.history, strict=True):
+        assert epoch == pytest.approx(expected_epoch, rel=0, abs=1e-9)
 
 
 @every_competition
@@ -127,13 +127,13 @@ def test_the_same_seed_drops_the_same_and_gives_the_same_bits(competition: Label
 def test_a_checkpoint_predicts_the_same_in_the_other_backend(competition: Labelled, backend: str) -> None:
     fold = trained(competition, backend, dropout=0.3, learning_rate=0.1)
     in_the_other(fold).save(Path("fold_0.fold"))
-    other = TrainedFold.load(Path("fold_0.fold"))
-    assert {computes_in(fold), computes_in(other)} == {"models", "scratch"}
+    converted = TrainedFold.load(Path("fold_0.fold"))
+    assert {computes_in(fold), computes_in(converted)} == {"models", "scratch"}
     rows = drawn() if competition is PICTURES else prepared(competition)
-    expected, found = (one.predict(rows.test, torch.device("cpu")) for one in (fold, other))
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
-    assert found.std(0).min() > 1e-3 * found.mean(), "predictions that are all the same would say nothing"
-    back = in_the_other(other).network.state_dict()
+    expected, actual = (trained.predict(rows.test, torch.device("cpu")) for trained in (fold, converted))
+    np.testing.assert_allclose(actual, expected, rtol=1e-4)
+    assert actual.std(0).min() > 1e-3 * actual.mean(), "predictions that are all the same would say nothing"
+    back = in_the_other(converted).network.state_dict()
     assert back.keys() == fold.weights.keys()
     assert all(torch.equal(back[name], values) for name, values in fold.weights.items())
 
@@ -142,20 +142,20 @@ def test_a_checkpoint_predicts_the_same_in_the_other_backend(competition: Labell
 
 
 def write_params(repository: Path, backend: str) -> None:
-    """Write the repository's params.yaml, with smaller trainings of the lanes that have both backends."""
+    """Write and validate params.yaml, with smaller trainings of the lanes that have both backends."""
     params = YAML(typ="safe").load(repository / "params.yaml")
     params["competitions"] = {
-        name: one | {"folds": 2, "model": one["model"] | {"backend": backend}}
-        for name, one in params["competitions"].items()
-        if "backend" in one["model"]
+        name: section | {"folds": 2, "model": section["model"] | {"backend": backend}}
+        for name, section in params["competitions"].items()
+        if "backend" in section["model"]
     }
-    for one in params["competitions"].values():
-        one["training"]["epochs"] = 12
+    for section in params["competitions"].values():
+        section["training"]["epochs"] = 12
     digits = params["competitions"]["digit-recognizer"]
     digits["model"]["channels"] = [8, 16]
     digits["training"] |= {"folds": 1, "epochs": 4, "batch_size": 16, "learning_rate": 0.01, "weight_averaging": 0.95}
     YAML(typ="safe").dump(params, Path("params.yaml"))
-    shutil.copy(repository / "dvc.yaml", ".")
+    shutil.copy(repository / "dvc.yaml", "dvc.yaml")
     groundwork("validate")
 
 
@@ -164,7 +164,7 @@ def groundwork(*arguments: str) -> None:
 
 
 def logged_run(folder: Path) -> dict[str, Any]:
-    """What W&B's own reader finds of a run."""
+    """Read a run with W&B's own reader."""
     return next(record["run"] for record in read_records(folder) if record["type"] == "run")
 
 
@@ -180,7 +180,7 @@ def test_a_lane_of_scratch_ends_in_a_submission(name: str, repository: Path, mon
     )
 
 
-def test_both_backends_stand_beside_each_other(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_backends_are_compared_on_the_leaderboard(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_params(repository, "torch")
     for stage in ("fetch", "prepare", "train", "evaluate", "predict"):
         groundwork(stage, "titanic")

@@ -10,7 +10,7 @@ from groundwork.training.inference import predict
 
 
 def ragged_of(sequences: list[list[int]]) -> Ragged:
-    """Lay sequences one after another."""
+    """Make a ragged tensor of sequences."""
     lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64)
     values = torch.tensor([value for sequence in sequences for value in sequence], dtype=torch.int64)
     return Ragged(values, lengths.cumsum(0) - lengths, lengths)
@@ -36,13 +36,13 @@ def test_every_row_comes_once_in_batches_that_differ_by_one_row_at_most(count: i
 
 
 def test_the_order_depends_on_the_seed_alone() -> None:
-    first, again, other = (Batches.seeded(rows(50), 8, seed) for seed in (1, 1, 2))
+    first, again, different = (Batches.seeded(rows(50), 8, seed) for seed in (1, 1, 2))
     torch.manual_seed(99)
     orders = [epoch(first), epoch(first)]
     torch.manual_seed(7)
     assert [epoch(again), epoch(again)] == orders
     assert orders[0] != orders[1]
-    assert epoch(other) not in orders
+    assert epoch(different) not in orders
 
 
 def test_a_copy_for_a_device_begins_again_with_the_first_epoch() -> None:
@@ -64,7 +64,7 @@ def test_processes_share_each_permutation_in_equally_many_steps(count: int, worl
 
 
 def test_augmentation_does_not_part_the_processes() -> None:
-    """Shares of 21 and 20 rows draw different amounts of noise; the next permutation must be the same all the same."""
+    """Shares of 21 and 20 rows draw different amounts of noise, but the next permutation must be equal."""
 
     def noisy(inputs: Inputs, generator: torch.Generator) -> Inputs:
         return {"number": torch.rand(inputs["number"].shape, generator=generator)}
@@ -109,7 +109,7 @@ SENTENCES = [[5, 6, 7], [], [8], [9, 9, 9, 9]]
 
 
 def comments(count: int = 4000) -> Ragged:
-    """Lengths like those of comments: about 80 tokens, few of them near the most, 300."""
+    """Draw lengths like those of comments: about 80 tokens, a few of them near the maximum of 300."""
     source = torch.Generator().manual_seed(0)
     drawn = torch.empty(count).log_normal_(4.1, 0.75, generator=source).long().clamp(1, 300)
     # Each token names its row, so that a batch shows whose tokens it holds.
@@ -121,7 +121,7 @@ def texts(count: int = 4000) -> Rows:
 
 
 def padding(long: Tensor, drawn: tuple[Tensor, ...]) -> float:
-    """Share of the tokens of padded batches that stand for nothing."""
+    """Return the share of padding in padded batches."""
     padded = sum(len(batch) * int(long[batch].max()) for batch in drawn)
     return 1 - int(long.sum()) / padded
 
@@ -136,7 +136,7 @@ def test_sequences_are_gathered_and_filled_up_with_zeros() -> None:
 
 
 def test_windows_may_overlap() -> None:
-    """What a customer had bought before each of five purchases: windows of one list."""
+    """Make the history before each of five purchases of a customer: windows of the same list."""
     bought = torch.tensor([11, 12, 13, 14, 15])
     before = torch.arange(5)
     histories = Ragged(bought, (before - 3).clamp(min=0), before.clamp(max=3))
@@ -151,7 +151,7 @@ def test_empty_sequences_alone_are_one_padding_each(sequences: list[list[int]]) 
 
 
 def test_the_last_of_all_rows_may_be_empty() -> None:
-    """Its sequence starts where the values end."""
+    """The sequence of an empty row may start at the end of the values."""
     assert ragged_of([[1, 2], []])[torch.tensor([1])].tolist() == [[0]]
 
 
@@ -251,7 +251,7 @@ def test_pieces_hold_every_row_once_with_its_inputs(inputs: module.Encoded, monk
 
 
 class Length(nn.Module):
-    """Answers a sequence by the number of its tokens."""
+    """A network that returns the number of tokens of a sequence."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         return (tokens > 0).sum(1, keepdim=True).float()

@@ -24,7 +24,7 @@ from tests.training.tiny import SURVIVAL, in_memory, lane
 from groundwork.errors import UserError
 from groundwork.models.fnn import FNN
 from groundwork.training.build import make_encoder, make_network, make_objective
-from groundwork.training.checkpoint import Judged, TrainedFold, key_of, without_weights
+from groundwork.training.checkpoint import FoldRecord, TrainedFold, key_of, without_weights
 from groundwork.training.origin import Origin
 
 
@@ -99,12 +99,12 @@ def test_rows_history_and_origin_are_read_without_weights(tmp_path: Path) -> Non
     fold.save(path)
     whole = path.stat().st_size
     without_weights(path)
-    judged = Judged.load(path)
-    pd.testing.assert_frame_equal(judged.validation, fold.validation)
-    assert (judged.fold, judged.origin) == (2, fold.origin)
+    record = FoldRecord.load(path)
+    pd.testing.assert_frame_equal(record.validation, fold.validation)
+    assert (record.fold, record.origin) == (2, fold.origin)
     assert key_of(path) == "abc"
     assert path.stat().st_size < whole / 2
-    with pytest.raises(UserError, match="weights were given up") as caught:
+    with pytest.raises(UserError, match="weights were removed") as caught:
         TrainedFold.load(path)
     assert caught.value.next_step == AGAIN
 
@@ -127,7 +127,7 @@ def members(path: Path) -> dict[str, bytes]:
 
 
 def rewritten(path: Path, changes: dict[str, Any], compression: int = zipfile.ZIP_STORED) -> None:
-    """Replace members by bytes, or by a function of their JSON; None takes one out."""
+    """Replace members by bytes, or by a function of their JSON; None removes a member."""
     content = members(path)
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name in {**content, **changes}:
@@ -207,7 +207,7 @@ class Malicious:
         ({"history.json": lambda _: {"epoch": 1}}, "expected a list of epochs"),
         ({"history.json": lambda _: [{"epoch": [1]}]}, "expected a number"),
         ({"rows.parquet": b"PAR1"}, "cannot be read as a fold"),
-        ({"rows.parquet": table(id=[1], fold=[1])}, "rows of fold 2 alone"),
+        ({"rows.parquet": table(id=[1], fold=[1])}, "only rows of fold 2"),
         ({"rows.parquet": table(fold=[2])}, "expected the columns id and fold"),
         ({"rows.parquet": table(id=[1], fold=[2], p0=["x"])}, "column 'p0': found string; expected numbers"),
         ({"rows.parquet": BOMB}, "found 10000000 rows in"),
@@ -222,8 +222,8 @@ def test_a_file_that_is_not_a_fold_is_refused_with_the_command_that_makes_it_ane
 
 def test_weights_of_another_dtype_are_refused(path: Path) -> None:
     weights = safetensors.torch.load(members(path)["weights.safetensors"])
-    other = {name: tensor.half() for name, tensor in weights.items()}
-    rewritten(path, {"weights.safetensors": safetensors.torch.save(other)})
+    halved = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    rewritten(path, {"weights.safetensors": safetensors.torch.save(halved)})
     refused(path, r"found torch.float16; expected torch.float32")
 
 

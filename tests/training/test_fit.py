@@ -58,7 +58,7 @@ def fitted(net: nn.Module | None = None, train: Rows | None = None, **changes: A
 
 
 def loop(net: nn.Module, train: Rows, precision: torch.dtype | None = None, **changes: Any) -> nn.Module:
-    """The same training by hand: the network, or its moving average."""
+    """Train without Lightning; return the network, or its moving average."""
     settings = training(**changes)
     batches = Batches.seeded(train, 16, 7)
     optimizer = make_optimizer(net, settings)
@@ -133,7 +133,7 @@ def test_the_running_statistics_of_a_cnn_are_averaged_with_its_weights() -> None
 
 
 def test_clipping_bounds_what_a_step_changes() -> None:
-    """With plain clipping Adam would hide the factor: its step is free of scale, until epsilon counts."""
+    """Adam's step does not depend on the gradients' scale unless epsilon is large, so epsilon is large here."""
     free = fitted(network(), schedule="constant").network
     clipped = fitted(network(), schedule="constant", gradient_clip=1e-9).network
     assert moved(clipped, network()) < 0.5 * moved(free, network())
@@ -177,7 +177,7 @@ def test_epochs_of_more_mini_batches_than_lightning_sees_at_once_are_whole(monke
 
 
 class Scripted(nn.Module):
-    """Answers validation rows so that epoch `k` scores ``scores[k]`` correct of ten; trains one weight."""
+    """Trains a single weight; in epoch `k`, ``scores[k]`` of ten validation rows are predicted correctly."""
 
     def __init__(self, scores: list[int]) -> None:
         super().__init__()
@@ -194,7 +194,7 @@ class Scripted(nn.Module):
 
 
 def scripted(scores: list[int], stop: dict[str, float] | None) -> tuple[Fit, Scripted]:
-    """One mini-batch in each epoch, as many epochs as `scores`."""
+    """Train an epoch of a single mini-batch for each of `scores`."""
     data = Rows({"number": torch.ones(10, 1)}, torch.zeros(10, dtype=torch.int64))
     net = Scripted(scores)
     return fitted(net, data, epochs=len(scores), early_stopping=stop), net
@@ -320,7 +320,7 @@ def test_a_validation_row_that_is_not_finite_ends_in_one_message() -> None:
 
 @pytest.mark.parametrize("stop", [None, {"patience": 2, "min_delta": 0.0, "holdout": 0.0}])
 def test_a_last_step_that_ruins_the_weights_is_noticed(stop: dict[str, float] | None) -> None:
-    """One mini-batch in all: its loss is finite, what it leaves is not."""
+    """The loss of the only mini-batch is finite, but the weights after it are not."""
     with pytest.raises(UserError, match="validation loss became"):
         fitted(train=rows(16), epochs=1, learning_rate=1e38, schedule="constant", warmup=0.0, early_stopping=stop)
 

@@ -1,4 +1,4 @@
-"""An encoder makes what its section says it gives; a network reads what its section says it takes."""
+"""Encoders give the tensors that their sections declare, and networks read those that their sections declare."""
 
 import dataclasses
 import inspect
@@ -17,7 +17,7 @@ from groundwork.sections.encodings import EncodingSettings, ImageEncoding
 from groundwork.sections.networks import CNNSettings, ModelSettings
 from groundwork.settings import Lane
 from groundwork.stages.validate import _choices
-from groundwork.training.build import ENCODERS, NETWORKS, TWINS, make_encoder, make_network, make_objective
+from groundwork.training.build import ENCODERS, NETWORKS, SCRATCH_NETWORKS, make_encoder, make_network, make_objective
 
 PIXELS = [f"p{pixel}" for pixel in range(64)]
 DIGITS = dataclasses.replace(
@@ -65,7 +65,7 @@ def _empty_working_directory(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("network", "backend"), [*((name, "torch") for name in NETWORKS), *((name, "scratch") for name in TWINS)]
+    ("network", "backend"), [*((name, "torch") for name in NETWORKS), *((name, "scratch") for name in SCRATCH_NETWORKS)]
 )
 def test_a_network_takes_what_its_section_says_of_what_the_encodings_section_says(network: str, backend: str) -> None:
     competition, lane, data, train = case(network, backend)
@@ -77,11 +77,11 @@ def test_a_network_takes_what_its_section_says_of_what_the_encodings_section_say
     net = make_network(lane.model, encoder, objective)
     if backend == "torch":
         parameters = inspect.signature(net.forward).parameters.values()
-        needed = {one.name for one in parameters if one.default is one.empty}
+        needed = {parameter.name for parameter in parameters if parameter.default is parameter.empty}
         assert needed == set(lane.model.takes)
-        assert set(lane.model.may_take) <= {one.name for one in parameters}
+        assert set(lane.model.may_take) <= {parameter.name for parameter in parameters}
         # Further tensors, which are there while it learns.
-        assert set(learned) <= {one.name for one in parameters}
+        assert set(learned) <= {parameter.name for parameter in parameters}
     logits = net.eval()(**{name: values[:3] for name, values in encoded.items()})
     assert (len(logits), logits.shape[-1]) == (3, objective.outputs)
 

@@ -1,4 +1,4 @@
-"""A device without memory, as a CPU plays it: a network that fits so many rows and no more."""
+"""Running out of memory, simulated on a CPU by a network that fits only so many rows."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from groundwork.training.inference import predict
 
 
 class Room(nn.Module):
-    """Learns from `most` numbers at once; scores `scored`."""
+    """A network that fits `most` numbers in training and `scored` numbers in evaluation."""
 
     def __init__(self, most: int, scored: int = 10**9, error: type[RuntimeError] = torch.OutOfMemoryError) -> None:
         super().__init__()
@@ -89,10 +89,10 @@ def test_scoring_takes_fewer_rows_at_once_where_memory_ends() -> None:
     small = fitted(Room(100, scored=5), epochs=2)
     torch.manual_seed(0)
     large = fitted(Room(100), epochs=2)
-    for one, other in zip(small.history, large.history, strict=True):
-        assert one == pytest.approx(other, rel=1e-5)
+    for small_epoch, large_epoch in zip(small.history, large.history, strict=True):
+        assert small_epoch == pytest.approx(large_epoch, rel=1e-5)
     cpu = torch.device("cpu")
-    few, all_at_once = (predict(each.network, Classification(2), rows().inputs, cpu) for each in (small, large))
+    few, all_at_once = (predict(result.network, Classification(2), rows().inputs, cpu) for result in (small, large))
     torch.testing.assert_close(few, all_at_once)
     with pytest.raises(UserError, match="while it scored one validation row"):
         fitted(Room(100, scored=0))

@@ -20,7 +20,7 @@ def adamw(network: nn.Module, learning_rate: float, weight_decay: float, **optio
 
 
 def decayed(network: nn.Module) -> set[str]:
-    """Names of the parameters that shrink when there is nothing to learn: with gradients of zero."""
+    """Return the names of the parameters that shrink when all gradients are zero."""
     before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     optimizer = adamw(network, learning_rate=0.1, weight_decay=0.5)
     for parameter in network.parameters():
@@ -68,7 +68,7 @@ def test_all_parameters_are_trained_once() -> None:
 
 
 def rates(name: str, steps: int, warmup: float) -> list[float]:
-    """Learning rates that `steps` mini-batches are taken with, and the one that is left."""
+    """Return the learning rates of `steps` mini-batches, and the one after them."""
     optimizer = adamw(nn.Linear(2, 2), learning_rate=0.5, weight_decay=0.1)
     plan = schedule(optimizer, name, steps, warmup)
     used = []
@@ -118,7 +118,7 @@ def test_one_cycle_moves_the_momentum_against_the_rate() -> None:
 
 
 class Quick(nn.Linear):
-    """A layer that asks for options of its own."""
+    """A layer with its own optimizer options."""
 
     def __init__(self, **options: float) -> None:
         super().__init__(2, 2)
@@ -129,11 +129,11 @@ def test_a_module_may_ask_for_options_of_its_own_parameters() -> None:
     quick = Quick(lr=2.0, eps=0.25, weight_decay=0.0)
     network = nn.Sequential(quick, nn.Linear(2, 2), nn.Sequential(Quick(eps=0.5), nn.LayerNorm(2)))
     groups = adamw(network, 0.5, 0.1).param_groups
-    found = {id(parameter): group for group in groups for parameter in group["params"]}
-    assert sum(len(group["params"]) for group in groups) == len(found) == len(list(network.parameters()))
+    group_of = {id(parameter): group for group in groups for parameter in group["params"]}
+    assert sum(len(group["params"]) for group in groups) == len(group_of) == len(list(network.parameters()))
 
     def options(parameter: nn.Parameter) -> tuple[float, float, float]:
-        group = found[id(parameter)]
+        group = group_of[id(parameter)]
         return group["lr"], group["eps"], group["weight_decay"]
 
     assert options(quick.weight) == options(quick.bias) == (2.0, 0.25, 0.0)
@@ -224,10 +224,10 @@ def test_an_optimizer_is_pytorchs_with_the_options_of_its_section(
     mine = named(ours, name)
     weights = [expected[0].weight, expected[2].weight]
     biases = [expected[0].bias, expected[2].bias]
-    other = theirs([{"params": weights, "weight_decay": 0.01}, {"params": biases, "weight_decay": 0.0}])
+    reference = theirs([{"params": weights, "weight_decay": 0.01}, {"params": biases, "weight_decay": 0.0}])
     for _ in range(5):
         step(ours, mine)
-        step(expected, other)
+        step(expected, reference)
     for mine_now, theirs_now in zip(ours.parameters(), expected.parameters(), strict=True):
         torch.testing.assert_close(mine_now, theirs_now, rtol=1e-5, atol=1e-6)
     assert not torch.equal(ours[0].weight, small()[0].weight)
@@ -276,8 +276,8 @@ def test_an_optimizer_goes_on_from_what_was_kept_of_it(name: str) -> None:
     for _ in range(3):
         step(whole, first)
         step(parted, again)
-    for one, other in zip(whole.parameters(), parted.parameters(), strict=True):
-        assert torch.equal(one, other)
+    for expected_values, values in zip(whole.parameters(), parted.parameters(), strict=True):
+        assert torch.equal(expected_values, values)
 
 
 @every_name

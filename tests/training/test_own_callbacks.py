@@ -1,4 +1,4 @@
-"""A person's own callbacks, named in params.yaml by a dotted path."""
+"""Callbacks that params.yaml names by a dotted path."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.training.test_steps import fitted
 from groundwork.errors import UserError
 from groundwork.sections.training import OwnCallback
 from groundwork.training import callbacks, dotted
-from groundwork.training.callbacks import own
+from groundwork.training.callbacks import make_callbacks
 from groundwork.training.dotted import locate
 
 MODULE = """
@@ -46,7 +46,7 @@ def named(callback: str, **options: Any) -> OwnCallback:
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that stands for the repository's src/, with modules in it."""
+    """Make a folder with modules that replaces the repository's src/."""
     folder = tmp_path / "src"
     (folder / "house_callbacks").mkdir(parents=True)
     (folder / "house_callbacks" / "__init__.py").touch()
@@ -63,7 +63,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def refused(callback: str, **options: Any) -> UserError:
     with pytest.raises(UserError, match=r"training.callbacks") as caught:
-        own([named(callback, **options)])
+        make_callbacks([named(callback, **options)])
     assert caught.value.next_step
     return caught.value
 
@@ -85,13 +85,13 @@ def test_one_that_counts_batches_is_refused_where_several_go_into_a_step(source:
 
 
 def test_lightnings_own_are_named_in_full() -> None:
-    (made,) = own([named("pytorch_lightning.callbacks.Timer", duration="00:01:00:00", interval="epoch")])
+    (made,) = make_callbacks([named("pytorch_lightning.callbacks.Timer", duration="00:01:00:00", interval="epoch")])
     assert isinstance(made, pl.callbacks.Timer)
     assert locate("pytorch_lightning.callbacks.Timer") is None
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "problem"),
     [
         ("LearningRateMonitor", "did you mean 'pytorch_lightning.callbacks.LearningRateMonitor'?"),
         ("lightning.pytorch.callbacks.Timer", "did you mean 'pytorch_lightning.callbacks.Timer'?"),
@@ -106,13 +106,13 @@ def test_lightnings_own_are_named_in_full() -> None:
         ("house_single.Epochs", "TypeError: "),
     ],
 )
-def test_a_path_that_leads_elsewhere_is_refused_in_one_message(source: Path, path: str, said: str) -> None:
-    assert said in refused(path).problem
+def test_a_path_that_leads_elsewhere_is_refused_in_one_message(source: Path, path: str, problem: str) -> None:
+    assert problem in refused(path).problem
 
 
 def test_a_file_that_is_not_python_is_named(source: Path) -> None:
     with pytest.raises(UserError, match=r"house_torn.py: is not Python"):
-        own([named("house_torn.Late")])
+        make_callbacks([named("house_torn.Late")])
 
 
 def test_a_module_of_the_same_name_from_elsewhere_is_not_run_in_its_place(source: Path) -> None:
@@ -133,4 +133,4 @@ def test_a_class_is_found_without_running_its_module(source: Path) -> None:
 
 
 def test_every_name_that_lightning_offers_is_there() -> None:
-    assert set(dotted.lightnings()) == set(pl.callbacks.__all__)
+    assert set(dotted.lightning_callbacks()) == set(pl.callbacks.__all__)

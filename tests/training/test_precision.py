@@ -8,7 +8,7 @@ from groundwork.training.precision import accelerator, resolve
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, cuda: bool = False, bf16: bool = False, mps: bool = False) -> None:
-    """What PyTorch says of another machine than this one."""
+    """Make PyTorch report another machine's devices."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: bf16)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
@@ -19,7 +19,7 @@ def on(accelerator: str, precision: str = "auto") -> Hardware:
 
 
 @pytest.mark.parametrize(
-    ("there", "named", "runs_on", "precision"),
+    ("available", "named", "runs_on", "precision"),
     [
         ({}, "auto", "cpu", "32-true"),
         ({}, "cpu", "cpu", "32-true"),
@@ -33,9 +33,9 @@ def on(accelerator: str, precision: str = "auto") -> Hardware:
     ],
 )
 def test_auto_is_a_rule_of_the_chip(
-    there: dict[str, bool], named: str, runs_on: str, precision: str, monkeypatch: pytest.MonkeyPatch
+    available: dict[str, bool], named: str, runs_on: str, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine(monkeypatch, **there)
+    machine(monkeypatch, **available)
     assert accelerator(on(named)) == runs_on
     assert resolve(on(named)) == precision
 
@@ -47,7 +47,7 @@ def test_what_is_named_holds(precision: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("there", "hardware", "said"),
+    ("available", "hardware", "problem"),
     [
         ({}, on("mps"), "hardware.accelerator: found mps; this machine has no Apple GPU"),
         ({}, on("gpu"), "hardware.accelerator: found gpu; this machine has no GPU"),
@@ -58,10 +58,10 @@ def test_what_is_named_holds(precision: str, monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_what_an_accelerator_cannot_do_is_refused_in_words(
-    there: dict[str, bool], hardware: Hardware, said: str, monkeypatch: pytest.MonkeyPatch
+    available: dict[str, bool], hardware: Hardware, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine(monkeypatch, **there)
+    machine(monkeypatch, **available)
     with pytest.raises(UserError) as caught:
         resolve(hardware)
-    assert said in caught.value.problem
+    assert problem in caught.value.problem
     assert "params.yaml" in caught.value.next_step

@@ -41,8 +41,8 @@ if __name__ == "__main__":
 
 
 def runs(process: int) -> bool:
-    asked = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], check=False, capture_output=True, text=True)
-    return bool(asked.stdout.strip()) and not asked.stdout.startswith("Z")
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], check=False, capture_output=True, text=True)
+    return bool(listed.stdout.strip()) and not listed.stdout.startswith("Z")
 
 
 @pytest.mark.skipif(cores() < 2, reason="needs two cores")

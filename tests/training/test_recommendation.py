@@ -1,4 +1,4 @@
-"""Recommendation from archive to submission: by time, with cold customers, over candidates."""
+"""Recommendation from archive to submission: folds by time, new customers, and candidates."""
 
 import dataclasses
 from pathlib import Path
@@ -54,13 +54,13 @@ def test_later_weeks_change_nothing_of_what_a_fold_learns_or_answers() -> None:
     later = (log["day"] >= first).to_numpy()
     log.loc[later, "article"] = np.roll(log.loc[later, "article"].to_numpy(), 7)
     changed = dataclasses.replace(tables, purchases=log)
-    here, there = (train_fold(SHOP, lane(epochs=2), one, 1, 0, CPU) for one in (tables, changed))
-    assert all(torch.equal(weights, there.weights[name]) for name, weights in here.weights.items())
-    asked = pd.DataFrame({"customer": np.arange(20, dtype=np.int32), "day": np.int16(first)})
-    assert (here.predict(asked, torch.device("cpu")) == there.predict(asked, torch.device("cpu"))).all()
+    expected, actual = (train_fold(SHOP, lane(epochs=2), prepared, 1, 0, CPU) for prepared in (tables, changed))
+    assert all(torch.equal(weights, actual.weights[name]) for name, weights in expected.weights.items())
+    customers = pd.DataFrame({"customer": np.arange(20, dtype=np.int32), "day": np.int16(first)})
+    assert (expected.predict(customers, torch.device("cpu")) == actual.predict(customers, torch.device("cpu"))).all()
     # The change is one that counts: the fold before it, which may look at that week, learns something else.
-    here, there = (train_fold(SHOP, lane(epochs=2), one, 0, 0, CPU) for one in (tables, changed))
-    assert not torch.equal(here.weights["article_weight"], there.weights["article_weight"])
+    expected, actual = (train_fold(SHOP, lane(epochs=2), prepared, 0, 0, CPU) for prepared in (tables, changed))
+    assert not torch.equal(expected.weights["article_weight"], actual.weights["article_weight"])
 
 
 def test_customers_without_a_history_get_what_sells_whoever_they_are() -> None:
@@ -98,5 +98,5 @@ def test_a_fold_on_the_disk_answers_as_it_did(tmp_path: Path) -> None:
     trained.save(tmp_path / "fold_0.fold")
     loaded = TrainedFold.load(tmp_path / "fold_0.fold")
     day = tables.weeks[0][0]
-    asked = pd.DataFrame({"customer": np.arange(90, dtype=np.int32), "day": np.int16(day)})
-    assert (loaded.predict(asked, torch.device("cpu")) == trained.predict(asked, torch.device("cpu"))).all()
+    customers = pd.DataFrame({"customer": np.arange(90, dtype=np.int32), "day": np.int16(day)})
+    assert (loaded.predict(customers, torch.device("cpu")) == trained.predict(customers, torch.device("cpu"))).all()

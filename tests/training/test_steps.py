@@ -1,4 +1,4 @@
-"""What a Lightning step is: several small mini-batches, or a large one."""
+"""A Lightning step has several small mini-batches, or a single large one."""
 
 import math
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_lightning_is_handed_many_mini_batches_at_a_time_and_each_once() -> None
 
 
 class Layers(nn.Module):
-    """A network that is never run: its weights count."""
+    """A network that is never run; only its number of weights matters."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ LIGHTNING = "pytorch_lightning.callbacks"
 
 
 def fitted(count: int = 90, precision: str = "32-true", **changes: Any) -> Fit:
-    """Six mini-batches in an epoch of 90 rows, three epochs."""
+    """Train three epochs of six mini-batches, with 90 rows."""
     steps_logged = changes.pop("on_step", None)
     hardware = CPU.model_copy(update={"precision": precision})
     torch.manual_seed(0)
@@ -102,7 +102,7 @@ def fitted(count: int = 90, precision: str = "32-true", **changes: Any) -> Fit:
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One mini-batch in a Lightning step, as for a large network."""
+    """Make every mini-batch a Lightning step, as for a large network."""
     monkeypatch.setattr(steps, "LARGE", 0)
 
 
@@ -122,10 +122,10 @@ def test_one_mini_batch_in_a_step_and_many_give_the_same_bits(
 ) -> None:
     many = fitted(**changes)
     monkeypatch.setattr(steps, "LARGE", 0)
-    one = fitted(**changes)
-    assert one.history == many.history
+    single = fitted(**changes)
+    assert single.history == many.history
     for name, value in many.network.state_dict().items():
-        assert torch.equal(one.network.state_dict()[name], value), name
+        assert torch.equal(single.network.state_dict()[name], value), name
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
@@ -183,8 +183,8 @@ def test_accumulated_gradients_are_those_of_the_whole(monkeypatch: pytest.Monkey
         return fit(Net(), Classification(2), METRICS["accuracy"], train, rows(), settings, CPU).network
 
     whole, halves = fit_with(32, 1), fit_with(16, 2)
-    for one, other in zip(halves.parameters(), whole.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    for accumulated, expected in zip(halves.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(accumulated, expected, rtol=1e-4, atol=1e-6)
 
 
 REFUSED = [
@@ -204,13 +204,13 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "said"), REFUSED)
+@pytest.mark.parametrize(("changes", "problem"), REFUSED)
 def test_what_counts_lightning_steps_is_refused_where_several_mini_batches_go_into_one(
-    changes: dict[str, Any], said: str
+    changes: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(UserError) as caught:
         fitted(**changes)
-    assert said in caught.value.problem
+    assert problem in caught.value.problem
     assert "one Lightning step takes up to 32" in caught.value.problem
     assert "batch_size" in caught.value.next_step
 
@@ -219,7 +219,7 @@ def test_all_that_is_refused_stands_in_one_message() -> None:
     callbacks = [entry for change, _ in REFUSED[1:] for entry in change["callbacks"]]
     with pytest.raises(UserError) as caught:
         fitted(accumulate_grad_batches=3, callbacks=callbacks)
-    assert all(said in caught.value.problem for _, said in REFUSED)
+    assert all(problem in caught.value.problem for _, problem in REFUSED)
 
 
 def test_callbacks_by_epoch_work_where_several_mini_batches_go_into_one(tmp_path: Path) -> None:

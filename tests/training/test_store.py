@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from groundwork.errors import UserError
 from groundwork.files import write_json
 from groundwork.sections.base import size_in_bytes
-from groundwork.training.checkpoint import Judged, TrainedFold, has_weights
+from groundwork.training.checkpoint import FoldRecord, TrainedFold, has_weights
 from groundwork.training.commands import app
-from groundwork.training.eviction import entries, of_prune, prune, shown
+from groundwork.training.eviction import entries, prune, shown, summary
 from groundwork.training.store import FoldStore, fold_key
 
 FOLD, FRAME = trained_fold()
@@ -33,7 +33,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FoldStore:
 
 
 def filled(store: FoldStore, count: int = 3, lane_name: str = "titanic") -> list[Path]:
-    """Put folds into the store, used one after another."""
+    """Put folds into the store, with increasing times of last use."""
     paths = []
     for number, key in enumerate(KEYS[:count]):
         store.put(lane_name, FOLD, key, seconds=1.5)
@@ -80,12 +80,12 @@ def test_all_that_decides_a_fold_is_in_its_key_and_what_does_not_is_not() -> Non
 def test_a_fold_is_found_by_its_key_alone(store: FoldStore) -> None:
     assert store.find("titanic", KEYS[0], 2, nothing) is None
     kept = store.put("titanic", FOLD, KEYS[0], seconds=1.25)
-    found = store.find("titanic", KEYS[0], 2, nothing)
-    assert isinstance(found, TrainedFold)
-    assert found.origin == kept.origin == replace(FOLD.origin, key=KEYS[0])
+    loaded = store.find("titanic", KEYS[0], 2, nothing)
+    assert isinstance(loaded, TrainedFold)
+    assert loaded.origin == kept.origin == replace(FOLD.origin, key=KEYS[0])
     assert store.seconds("titanic", KEYS[0]) == 1.2
-    for other in (("house-prices", KEYS[0], 2), ("titanic", KEYS[1], 2), ("titanic", KEYS[0], 1)):
-        assert store.find(*other, nothing) is None
+    for missing in (("house-prices", KEYS[0], 2), ("titanic", KEYS[1], 2), ("titanic", KEYS[0], 1)):
+        assert store.find(*missing, nothing) is None
 
 
 def test_two_processes_that_finish_the_same_fold_leave_one_whole_file(store: FoldStore, repository: Path) -> None:
@@ -110,14 +110,14 @@ def test_two_processes_that_finish_the_same_fold_leave_one_whole_file(store: Fol
 def test_weights_used_longest_ago_go_first_and_rows_stay(store: FoldStore) -> None:
     paths = filled(store)
     total = sum(entry.size for entry in entries(store))
-    given_up = prune(store, total - 1)
-    assert [entry.key for entry in given_up] == [KEYS[0]]
+    pruned = prune(store, total - 1)
+    assert [entry.key for entry in pruned] == [KEYS[0]]
     assert whole(paths) == [False, True, True]
-    assert "gave up 1 folds that were used longest ago, of titanic" in of_prune(given_up)
+    assert "pruned its 1 least recently used folds, of titanic" in summary(pruned)
     prune(store, 0)
     assert whole(paths) == [False] * 3
     for path in paths:
-        validation = Judged.load(path).validation
+        validation = FoldRecord.load(path).validation
         assert validation is not None
         assert validation.equals(FOLD.validation)
     assert prune(store, 0) == []
@@ -135,7 +135,7 @@ def test_rows_go_only_when_that_is_wished_and_after_all_weights(store: FoldStore
     assert not any(path.exists() for path in paths)
 
 
-def test_what_results_stand_for_what_was_noted_and_what_is_used_is_never_given_up(store: FoldStore) -> None:
+def test_folds_of_current_results_marked_folds_and_folds_in_use_are_never_pruned(store: FoldStore) -> None:
     paths = filled(store, 4)
     write_json(Path("results/titanic/run.json"), {"folds": {"fold_2": {"key": KEYS[0], "seconds": 1.0}}})
     store.keep("titanic", KEYS[1], "run abc")
@@ -210,10 +210,10 @@ def test_the_command_lists_and_prunes(store: FoldStore) -> None:
     assert lines[2].endswith("run abc")
     assert lines[-1].startswith("results/.folds: 3 folds, ")
     done = CliRunner().invoke(app, ["prune"])
-    assert done.output.startswith("nothing was given up\n")
+    assert done.output.startswith("nothing was removed\n")
     done = CliRunner().invoke(app, ["prune", "--to", "0MB"])
-    assert done.output.startswith("the fold store gave up 2 folds")
-    assert "the rest is in use, noted" in done.output
+    assert done.output.startswith("the fold store pruned its 2 least recently used folds")
+    assert "the rest is in use, marked to be kept" in done.output
     assert " rows " in CliRunner().invoke(app, []).output
     wrong = CliRunner().invoke(app, ["prune", "--to", "5 gallons"])
     assert isinstance(wrong.exception, UserError)

@@ -1,4 +1,4 @@
-"""Tagging of a table: the feed-forward network goes all the way, with the stages that every kind has."""
+"""Tagging of a table: the feed-forward network passes through all stages."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ TAGS = ("loud", "rude", "rare")
 
 
 def sample(rng: np.random.Generator) -> Tables:
-    """Draw rows whose three tags follow a number, a label, and both; the last is rare."""
+    """Draw rows whose three tags depend on a number, a label, and both; the last tag is rare."""
     n = ROWS + TEST_ROWS
     x, label = rng.normal(size=n), rng.choice(["a", "b", "c"], n)
     noise = rng.normal(scale=0.3, size=(3, n))
@@ -60,7 +60,7 @@ def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def settings(**changes: Any) -> Lane:
-    """The settings of the tiny lanes with the loss of tags; `changes` are those of the training."""
+    """Make a lane with the loss for tags; `changes` replace settings of its training."""
     objective = {"loss": "binary_cross_entropy", "label_smoothing": 0.0}
     table = lane(**changes).model_dump()
     return Lane.model_validate(table | {"competition": "remarks", "folds": FOLDS, "objective": objective})
@@ -70,9 +70,9 @@ def prepared(competition: Labelled = REMARKS) -> PreparedRows:
     archive, folder = Path("data/raw/remarks.zip"), Path("data/prepared/remarks")
     fetch(competition, "sample", archive, "remarks")
     prepare(competition, archive, folder, FOLDS, seed=0)
-    found = load(competition, folder)
-    assert isinstance(found, PreparedRows)
-    return found
+    prepared_rows = load(competition, folder)
+    assert isinstance(prepared_rows, PreparedRows)
+    return prepared_rows
 
 
 def test_a_table_of_tags_goes_all_the_way_to_a_submission_that_passes_the_gate() -> None:
@@ -104,7 +104,7 @@ def test_a_table_of_tags_goes_all_the_way_to_a_submission_that_passes_the_gate()
 
 
 def with_tags(values: list[float]) -> Labelled:
-    """The competition with `values` among those of its second tag."""
+    """Make the competition with `values` in the column of its second tag."""
 
     def changed(rng: np.random.Generator) -> Tables:
         tables = sample(rng)
@@ -116,15 +116,15 @@ def with_tags(values: list[float]) -> Labelled:
 
 
 @pytest.mark.parametrize(
-    ("values", "found"),
+    ("values", "problem"),
     [
         ([0, 1, 2], "found 0 to 2; expected 0 or 1: whether the row has the tag"),
         ([-1, 1], "found -1 to 1; expected 0 or 1"),
         ([1], "found 1 in every row, expected two values or more"),
     ],
 )
-def test_what_is_no_tag_is_the_users_error_and_named_by_its_column(values: list[float], found: str) -> None:
-    with pytest.raises(UserError, match=rf"train\.csv: column 'rude': {found}"):
+def test_what_is_no_tag_is_the_users_error_and_named_by_its_column(values: list[float], problem: str) -> None:
+    with pytest.raises(UserError, match=rf"train\.csv: column 'rude': {problem}"):
         prepared(with_tags(values))
     assert not Path("data/prepared/remarks").exists()
 

@@ -1,4 +1,4 @@
-"""Tagging of texts: from a column of comments to a fold's file, with either network."""
+"""Tagging of texts: from a column of comments to a fold's file, with both networks."""
 
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,9 @@ COMMENTS = Labelled(
 
 
 def comments(copies: int = 1) -> pd.DataFrame:
-    """Twenty comments; rude is who says it to whom, loud is a word."""
-    said = ["you are a numpty not a friend", "you are a friend not a numpty", "OH the page", "oh the page"]
-    texts = [f"{one} {place}" for place in ("here", "there", "again", "today", "😀") for one in said] * copies
+    """Make twenty comments; `rude` depends on the order of two words, `loud` on a word."""
+    sentences = ["you are a numpty not a friend", "you are a friend not a numpty", "OH the page", "oh the page"]
+    texts = [f"{text} {place}" for place in ("here", "there", "again", "today", "😀") for text in sentences] * copies
     frame = pd.DataFrame({"id": [f"c{row}" for row in range(len(texts))], "text": pd.array(texts, dtype="str")})
     frame["rude"] = [int(text.startswith("you are a numpty")) for text in texts]
     frame["loud"] = [int("page" in text) for text in texts]
@@ -75,7 +75,7 @@ def fold_of(network: str, **changes: Any) -> tuple[TrainedFold, PreparedRows]:
 
 
 @pytest.mark.parametrize(("network", "deep"), [("rnn", RNN), ("transformer", Transformer)])
-def test_twenty_comments_are_learned_by_heart(network: str, deep: type) -> None:
+def test_twenty_sentencesare_learned_by_heart(network: str, deep: type) -> None:
     fold, rows = fold_of(network, epochs=60, batch_size=10, learning_rate=0.02)
     assert isinstance(fold.network, WideAndDeep)
     assert isinstance(fold.network.deep, deep)

@@ -1,4 +1,4 @@
-"""Two competitions of a few rows, and settings that train them in a second."""
+"""Two competitions of a few rows, and settings that train on them in a second."""
 
 import dataclasses
 from pathlib import Path
@@ -19,7 +19,7 @@ from groundwork.stages.train import train
 CPU = Hardware(accelerator="cpu", devices="auto", precision="auto", strategy="auto", num_nodes=1)
 SILENT = Tracking(mode="disabled", project="tests")
 ADAMW = {"name": "adamw", "betas": [0.9, 0.999], "eps": 1e-8}
-# What the train stage takes beside a lane, its rows and a seed.
+# Arguments of the train stage, without lane, rows and seed.
 QUIETLY: dict[str, Any] = {"tracking": SILENT, "hardware": CPU, "code": "the code", "store_bytes": 10**9}
 ROWS, TEST_ROWS, FOLDS = 120, 40, 3
 
@@ -46,10 +46,10 @@ def sample(rng: np.random.Generator) -> Tables:
 
 
 def _sample_of(target: str) -> Any:
-    other = {"survived": "price", "price": "survived"}[target]
+    unused = {"survived": "price", "price": "survived"}[target]
 
     def narrowed(rng: np.random.Generator) -> Tables:
-        tables = {name: table.drop(columns=other) for name, table in sample(rng).items()}
+        tables = {name: table.drop(columns=unused) for name, table in sample(rng).items()}
         return tables | {"test.csv": tables["test.csv"].drop(columns=target)}
 
     return narrowed
@@ -78,7 +78,7 @@ PRICES = dataclasses.replace(
 
 
 def training(**changes: Any) -> Training:
-    """Settings of a training of three epochs; `changes` replace some of them."""
+    """Make settings for a training of three epochs; `changes` replace some of them."""
     settings: dict[str, Any] = {
         "folds": "all", "epochs": 3, "batch_size": 16, "accumulate_grad_batches": 1, "optimizer": ADAMW,
         "learning_rate": 0.01, "weight_decay": 0.01, "callbacks": [],
@@ -115,13 +115,13 @@ def prepared(competition: Labelled = SURVIVAL) -> PreparedRows:
     if not folder.exists():
         fetch(competition, "sample", archive, competition.slug)
         prepare(competition, archive, folder, FOLDS, seed=0)
-    found = load(competition, folder)
-    assert isinstance(found, PreparedRows)
-    return found
+    prepared_rows = load(competition, folder)
+    assert isinstance(prepared_rows, PreparedRows)
+    return prepared_rows
 
 
 def in_memory(train: pd.DataFrame) -> PreparedRows:
-    """What `prepare` would leave of `train`, without its files and folds."""
+    """Make prepared rows from `train`, without files and folds."""
     return PreparedRows(
         folds=[],
         final=False,

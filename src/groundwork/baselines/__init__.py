@@ -1,4 +1,4 @@
-"""What a network must beat: constants, linear and lexical models, and lists that need no learning."""
+"""Baselines for the networks: constants, linear and lexical models, and recommendations by counting."""
 
 from typing import Any, Protocol
 
@@ -9,27 +9,27 @@ Array = NDArray[Any]
 
 
 class Baseline(Protocol):
-    """A model without settings of its own: fitted on a fold's training rows, asked once."""
+    """A model without settings, which is fitted on a fold's training rows and predicts its validation rows."""
 
     @property
     def name(self) -> str:
-        """What the leaderboard calls it."""
+        """The name on the leaderboard."""
         ...
 
     def fit_predict(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> Array:
-        """Fit on `train` alone and predict `valid`.
+        """Fit on `train` and predict `valid`.
 
         Parameters
         ----------
         train, valid
             Prepared rows, as `groundwork.data.prepared.Prepared` gives them for a fold.
         target
-            The answers of `train`: class indices or numbers ``[rows]``, tags ``[rows, tags]``, articles ``[rows]``.
+            The targets of `train`: class indices or numbers ``[rows]``, tags ``[rows, tags]``, articles ``[rows]``.
 
         Returns
         -------
         array
             As the metrics take it: probabilities ``[rows, classes or tags]``, numbers ``[rows]``, or articles, best
-            first, int64 ``[rows, answers]``, filled up with -1.
+            first, int64 ``[rows, answers]``, padded with -1.
         """
         ...

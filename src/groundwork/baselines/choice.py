@@ -1,4 +1,4 @@
-"""Which baselines a competition is held against, by what its rows are; the simplest first."""
+"""Chooses the baselines of a lane by the encoding of its rows; the simplest first."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,16 +19,16 @@ from groundwork.sections.encodings import EncodingSettings, TableEncoding, Table
 
 
 def baselines_of(competition: Competition, encoding: EncodingSettings, prepared: Prepared, seed: int) -> list[Baseline]:
-    """Choose by how the lane's rows are encoded.
+    """Return the baselines that suit the encoding of the lane's rows.
 
     Parameters
     ----------
     encoding
-        The lane's: how a table's columns become numbers.
+        The lane's section of params.yaml.
     prepared
-        Says which labels there are.
+        The prepared data, which has the labels.
     seed
-        Of the order in which pictures are passed over.
+        Seed of the order of pictures in the solver's passes.
     """
     return BASELINES[encoding.inputs](competition, encoding, prepared, seed)
 
@@ -42,7 +42,7 @@ def _of_table(competition: Labelled, encoding: TableEncoding, prepared: Prepared
 
 
 def _of_pictures(competition: Labelled, encoding: object, prepared: Prepared, seed: int) -> list[Baseline]:
-    # Five passes over the pictures: they say as much as a solution to the last digit, in a tenth of the time.
+    # Five passes over the pictures score as well as the exact solution, in a tenth of the time.
     passes = LogisticRegression(solver="saga", max_iter=5, random_state=seed)
     return [
         constant(competition, prepared.labels),
@@ -65,14 +65,14 @@ def _of_texts(competition: Labelled, encoding: object, prepared: Prepared, seed:
     column = competition.inputs.text
     if column is None:
         raise ValueError("inputs.text: found None; expected a column")
-    # liblinear is the fastest on words, and knows two classes only.
+    # liblinear is the fastest solver on words, but supports two classes only.
     several = KINDS[competition.kind].class_count(prepared.labels, competition.task) > 2
     classifier = LogisticRegression(C=4.0, solver="lbfgs" if several else "liblinear", max_iter=1000)
-    found: list[Linear] = [constant(competition, prepared.labels)]
-    for seen, characters in (("TF-IDF of words", False), ("TF-IDF of words and characters", True)):
+    models: list[Linear] = [constant(competition, prepared.labels)]
+    for label, characters in (("TF-IDF of words", False), ("TF-IDF of words and characters", True)):
         features = TfIdf(column, characters)
-        found.append(linear(competition, prepared.labels, seen, features, classifier, Ridge(1.0)))
-    return [*found]
+        models.append(linear(competition, prepared.labels, label, features, classifier, Ridge(1.0)))
+    return [*models]
 
 
 def _of_both(competition: Labelled, encoding: TableTextEncoding, prepared: Prepared, seed: int) -> list[Baseline]:
@@ -85,7 +85,7 @@ def _of_purchases(competition: Purchases, encoding: object, prepared: PreparedPu
     return [Popularity(*size), Repurchase(*size), ItemKNN(*size)]
 
 
-# By `encoding.inputs`; each takes the layout that its encoding reads.
+# By `encoding.inputs`; each function takes the layout that its encoding reads.
 BASELINES: ByName[Callable[[Any, Any, Any, int], list[Baseline]]] = {
     "table": _of_table,
     "image": _of_pictures,

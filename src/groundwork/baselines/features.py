@@ -1,4 +1,4 @@
-"""What the linear baselines see of a row: a table's numbers and codes, pixels, or weighted words."""
+"""Features of the linear baselines: a table's numbers and codes, pixels, or TF-IDF."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ from groundwork.objectives import KINDS
 from groundwork.sections.encodings import TableEncoding
 
 PIXEL = 255
-# The most frequent n-grams of characters are kept: the rest are many, and say little.
+# Only the most frequent n-grams of characters are kept; the others are many and carry little information.
 CHARACTERS = {"analyzer": "char_wb", "ngram_range": (2, 5), "max_features": 50_000}
 WORDS = {"token_pattern": r"\w+"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """The numbers and, one-hot, the codes that the lane's network is fed with."""
+    """The numbers and the one-hot encoded codes that the lane's network reads."""
 
     competition: Labelled
     encoding: TableEncoding
@@ -36,37 +36,37 @@ class Table:
         encoder = TableEncoder(
             self.competition.inputs, settings.clip, settings.min_category_count, settings.group_smoothing, bins=1
         )
-        # What group keys may average, as a network's objective says; of these rows' labels alone.
+        # The objective gives the targets that group keys may average; it is fitted on these rows only.
         objective = KINDS[self.competition.kind].fit(self.competition.task, train, train, {})
         encoded = [encoder.fit_transform(train, objective.signals(train)), encoder.transform(valid)]
-        numbers, codes = ([np.asarray(one[name]) for one in encoded] for name in ("numeric", "categorical"))
+        numbers, codes = ([np.asarray(tensors[name]) for tensors in encoded] for name in ("numeric", "categorical"))
         if not codes[0].shape[1]:
             return numbers[0], numbers[1]
-        # Sparse: a table may have codes by the thousand.
+        # Sparse, because a table may have thousands of codes.
         one_hot = OneHotEncoder(handle_unknown="ignore").fit(codes[0])
-        seen, asked = (
-            sparse.hstack([sparse.csr_array(known), one_hot.transform(labels)], format="csr")
-            for known, labels in zip(numbers, codes, strict=True)
+        train_features, valid_features = (
+            sparse.hstack([sparse.csr_array(dense), one_hot.transform(labels)], format="csr")
+            for dense, labels in zip(numbers, codes, strict=True)
         )
-        return seen, asked
+        return train_features, valid_features
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """A picture's pixels between 0 and 1."""
+    """A picture's pixels, scaled to values between 0 and 1."""
 
     competition: Labelled
 
     def __call__(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> tuple[Matrix, Matrix]:
         """Scale both: float32 ``[rows, pixels]``."""
         names = self.competition.pixels
-        seen, asked = (frame[names].to_numpy(dtype=np.float32) / PIXEL for frame in (train, valid))
-        return seen, asked
+        train_pixels, valid_pixels = (frame[names].to_numpy(dtype=np.float32) / PIXEL for frame in (train, valid))
+        return train_pixels, valid_pixels
 
 
 @dataclass(frozen=True)
 class TfIdf:
-    """A text's words, and n-grams of characters if wanted, weighted by how rare they are."""
+    """TF-IDF of a text's words and, if `characters` is set, of n-grams of characters."""
 
     column: str
     characters: bool

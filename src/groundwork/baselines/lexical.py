@@ -1,4 +1,4 @@
-"""What a query and a document's texts have in common, by their weighted words alone."""
+"""Lexical features of a query and a document: BM25 and TF-IDF."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,17 +15,17 @@ from groundwork.baselines.linear import Matrix
 from groundwork.competitions import Pair
 from groundwork.encoders.language.bm25 import BM25, paired
 
-# n-grams within words: a query's "bracket" meets a title's "brackets", which whole words would miss.
+# n-grams within words match a query's "bracket" with a title's "brackets", which whole words would not.
 GRAMS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (2, 4)}
 LONG_GRAMS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (4, 4)}
-MOST = 50_000  # frequent ones that are kept; the rest are many, and say little
-# One column against thousands: the penalty on its weight must not drown it.
+MOST = 50_000  # the most frequent n-grams are kept; the others carry little information
+# The cosine is a single column among thousands; scaling it up weakens the penalty on its weight.
 COSINE_WEIGHT = 3.0
 
 
 @dataclass(frozen=True)
 class FieldScores:
-    """BM25 of the query in each text of the document, standardized."""
+    """BM25 of the query for each text of the document, standardized."""
 
     pair: Pair
 
@@ -36,16 +36,16 @@ class FieldScores:
         scores: list[list[Array]] = [[], []]
         for name in self.pair.fields:
             bm25 = BM25(**LONG_GRAMS).fit(documents[name])
-            for found, frame in zip(scores, (train, valid), strict=True):
-                found.append(_scores(bm25, frame[self.pair.query], frame[name]))
-        seen, asked = map(np.column_stack, scores)
-        scaler = StandardScaler().fit(seen)
-        return scaler.transform(seen), scaler.transform(asked)
+            for columns, frame in zip(scores, (train, valid), strict=True):
+                columns.append(_scores(bm25, frame[self.pair.query], frame[name]))
+        train_scores, valid_scores = map(np.column_stack, scores)
+        scaler = StandardScaler().fit(train_scores)
+        return scaler.transform(train_scores), scaler.transform(valid_scores)
 
 
 @dataclass(frozen=True)
 class PairTfIdf:
-    """TF-IDF of the query and of the document's texts, and the cosine of the two."""
+    """TF-IDF of the query and of the document's texts, and the cosine between the two."""
 
     pair: Pair
 
@@ -56,8 +56,8 @@ class PairTfIdf:
         queries = [frame[self.pair.query] for frame in (train, valid)]
         vectors = TfidfVectorizer(sublinear_tf=True, max_features=MOST, **GRAMS)
         vectors.fit(pd.concat([queries[0], texts[0]]).unique())
-        seen, asked = (self._both(vectors, *pairs) for pairs in zip(queries, texts, strict=True))
-        return seen, asked
+        train_features, valid_features = (self._both(vectors, *pairs) for pairs in zip(queries, texts, strict=True))
+        return train_features, valid_features
 
     def _both(self, vectors: TfidfVectorizer, queries: pd.Series, documents: pd.Series) -> Matrix:
         query, document = by_text(vectors.transform, queries), by_text(vectors.transform, documents)
@@ -66,16 +66,16 @@ class PairTfIdf:
 
 
 def _scores(bm25: BM25, queries: pd.Series, documents: pd.Series) -> NDArray[np.float32]:
-    """Score pairs, ``[rows, 2]``: BM25, and its part of the sum of the query's words' rarities."""
-    asked, weights = by_text(bm25.mark, queries), by_text(bm25.weights, documents)
-    score = paired(asked, weights)
-    return np.column_stack([score, score / np.maximum(asked @ bm25.rarity, 1e-9)])
+    """Score pairs, ``[rows, 2]``: BM25, and BM25 divided by the sum of the rarities of the query's words."""
+    query_terms, weights = by_text(bm25.mark, queries), by_text(bm25.weights, documents)
+    score = paired(query_terms, weights)
+    return np.column_stack([score, score / np.maximum(query_terms @ bm25.rarity, 1e-9)])
 
 
 def by_text(transform: Any, texts: pd.Series) -> Any:
-    """Transform each different text once, and give every row its own: sparse, ``[rows, ...]``."""
-    codes, different = pd.factorize(texts)
-    return transform(different)[codes]
+    """Transform each distinct text once, and return a row for every text: sparse, ``[rows, ...]``."""
+    codes, distinct = pd.factorize(texts)
+    return transform(distinct)[codes]
 
 
 def _row_sums(matrix: Matrix) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Linear models and constants on features of the rows: scikit-learn's, for each kind of problem."""
+"""Linear models and constants of scikit-learn, for each kind of problem."""
 
 import warnings
 from collections.abc import Callable
@@ -27,16 +27,16 @@ Head = Callable[[Matrix, Array, Matrix], Array]
 
 @dataclass(frozen=True)
 class Linear:
-    """A model on features.
+    """A constant or linear model of a row's features.
 
     Attributes
     ----------
     name
-        What the leaderboard calls it.
+        The name on the leaderboard.
     encode
-        ``encode(train, target, valid)``: matrices of both, fitted on the training rows.
+        ``encode(train, target, valid)``: feature matrices of training and validation rows, fitted on the former.
     head
-        ``head(seen, target, asked)``: what a model that has seen the first matrix says to the second.
+        ``head(train, target, valid)``: predictions for the second matrix by a model fitted on the first.
     """
 
     name: str
@@ -45,36 +45,36 @@ class Linear:
 
     def fit_predict(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> Array:
         """Fit on `train` and predict `valid`; see `Baseline`."""
-        seen, asked = self.encode(train, target, valid)
-        return self.head(seen, target, asked)
+        train_features, valid_features = self.encode(train, target, valid)
+        return self.head(train_features, target, valid_features)
 
 
 def constant(competition: Labelled, labels: pd.DataFrame) -> Linear:
-    """Make the best constant in the metric's sense: shares of the classes or tags, or a mean."""
+    """Make the constant that the metric scores best: shares of the classes or tags, or a mean."""
     return Linear("constant", _nothing, head(competition, labels, DummyClassifier(), DummyRegressor()))
 
 
 def linear(
     competition: Labelled,
     labels: pd.DataFrame,
-    seen: str,
+    label: str,
     features: Features,
     classifier: BaseEstimator,
     regressor: BaseEstimator,
 ) -> Linear:
-    """Make a linear model of what suits the kind of problem; its name says what it has `seen`."""
+    """Make the linear model that suits the kind of problem; its name starts with the `label` of its features."""
     classifies = KINDS[competition.kind].class_count(labels, competition.task) > 0
     name = "logistic regression" if classifies else "ridge"
-    return Linear(f"{seen} + {name}" if seen else name, features, head(competition, labels, classifier, regressor))
+    return Linear(f"{label} + {name}" if label else name, features, head(competition, labels, classifier, regressor))
 
 
 def head(competition: Labelled, labels: pd.DataFrame, classifier: BaseEstimator, regressor: BaseEstimator) -> Head:
-    """Choose what suits the kind of problem: one of two unfitted models of scikit-learn's.
+    """Choose the one of two unfitted scikit-learn models that suits the kind of problem.
 
     Parameters
     ----------
     labels
-        The table in which every label stands.
+        The table of all labels.
     """
     return HEADS[KINDS[competition.kind].head](competition, labels, classifier, regressor)
 
@@ -105,24 +105,24 @@ def _nothing(train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> tuple[M
     return np.zeros((len(train), 1)), np.zeros((len(valid), 1))
 
 
-def _classes(classifier: BaseEstimator, classes: int, seen: Matrix, target: Array, asked: Matrix) -> Array:
-    # A linear model refuses a single class, which a rare tag can come down to in a fold's training rows.
+def _classes(classifier: BaseEstimator, classes: int, train: Matrix, target: Array, valid: Matrix) -> Array:
+    # A linear model refuses a single class, which is all that a fold's training rows may have of a rare tag.
     model = clone(classifier) if len(np.unique(target)) > 1 else DummyClassifier()
     with warnings.catch_warnings():
-        # Whoever chose a number of passes over the rows knows that they are few.
+        # The number of passes is small on purpose.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = model.fit(seen, target)
-    probabilities = np.zeros((asked.shape[0], classes))
-    # Classes that these training rows lack keep the probability 0.
-    probabilities[:, fitted.classes_.astype(int)] = fitted.predict_proba(asked)
+        fitted = model.fit(train, target)
+    probabilities = np.zeros((valid.shape[0], classes))
+    # Classes that are missing from these training rows have probability 0.
+    probabilities[:, fitted.classes_.astype(int)] = fitted.predict_proba(valid)
     return probabilities
 
 
-def _tags(classifier: BaseEstimator, seen: Matrix, target: Array, asked: Matrix) -> Array:
-    return np.column_stack([_classes(classifier, 2, seen, tag, asked)[:, 1] for tag in target.T])
+def _tags(classifier: BaseEstimator, train: Matrix, target: Array, valid: Matrix) -> Array:
+    return np.column_stack([_classes(classifier, 2, train, tag, valid)[:, 1] for tag in target.T])
 
 
-def _numbers(regressor: BaseEstimator, seen: Matrix, target: Array, asked: Matrix) -> Array:
-    # As the networks' regression does: what a line says far outside of the known rows is no price and no rating.
-    predicted: Array = clone(regressor).fit(seen, target).predict(asked)
+def _numbers(regressor: BaseEstimator, train: Matrix, target: Array, valid: Matrix) -> Array:
+    # Predictions are clipped to the range of the training rows, as in `groundwork.objectives.regression`.
+    predicted: Array = clone(regressor).fit(train, target).predict(valid)
     return predicted.clip(target.min(), target.max())

@@ -1,6 +1,6 @@
-"""Recommendations without a network: what sold last, what the customer bought, what was bought beside it.
+"""Recommendation baselines: popularity, repurchase and item-based nearest neighbours.
 
-All of it is array work on codes and sparse products in chunks: thirty million purchases pass through in minutes.
+They work on arrays of codes and multiply sparse matrices in chunks; thirty million purchases take minutes.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from groundwork.baselines import Array
 Codes = NDArray[np.int64]
 Sparse: TypeAlias = Any
 
-# The purchases that count of each customer, the neighbours that are kept of each article, and how many customers or
-# articles are worked on at once: they bound memory, and time, whatever the data.
+# The number of each customer's last purchases that count, of neighbours that are kept for each article, and of
+# customers or articles in a chunk. They limit memory and time for any amount of data.
 HISTORY, NEIGHBOURS, CHUNK = 32, 200, 2048
 
 
@@ -30,9 +30,9 @@ class Popularity:
     Attributes
     ----------
     articles
-        How many articles there are.
+        Number of articles.
     days, answers
-        Length of the week, and of the lists.
+        Length of the last week in days, and of the lists.
     """
 
     articles: int
@@ -41,7 +41,7 @@ class Popularity:
     name: str = "popularity of the last week"
 
     def fit_predict(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> Array:
-        """Rank what sold in the `days` before the validation begins; see `Baseline`."""
+        """Rank articles by their sales in the `days` before the validation rows; see `Baseline`."""
         log = _Log.of(train, valid, self.articles, self.days)
         nothing = np.empty((len(valid), 0), dtype=np.int64)
         return log.filled(nothing, self.answers, log.bought_once)
@@ -49,7 +49,7 @@ class Popularity:
 
 @dataclass(frozen=True)
 class Repurchase:
-    """The customer's own articles, the latest first; then those that sold most in the last week."""
+    """The articles that the customer bought, the latest first; then those that sold most in the last week."""
 
     articles: int
     days: int
@@ -65,10 +65,11 @@ class Repurchase:
 
 @dataclass(frozen=True)
 class ItemKNN:
-    """The articles that were bought by those who bought the customer's own [1]_.
+    """The articles that are most similar to those that the customer bought [1]_.
 
-    Two articles are as near as the cosine of the columns of who bought them; a list sums up over the customer's last
-    purchases. Those who have none get what sold most.
+    The similarity of two articles is the cosine of their columns in the matrix of customers and articles. An article's
+    score is its similarity summed over the customer's last purchases. Customers without purchases get the articles that
+    sold most.
 
     .. [1] Deshpande and Karypis, "Item-Based Top-N Recommendation Algorithms", ACM TOIS 2004.
     """
@@ -79,14 +80,14 @@ class ItemKNN:
     name: str = "item-kNN"
 
     def fit_predict(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> Array:
-        """Rank articles by their nearness to the customer's; see `Baseline`."""
+        """Rank articles by their similarity to the customer's; see `Baseline`."""
         log = _Log.of(train, valid, self.articles, self.days)
-        nearness = _nearest(_last_bought(train, self.articles))
+        similarity = _nearest(_last_bought(train, self.articles))
         pieces = []
         for rows in _chunks(len(valid)):
             own = log.own(rows, HISTORY)
             history = _incidence(np.nonzero(own >= 0)[0], own[own >= 0], len(own), self.articles)
-            scores = history @ nearness
+            scores = history @ similarity
             if log.bought_once:
                 known = log.own(rows)
                 scores -= scores.multiply(
@@ -99,19 +100,19 @@ class ItemKNN:
 
 @dataclass(frozen=True)
 class _Log:
-    """The training purchases as seen from the customers who are asked about.
+    """The training purchases, with the position of each validation customer's.
 
     Attributes
     ----------
     article
-        The training purchases' articles: by customer, then day.
+        The articles of the training purchases, sorted by customer and day.
     start, end
-        Where each asked customer's purchases lie in it.
+        The range of each validation customer's purchases in `article`.
     popular
-        Articles by their sales of the last week, then of all time, then their code; never sold ones are left out.
+        Articles by their sales in the last week, then of all time, then by code, without those that were never sold.
     bought_once
-        Whether nobody bought in the last week what they had bought before. Films are rated once and shirts bought
-        again: only where it never happens is an article that the customer has no answer.
+        Whether no customer bought an article again in the last week. Films are rated once, but shirts are bought again;
+        only if nobody buys an article again are the customer's own articles left out of lists.
     """
 
     article: Array
@@ -125,28 +126,29 @@ class _Log:
         customer, article = train["customer"].to_numpy(), train["article"].to_numpy()
         late = train["day"].to_numpy() >= int(valid["day"].min()) - days
         recent, total = (np.bincount(codes, minlength=articles) for codes in (article[late], article))
-        # Stable: equal ones stay in the order of their codes.
+        # The sort is stable: articles with equal sales stay in the order of their codes.
         popular = np.lexsort((-total, -recent))
         popular = popular[total[popular] > 0]
-        # Of those who bought in the last week: their purchases before.
+        # The earlier purchases of customers who bought in the last week.
         active = np.bincount(customer[late], minlength=int(customer.max(initial=0)) + 1) > 0
         before = ~late & active[customer]
         pairs, known = (customer[rows].astype(np.int64) * articles + article[rows] for rows in (late, before))
         pairs = np.unique(pairs)
         again = pairs[np.searchsorted(pairs, known).clip(max=len(pairs) - 1)] == known
-        asked = valid["customer"].to_numpy()
-        start, end = np.searchsorted(customer, asked), np.searchsorted(customer, asked, side="right")
+        valid_customer = valid["customer"].to_numpy()
+        start = np.searchsorted(customer, valid_customer)
+        end = np.searchsorted(customer, valid_customer, side="right")
         return cls(article, start, end, popular, not again.any())
 
     def own(self, rows: slice, most: int | None = None) -> Codes:
-        """Lay out purchases of the asked customers `rows`, the latest first: ``[rows, most]``, filled up with -1."""
+        """Return the articles of validation customers, the latest first: ``[rows, most]``, padded with -1."""
         start, end = self.start[rows, None], self.end[rows, None]
         longest = int((end - start).max(initial=0))
-        place = end - 1 - np.arange(longest if most is None else min(most, longest))
-        return np.where(place >= start, self.article[np.maximum(place, 0)], -1).astype(np.int64)
+        position = end - 1 - np.arange(longest if most is None else min(most, longest))
+        return np.where(position >= start, self.article[np.maximum(position, 0)], -1).astype(np.int64)
 
     def filled(self, ranked: Codes, answers: int, without_own: bool) -> Codes:
-        """Fill lists up with what is popular, if wanted without what the customer has."""
+        """Fill lists up with popular articles; leave out the customer's own if `without_own` is set."""
         pieces = []
         for rows in _chunks(len(ranked)):
             known = self.own(rows) if without_own else np.empty((len(ranked[rows]), 0), dtype=np.int64)
@@ -157,19 +159,19 @@ class _Log:
 
 
 def first_distinct(lists: Codes, answers: int, skip: int = 0) -> Codes:
-    """Keep the first `answers` different codes of each row.
+    """Keep the first `answers` distinct codes of each row.
 
     Parameters
     ----------
     lists
         Codes of at least 0, or -1 for nothing, ``[rows, any]``.
     skip
-        So many first columns are not wanted, nor what they hold.
+        Number of leading columns whose codes are left out of the result.
 
     Returns
     -------
     array
-        int64 ``[rows, answers]``, filled up with -1.
+        int64 ``[rows, answers]``, padded with -1.
     """
     order = lists.argsort(axis=1, kind="stable")
     ordered = np.take_along_axis(lists, order, axis=1)
@@ -179,14 +181,14 @@ def first_distinct(lists: Codes, answers: int, skip: int = 0) -> Codes:
     np.put_along_axis(kept, order, fresh, axis=1)
     kept[:, :skip] = False
     first = (~kept).argsort(axis=1, kind="stable")[:, :answers]
-    found = np.take_along_axis(np.where(kept, lists, -1), first, axis=1)
+    codes = np.take_along_axis(np.where(kept, lists, -1), first, axis=1)
     result = np.full((len(lists), answers), -1, dtype=np.int64)
-    result[:, : found.shape[1]] = found
+    result[:, : codes.shape[1]] = codes
     return result
 
 
 def _last_bought(train: pd.DataFrame, articles: int) -> Sparse:
-    """Return who bought what among their last `HISTORY` purchases: 1 or nothing, ``[customers, articles]``."""
+    """Return a matrix of 1 for each customer's last `HISTORY` articles, ``[customers, articles]``."""
     customer = train["customer"].to_numpy()
     counts = np.bincount(customer)
     last = np.cumsum(counts)[customer] - np.arange(len(customer)) <= HISTORY
@@ -195,12 +197,12 @@ def _last_bought(train: pd.DataFrame, articles: int) -> Sparse:
 
 def _incidence(rows: Array, columns: Array, height: int, width: int) -> Sparse:
     matrix = sparse.csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=(height, width))
-    matrix.data[:] = 1  # the conversion has summed up what stands twice
+    matrix.data[:] = 1  # the conversion sums up repeated entries
     return matrix
 
 
 def _nearest(bought: Sparse) -> Sparse:
-    """Return the cosines between the columns of `bought`, the `NEIGHBOURS` largest of each row, and their equals."""
+    """Return the cosines between the columns of `bought`: the `NEIGHBOURS` largest of each row, including ties."""
     norms = np.sqrt(np.maximum(bought.sum(0), 1)).astype(np.float32)
     unit = (bought / norms[None, :]).tocsr()
     columns, pieces = unit.tocsc(), []
@@ -216,24 +218,24 @@ def _nearest(bought: Sparse) -> Sparse:
 
 
 def _best(scores: Sparse, most: int) -> Codes:
-    """Rank each row's stored columns by their value, ``[rows, most]``, filled up with -1."""
-    place = _places(scores)
+    """Rank each row's stored columns by their value, ``[rows, most]``, padded with -1."""
+    position = _ranks(scores)
     row = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    inside = place < most
+    inside = position < most
     ranked = np.full((scores.shape[0], most), -1, dtype=np.int64)
-    ranked[row[inside], place[inside]] = scores.indices[inside]
+    ranked[row[inside], position[inside]] = scores.indices[inside]
     return ranked
 
 
-def _places(matrix: Sparse) -> Codes:
-    """Count the stored values of each row from the largest, 0, on; equal ones by their column."""
+def _ranks(matrix: Sparse) -> Codes:
+    """Return the rank of each stored value in its row, 0 for the largest; ties are in order of their column."""
     matrix.sort_indices()
     lengths = np.diff(matrix.indptr)
     row = np.repeat(np.arange(matrix.shape[0]), lengths)
     order = np.lexsort((-matrix.data, row))
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order)) - np.repeat(matrix.indptr[:-1], lengths)
-    return place
+    position = np.empty(len(order), dtype=np.int64)
+    position[order] = np.arange(len(order)) - np.repeat(matrix.indptr[:-1], lengths)
+    return position
 
 
 def _chunks(length: int) -> Iterator[slice]:

@@ -1,1 +1,1 @@
-"""What remembers the answer: tracking, evaluation, comparison, report."""
+"""Records of experiments: fingerprints, seals, dvc.lock, and the comparison of results."""

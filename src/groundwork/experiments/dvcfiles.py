@@ -1,4 +1,4 @@
-"""What dvc.yaml declares of a stage, what dvc.lock records of it, and the hashes that DVC gives to files."""
+"""Reads the stages that dvc.yaml declares and the entries of dvc.lock, and hashes files as DVC does."""
 
 import hashlib
 import json
@@ -19,16 +19,16 @@ DECLARED, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 
 @dataclass(frozen=True)
 class Declared:
-    """A stage of one lane as dvc.yaml has it, with the lane's name filled in.
+    """A stage of dvc.yaml for one lane.
 
     Attributes
     ----------
     stage, lane_name
-        Which one; DVC calls it ``stage@lane_name``.
+        The stage and the lane; DVC calls them ``stage@lane_name``.
     params
-        Dotted keys of params.yaml.
+        Dotted keys of params.yaml that the stage depends on.
     deps, outs
-        Paths that it reads and makes, in the order of dvc.yaml; outs with metrics and plots.
+        Paths that it reads and writes, in the order of dvc.yaml; outs include metrics and plots.
     """
 
     stage: str
@@ -39,35 +39,35 @@ class Declared:
 
     @property
     def name(self) -> str:
-        """What DVC calls it."""
+        """The name that DVC gives it."""
         return f"{self.stage}@{self.lane_name}"
 
 
 def declared(lane_name: str, path: Path = DECLARED) -> dict[str, Declared]:
-    """Read the stages that dvc.yaml has for each lane, for the lane `lane_name`, by their names in dvc.yaml.
+    """Read the stages that dvc.yaml declares for the lane `lane_name`, by their names in dvc.yaml.
 
     Raises
     ------
     UserError
-        If `path` is not there or cannot be read.
+        If `path` is missing or cannot be read.
     """
-    found = {}
+    stages = {}
     for name, section in _yaml(path).get("stages", {}).items():
         if "matrix" in section:
             body = _filled(section, lane_name)
             outs = (_paths(body.get(kind, ())) for kind in ("outs", "metrics", "plots"))
-            found[name] = Declared(
+            stages[name] = Declared(
                 name,
                 lane_name,
                 tuple(body.get("params", ())),
                 tuple(body.get("deps", ())),
-                tuple(path for each in outs for path in each),
+                tuple(path for paths in outs for path in paths),
             )
-    return found
+    return stages
 
 
 def locked(path: Path = LOCK) -> dict[str, dict[str, Any]]:
-    """Read what dvc.lock records, by the names that DVC gives to stages; nothing where there is no such file.
+    """Read the entries of dvc.lock, by the names that DVC gives to stages; empty where there is no such file.
 
     Raises
     ------
@@ -92,9 +92,9 @@ def recorded_params(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def md5(path: Path) -> str:
-    """Hash a file or a folder as DVC does; empty where nothing lies.
+    """Hash a file or a folder as DVC does; return an empty string where there is none.
 
-    A folder's hash is that of a list of its files with theirs, and ends in ``.dir``.
+    A folder's hash is the hash of a list of its files and their hashes, followed by ``.dir``.
     """
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
@@ -102,42 +102,44 @@ def md5(path: Path) -> str:
         entries.sort(key=lambda entry: entry["relpath"])
         return hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
     try:
-        seen = path.stat()
-        return _file_md5(path.absolute(), seen.st_mtime_ns, seen.st_size, seen.st_ino)
+        stat = path.stat()
+        return _file_md5(path.absolute(), stat.st_mtime_ns, stat.st_size, stat.st_ino)
     except FileNotFoundError:
         return ""
 
 
 @lru_cache(maxsize=4096)
 def _file_md5(path: Path, changed: int, size: int, inode: int) -> str:
-    """Hash a file, again when it has changed: data may be large, and is looked at before and after each stage."""
+    """Hash a file; hash it again once it has changed. Data may be large, and each stage checks it twice."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def changed(paths: Mapping[str, str]) -> list[str]:
-    """Return those of `paths` that no longer have the hash beside them."""
+    """Return the keys of `paths` whose files no longer have the given hash."""
     return [path for path, value in paths.items() if md5(Path(path)) != value]
 
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        seen = path.stat()
-        return _parsed(path, path.absolute(), seen.st_mtime_ns, seen.st_size)
+        stat = path.stat()
+        return _parsed(path, path.absolute(), stat.st_mtime_ns, stat.st_size)
     except FileNotFoundError:
-        raise UserError(f"{path}: not found", f"bring it back: `git checkout {path}`") from None
+        raise UserError(f"{path}: not found", f"restore it: `git checkout {path}`") from None
 
 
 @lru_cache(maxsize=8)
 def _parsed(path: Path, place: Path, changed: int, size: int) -> dict[str, Any]:
-    """Parse a file, again when it has changed."""
+    """Parse a file; parse it again once it has changed."""
     try:
         content = YAML(typ="safe").load(path)
     except (YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read: {said}", f"bring it back: `git checkout {path}`") from None
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be read: {reason}", f"restore it: `git checkout {path}`") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path}: found {type(content).__name__}; expected stages", f"`git checkout {path}`")
+        raise UserError(
+            f"{path}: found {type(content).__name__}; expected stages", f"restore it: `git checkout {path}`"
+        )
     return content
 
 

@@ -1,16 +1,16 @@
-"""What code a stage of a lane uses: the definitions that its function reaches by name, each with a hash.
+"""Fingerprints the code of a stage: the definitions that it uses for one lane, each with a hash.
 
-DVC's dependencies, the key of a fold and the seal of a run all read this one answer.
+DVC's dependencies, the keys of folds and the seals of runs all come from this fingerprint.
 
 - The walk starts at ``run`` in ``stages/<stage>.py`` and at the lane's competition, and follows names from definition
-  to definition, within this package. Code of other packages is not followed; where its names come from is noted.
+  to definition within this package. Names from other packages are noted, but their code is not followed.
 - A competition is followed field by field: ``features=features`` counts for a stage that reads an attribute
-  ``features`` somewhere.
-- A table of names to objects, annotated `ByName`, is entered at the lane's words: the strings in its settings, in those
-  of its competition's fields that the stage reads, and in those constants of classes that it reads.
-- A module's statements that do something when it is imported count as soon as one of its definitions does.
+  ``features`` anywhere.
+- Of a table of names to objects, annotated `ByName`, the entries count whose keys the lane uses: strings in its
+  settings, in the fields of its competition that the stage reads, and in the class constants that it reads.
+- Statements that run when a module is imported count as soon as one of the module's definitions does.
 - Where a stage calls `groundwork.naming.load`, the classes that the lane names by dotted path are followed.
-- Files beside a module that a definition opens by ``__file__`` and by name count with their bytes.
+- Files that a definition opens by ``__file__`` and a name count with their bytes.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ SOURCE = Path(__file__).parents[2]
 
 
 def fingerprint(stage: str, lane: Lane, source: Path = SOURCE) -> dict[str, str]:
-    """Follow the code of one stage of a lane.
+    """Return the definitions that a stage of a lane uses, each with a hash.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def fingerprint(stage: str, lane: Lane, source: Path = SOURCE) -> dict[str, str]
     -------
     dict
         A hash of 16 hexadecimal digits for each definition, by its dotted name; sorted by name. An entry of a table is
-        named ``module.TABLE[key]``, a field of the competition ``module.competition.field``, what a module does when it
-        is imported ``module``.
+        named ``module.TABLE[key]``, a field of the competition ``module.competition.field``, and the statements that
+        run when a module is imported ``module``.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def fingerprint(stage: str, lane: Lane, source: Path = SOURCE) -> dict[str, str]
     walk.competition(f"{PACKAGE}.competitions.{lane.competition}")
     walk.reach(f"{PACKAGE}.stages.{stage}", ("run",))
     walk.finish()
-    return dict(sorted(walk.found.items()))
+    return dict(sorted(walk.hashes.items()))
 
 
 def text(definitions: dict[str, str]) -> str:
@@ -71,12 +71,12 @@ def parse(content: str) -> dict[str, str]:
 
 
 def summary(definitions: dict[str, str]) -> str:
-    """Hash a whole fingerprint: 64 hexadecimal digits."""
+    """Hash a whole fingerprint to 64 hexadecimal digits."""
     return hashlib.sha256(text(definitions).encode()).hexdigest()
 
 
 def edited(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Names of the definitions in which two fingerprints differ, sorted."""
+    """Return the names of the definitions in which two fingerprints differ, sorted."""
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
@@ -92,7 +92,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _constants(section: Settings) -> Iterator[str]:
-    """Strings that sections give as properties."""
+    """Yield the strings that sections give as properties."""
     ours = [cls for cls in type(section).__mro__ if issubclass(cls, Settings)]
     for name in {name for cls in ours for name, member in vars(cls).items() if isinstance(member, property)}:
         if isinstance(value := getattr(section, name), str):

@@ -1,7 +1,6 @@
-"""dvc.lock, kept whole: DVC writes it in place, so that a kill while it does leaves it empty or cut.
+"""Keeps dvc.lock readable: repairs it after a kill or a merge from a copy that is made before each stage.
 
-A copy of the last whole one is kept before each stage. What is read here is data of a process that may have been
-killed at any moment; what is written is renamed into place.
+DVC writes dvc.lock in place, so a process that is killed at that moment leaves the file empty or cut short.
 """
 
 import json
@@ -27,47 +26,47 @@ Stages = dict[str, dict[str, Any]]
 
 
 def keep() -> None:
-    """Keep a copy of dvc.lock if it is whole."""
+    """Copy dvc.lock if it is complete."""
     text = _text(LOCK)
     if text and text != _text(KEPT) and stages_in(text) is not None:
         write_text(KEPT, text)
 
 
 def repair() -> list[str]:
-    """Make dvc.lock and DVC's own list of running commands readable again.
+    """Repair dvc.lock and DVC's list of running commands where they cannot be read.
 
     Returns
     -------
     list of str
-        One line for each file that was repaired, and how.
+        One line for each file that was repaired.
 
     Raises
     ------
     UserError
-        If dvc.lock cannot be read and nothing to restore it from is there.
+        If dvc.lock cannot be read and there is nothing to restore it from.
     """
     return [line for line in (_repair_lock(), _repair_rwlock()) if line]
 
 
 def problems(repository: Path) -> list[str]:
-    """Say which of the two files of a repository cannot be read, and change nothing."""
-    found = []
+    """Say which of the two files of a repository cannot be read; change nothing."""
+    lines = []
     if (text := _text(repository / LOCK)) is not None and stages_in(text) is None:
-        found.append(f"{LOCK} cannot be read: {_why(text)}")
+        lines.append(f"{LOCK} cannot be read: {_why(text)}")
     if (text := _text(repository / RWLOCK)) is not None and _holders(text) is None:
-        found.append(f"{RWLOCK} cannot be read")
-    return found
+        lines.append(f"{RWLOCK} cannot be read")
+    return lines
 
 
 def forget(names: list[str]) -> None:
-    """Take the entries of stages out of dvc.lock, so that DVC runs them again."""
+    """Remove the entries of stages from dvc.lock, so that DVC runs them again."""
     stages = stages_in(_text(LOCK) or "") or {}
     _write({name: entry for name, entry in stages.items() if name not in names})
 
 
 @lru_cache(maxsize=4)
 def stages_in(text: str) -> Stages | None:
-    """Read a lock's entries; None if it is not whole."""
+    """Parse a lock file's entries; return None if it is not complete."""
     if not text.endswith("\n"):
         return None
     try:
@@ -85,7 +84,7 @@ def _is_whole(entry: Any) -> bool:
     if not isinstance(entry, dict) or not entry.get("cmd"):
         return False
     items = [item for part in ("deps", "outs") for item in entry.get(part) or ()]
-    # The last key of an item with a hash is its size, or the number of its files.
+    # DVC writes an item's size last: where it is there, so is the rest.
     return all(isinstance(item, dict) and {"path", "md5", "size"} <= item.keys() for item in items)
 
 
@@ -95,16 +94,16 @@ def _repair_lock() -> str | None:
         return None
     stages = stages_in(text)
     if stages is None:
-        for source, found in (("its last whole state", kept), ("git", _merged(text))):
-            if found is not None:
+        for source, entries in (("its last whole state", kept), ("git", _merged(text))):
+            if entries is not None:
                 why = _why(text)
-                _write(found)
-                return f"{LOCK} could not be read ({why}): restored from {source}; what it lacks is checked again"
+                _write(entries)
+                return f"{LOCK} could not be read ({why}): restored from {source}; DVC checks the stages that it lacks"
         raise UserError(
-            f"{LOCK}: cannot be read: {_why(text)}; neither a whole copy of it nor a commit of it was found",
-            f"delete it, then `groundwork repro`: every stage runs again, folds in the store are taken: `rm {LOCK}`",
+            f"{LOCK}: cannot be read: {_why(text)}; found neither a complete copy nor a commit of it",
+            f"delete it (`rm {LOCK}`) and run `groundwork repro`: all stages run again, with folds from the fold store",
         )
-    # Cut at the end of a line it can be read, and lacks what came after.
+    # A file that was cut at the end of a line can be read, but lacks the entries after it.
     names, before = list(stages), list(kept or {})
     if kept and before[: len(names)] == names:
         whole = {name: entry for name, entry in stages.items() if _items(entry) >= _items(kept[name])}
@@ -115,12 +114,12 @@ def _repair_lock() -> str | None:
 
 
 def _items(entry: Mapping[str, Any]) -> int:
-    """How much an entry says."""
+    """Count the items of an entry."""
     return sum(len(entry.get(part) or ()) for part in ("deps", "outs"))
 
 
 def _merged(text: str) -> Stages | None:
-    """Return what git knows of the lock: both sides of a merge, one's own first; else the last commit's."""
+    """Read the lock's entries from git: both sides of a merge, of which one's own wins, or else the last commit."""
     if "<<<<<<< " in text:
         sides = [stages_in(_git(f":{side}:{LOCK}")) for side in (3, 2)]
         if all(side is not None for side in sides):
@@ -150,7 +149,7 @@ def _repair_rwlock() -> str | None:
 
 
 def _living(paths: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what DVC processes hold that still run."""
+    """Return the paths that running DVC processes hold."""
     left: dict[str, Any] = {}
     for path, holders in paths.items():
         if isinstance(holders, list):
@@ -171,12 +170,12 @@ def _is_dvc(holder: Any) -> bool:
 
 
 def _holders(text: str) -> dict[str, Any] | None:
-    """Read which commands hold which paths."""
+    """Parse which commands hold which paths; return None if the text is broken."""
     try:
         content = json.loads(text)
     except ValueError:
         return None
-    return content if isinstance(content, dict) and all(isinstance(each, dict) for each in content.values()) else None
+    return content if isinstance(content, dict) and all(isinstance(paths, dict) for paths in content.values()) else None
 
 
 def _write(stages: Stages) -> None:

@@ -1,4 +1,4 @@
-"""Which names a piece of syntax uses, and where they come from: Python's scopes, followed over syntax trees."""
+"""Collects the names that syntax trees use, and where they come from, by Python's rules of scope."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -22,12 +22,12 @@ class Reference:
     Attributes
     ----------
     origin
-        Where an import inside the definition takes the name from; None when the name is the module's own affair.
+        Where an import inside the definition takes the name from; None where the module itself binds or imports it.
     path
-        The name and the attributes after it: ``("bm25", "BM25")`` for ``bm25.BM25``. Behind an `origin` that is a
-        module, the path starts with the attributes.
+        The name and the attributes after it: ``("bm25", "BM25")`` for ``bm25.BM25``. Where `origin` is a
+        module, the path has the attributes only.
     key
-        The constant that it is subscripted by, as in ``METRICS["auc"]``.
+        The string constant that it is subscripted by, such as ``auc`` in ``METRICS["auc"]``.
     """
 
     origin: Origin | None
@@ -37,7 +37,7 @@ class Reference:
 
 @dataclass
 class Uses:
-    """What a piece of syntax uses.
+    """The names and strings that a piece of syntax uses.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Uses:
     strings
         All string constants.
     constants
-        Strings that classes hold under a name: ``head = "classes"`` in a class's body.
+        Strings that a class's body assigns to a name, such as ``head = "classes"``.
     """
 
     references: set[Reference] = field(default_factory=set)
@@ -58,7 +58,7 @@ class Uses:
 
 
 def is_text(statement: ast.AST) -> bool:
-    """Whether a statement is a bare string: a docstring, or a comment in its form."""
+    """Whether a statement is a bare string, such as a docstring."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
@@ -67,7 +67,7 @@ def is_text(statement: ast.AST) -> bool:
 
 
 def executed(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements that run when the module is imported: those for type checkers do not."""
+    """Yield the statements that run when the module is imported, without those for type checkers."""
     for statement in statements:
         if isinstance(statement, ast.If) and _for_types(statement.test):
             yield from executed(statement.orelse)
@@ -81,7 +81,7 @@ def _for_types(test: ast.expr) -> bool:
 
 
 def origins(statement: ast.Import | ast.ImportFrom, package: str) -> dict[str, Origin]:
-    """Names that an import binds, and where they come from."""
+    """Return the names that an import binds, and where they come from."""
     if isinstance(statement, ast.Import):
         # `import a.b` binds `a`.
         return {
@@ -99,9 +99,9 @@ def origins(statement: ast.Import | ast.ImportFrom, package: str) -> dict[str, O
 
 
 def bound(statements: Iterable[ast.AST]) -> set[str]:
-    """Names that `statements` bind in their own scope, imports left out."""
+    """Return the names that `statements` bind in their own scope, without imported ones."""
     names: set[str] = set()
-    elsewhere: set[str] = set()
+    outer: set[str] = set()
     queue = list(statements)
     while queue:
         node = queue.pop()
@@ -111,23 +111,23 @@ def bound(statements: Iterable[ast.AST]) -> set[str]:
         if isinstance(node, ast.Lambda):
             continue
         if isinstance(node, COMPREHENSIONS):
-            names |= {each.target.id for each in ast.walk(node) if isinstance(each, ast.NamedExpr)}
+            names |= {inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)}
             continue
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 names.add(name)
             case ast.Global() | ast.Nonlocal():
-                elsewhere |= set(node.names)
+                outer |= set(node.names)
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 names.add(name)
             case ast.MatchMapping(rest=str(name)):
                 names.add(name)
         queue += ast.iter_child_nodes(node)
-    return names - elsewhere
+    return names - outer
 
 
 def uses(nodes: Iterable[ast.AST], package: str) -> Uses:
-    """Collect what `nodes`, which stand at the top of a module of `package`, use."""
+    """Collect what `nodes`, statements at the top level of a module of `package`, use."""
     visitor = _Visitor(package)
     for node in nodes:
         visitor.visit(node)
@@ -135,12 +135,12 @@ def uses(nodes: Iterable[ast.AST], package: str) -> Uses:
 
 
 class _Visitor(ast.NodeVisitor):
-    """Collects what is used, scope by scope."""
+    """Visits syntax trees and keeps track of the scopes that it is in."""
 
     def __init__(self, package: str) -> None:
         self.package = package
         self.uses = Uses()
-        # The innermost last. A class's names are seen in its own body alone, not in its methods.
+        # The innermost scope is last. A class's names are visible in its own body but not in its methods.
         self.scopes: list[tuple[bool, Scope]] = []
 
     def visit_Name(self, node: ast.Name) -> None:
@@ -199,7 +199,7 @@ class _Visitor(ast.NodeVisitor):
         self._inside(node.body, self._scope(node.body), is_class=True)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        # An annotation says something to people and type checkers.
+        # Annotations do not run code that counts; they inform people and type checkers.
         self.visit(node.target)
         if node.value is not None:
             self.visit(node.value)
@@ -230,16 +230,24 @@ class _Visitor(ast.NodeVisitor):
     def _comprehension(self, node: Comprehension) -> None:
         first, *_ = node.generators
         self.visit(first.iter)
-        self._inside([node], dict.fromkeys(bound(each.target for each in node.generators)), of_comprehension=True)
+        self._inside(
+            [node], dict.fromkeys(bound(generator.target for generator in node.generators)), of_comprehension=True
+        )
 
     def _function(self, node: Function, body: list[Any]) -> None:
         arguments = node.args
         for part in (*getattr(node, "decorator_list", ()), *arguments.defaults, *arguments.kw_defaults):
             if part is not None:
                 self.visit(part)
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        taken: Scope = dict.fromkeys(each.arg for each in every if each is not None)
-        self._inside(body, taken | self._scope(body))
+        every_argument = [
+            *arguments.posonlyargs,
+            *arguments.args,
+            *arguments.kwonlyargs,
+            arguments.vararg,
+            arguments.kwarg,
+        ]
+        parameters: Scope = dict.fromkeys(argument.arg for argument in every_argument if argument is not None)
+        self._inside(body, parameters | self._scope(body))
 
     def _inside(self, body: list[Any], scope: Scope, *, is_class: bool = False, of_comprehension: bool = False) -> None:
         self.scopes.append((is_class, scope))
@@ -268,7 +276,7 @@ class _Visitor(ast.NodeVisitor):
 
 
 def _own(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """All nodes of a scope, without those of the functions and classes inside it."""
+    """Yield all nodes of a scope, without those of the functions and classes inside it."""
     queue = list(body)
     while queue:
         node = queue.pop()

@@ -1,4 +1,4 @@
-"""What stages have made, held against what dvc.lock records of it."""
+"""Checks stages' outputs against the hashes in dvc.lock, and restores damaged ones from DVC's cache."""
 
 import subprocess
 import sys
@@ -9,17 +9,17 @@ from groundwork.experiments.dvcfiles import hashes, locked, md5
 
 
 def restore(names: Iterable[str]) -> list[str]:
-    """Look whether the former outs of stages lie in their places; bring back from DVC's cache those that do not.
+    """Check the former outputs of stages by hash; restore from DVC's cache those that are missing or damaged.
 
     Parameters
     ----------
     names
-        As DVC names stages: ``train@titanic``.
+        Stages, as DVC names them: ``train@titanic``.
 
     Returns
     -------
     list of str
-        A line for each stage: what was looked at, and how it stands.
+        A line for each stage: what was checked, and the result.
     """
     lock = locked()
     lines = []
@@ -30,8 +30,7 @@ def restore(names: Iterable[str]) -> list[str]:
         outs = hashes(lock[name], "outs")
         if damaged := _damaged(outs):
             _checkout(name)
-            left = _damaged(outs)
-            lines += [_said(name, damaged, left)]
+            lines.append(_outcome(name, damaged, _damaged(outs)))
         else:
             lines.append(f"{name}: its former results are in place ({len(outs)} checked by hash)")
     return lines
@@ -42,7 +41,7 @@ def _damaged(outs: dict[str, str]) -> list[str]:
 
 
 def _checkout(name: str) -> None:
-    """Let DVC write the outs of one stage over what lies there."""
+    """Let DVC overwrite the outputs of one stage with those in its cache."""
     subprocess.run(
         [sys.executable, "-m", "dvc", "checkout", "--force", "--quiet", name],
         check=False,
@@ -51,7 +50,7 @@ def _checkout(name: str) -> None:
     )
 
 
-def _said(name: str, damaged: list[str], left: list[str]) -> str:
-    if not left:
+def _outcome(name: str, damaged: list[str], lost: list[str]) -> str:
+    if not lost:
         return f"{name}: its former results are back in place: {', '.join(damaged)} (checked by hash)"
-    return f"{name}: lost: {', '.join(left)}, of which DVC's cache has no copy; `dvc repro {name}` makes it again"
+    return f"{name}: lost: {', '.join(lost)}, of which DVC's cache has no copy; `dvc repro {name}` makes it again"

@@ -1,13 +1,13 @@
-"""Where results come from: the commit that the files are of."""
+"""Records which commit the results were made from."""
 
 import subprocess
 from typing import Any
 
 
 def git_state() -> dict[str, Any]:
-    """Return ``commit`` and ``dirty``: whether tracked files other than results differ from it.
+    """Return ``commit``, and as ``dirty`` whether tracked files other than results differ from it.
 
-    Outside of git they are None and False.
+    Outside a git repository they are None and False.
     """
 
     def git(*arguments: str) -> str | None:

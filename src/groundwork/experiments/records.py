@@ -1,4 +1,4 @@
-"""The experiments that were remembered: read from the disk, compared, ordered."""
+"""Reads experiments and baselines from ``results/``, and orders and compares them."""
 
 import csv
 import json
@@ -19,9 +19,9 @@ class Experiment:
     Attributes
     ----------
     settings
-        Resolved parameters by dotted key, and the beginnings of the hashes of data and folds.
+        Resolved parameters by dotted key, and the first characters of the hashes of data and folds.
     judged_by
-        Hash of rows, folds and targets: scores compare where it agrees, whatever features they were made from.
+        Hash of rows, folds and targets: scores are comparable where it is equal, whatever the features.
     score, sd
         Mean and standard deviation of the metric over folds.
     oof
@@ -29,9 +29,9 @@ class Experiment:
     further
         The competition's further metrics, by name, over all out-of-fold rows at once.
     started
-        In UTC.
+        When the training started, in UTC.
     commit
-        Seven characters, and `*` when files differed from it; empty outside of git.
+        Its first seven characters, and `*` when files differed from it; empty outside a git repository.
     current
         Whether `results/<lane>` holds this experiment's results.
     comparable
@@ -40,7 +40,7 @@ class Experiment:
         Rows per fold and epoch, and the confusion matrix, scatter or bars, as in the experiment's file.
     """
 
-    lane: str
+    lane_name: str
     run_id: str
     metric: str
     higher_is_better: bool
@@ -70,16 +70,16 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A model that a network must beat, scored on the same folds.
+    """A simple model for comparison, scored on the same folds.
 
     Attributes
     ----------
     name
-        What it is.
+        What the leaderboard calls it.
     score, sd, oof, folds, further
         As an `Experiment` has them.
     seconds
-        What its folds took.
+        How long its folds took.
     """
 
     name: str
@@ -92,91 +92,95 @@ class Baseline:
 
 
 def lanes(results: Path = RESULTS) -> list[str]:
-    """Names of the lanes that have experiments, in alphabetical order."""
+    """Return the names of the lanes that have experiments, in alphabetical order."""
     patterns = ("experiments/*/*.json", "*/experiment.json")
     return sorted({path.parent.name for pattern in patterns for path in results.glob(pattern)})
 
 
-def load(lane: str, results: Path = RESULTS, ledger: Path = LEDGER) -> tuple[list[Experiment], list[str]]:
-    """Read the experiments of `lane`, best first.
+def load(lane_name: str, results: Path = RESULTS, ledger: Path = LEDGER) -> tuple[list[Experiment], list[str]]:
+    """Read the experiments of a lane, best first.
 
-    ``experiments/<lane>`` remembers those of this machine; ``<lane>/experiment.json`` is the current one's, which
-    DVC also brings to a clone. One that lies in both counts once.
+    ``experiments/<lane>`` has those of this machine; ``<lane>/experiment.json`` is the current one, which DVC also
+    brings to a clone. An experiment that is in both counts once.
 
     Returns
     -------
     experiments
-        Comparable ones by the metric's mean in its own direction, equal ones with the older first; then the others,
-        the newest first.
+        First the comparable ones, best mean of the metric first, the older first where means are equal; then the
+        others, newest first.
     problems
-        One line for each file that could not be read; it is left out.
+        One line for each file that could not be read and was left out.
     """
     scores, problems = _public_scores(ledger)
-    current = _current(results / lane / "run.json")
-    found: dict[str, Experiment] = {}
-    for path in (*(results / lane).glob("experiment.json"), *sorted((results / "experiments" / lane).glob("*.json"))):
+    current = _current(results / lane_name / "run.json")
+    experiments: dict[str, Experiment] = {}
+    remembered = sorted((results / "experiments" / lane_name).glob("*.json"))
+    for path in (*(results / lane_name).glob("experiment.json"), *remembered):
         try:
-            one = _experiment(json.loads(path.read_text(encoding="utf-8")), lane, current, scores)
-            found.setdefault(one.run_id, one)
+            experiment = _experiment(json.loads(path.read_text(encoding="utf-8")), lane_name, current, scores)
+            experiments.setdefault(experiment.run_id, experiment)
         except KeyError as error:
             problems.append(f"{path}: no key {error}; left out")
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            problems.append(f"{path}: is no experiment ({error}); left out")
-    newest = sorted(found.values(), key=lambda one: (one.started, one.run_id), reverse=True)
-    reference = next((one for one in newest if one.current), newest[0]).judged_by if newest else None
-    ranked = [one for one in newest[::-1] if one.judged_by == reference]
-    ranked.sort(key=lambda one: -one.score if one.higher_is_better else one.score)
-    return ranked + [replace(one, comparable=False) for one in newest if one.judged_by != reference], problems
+            problems.append(f"{path}: is not an experiment ({error}); left out")
+    newest = sorted(experiments.values(), key=lambda experiment: (experiment.started, experiment.run_id), reverse=True)
+    reference = (
+        next((experiment for experiment in newest if experiment.current), newest[0]).judged_by if newest else None
+    )
+    ranked = [experiment for experiment in newest[::-1] if experiment.judged_by == reference]
+    ranked.sort(key=lambda experiment: -experiment.score if experiment.higher_is_better else experiment.score)
+    others = [replace(experiment, comparable=False) for experiment in newest if experiment.judged_by != reference]
+    return ranked + others, problems
 
 
 def baselines(experiment: Experiment, results: Path = RESULTS) -> tuple[list[Baseline], list[str]]:
-    """Read the baselines of an experiment's lane that were judged by its rows, folds and metric, best first.
+    """Read the baselines of an experiment's lane that were scored on its rows, folds and metric, best first.
 
     Returns
     -------
     baselines
-        None where the stage has not run, or ran on other folds.
+        Empty where the stage has not run, or ran on other folds.
     problems
         A line if their file could not be read.
     """
-    path = results / experiment.lane / "baselines.json"
+    path = results / experiment.lane_name / "baselines.json"
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
-        found = [
-            _baseline(one)
-            for one in records
-            if (one["folds_sha256"], one["metrics"]["metric"]) == (experiment.judged_by, experiment.metric)
+        read = [
+            _baseline(record)
+            for record in records
+            if (record["folds_sha256"], record["metrics"]["metric"]) == (experiment.judged_by, experiment.metric)
         ]
     except FileNotFoundError:
         return [], []
     except KeyError as error:
         return [], [f"{path}: no key {error}; baselines are left out"]
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        return [], [f"{path}: is no list of baselines ({error}); they are left out"]
-    return sorted(found, key=lambda one: -one.score if experiment.higher_is_better else one.score), []
+        return [], [f"{path}: is not a list of baselines ({error}); they are left out"]
+    return sorted(read, key=lambda baseline: -baseline.score if experiment.higher_is_better else baseline.score), []
 
 
 def further_names(experiments: Iterable[Experiment | Baseline]) -> list[str]:
-    """Names of the further metrics that some of them have, in the order of the records."""
-    return list(dict.fromkeys(name for one in experiments for name in one.further))
+    """Return the names of the further metrics that some of them have, in the order of the records."""
+    return list(dict.fromkeys(name for experiment in experiments for name in experiment.further))
 
 
 def split(experiments: Sequence[Experiment]) -> tuple[list[Experiment], list[Experiment], Experiment]:
-    """Part what `load` returned into comparable ones and others; and the current one, or the best where none is."""
-    ranked = [one for one in experiments if one.comparable]
-    others = [one for one in experiments if not one.comparable]
-    return ranked, others, next((one for one in ranked if one.current), ranked[0])
+    """Split experiments into comparable ones and others; return the current one, or else the best, as the third."""
+    ranked = [experiment for experiment in experiments if experiment.comparable]
+    others = [experiment for experiment in experiments if not experiment.comparable]
+    return ranked, others, next((experiment for experiment in ranked if experiment.current), ranked[0])
 
 
 def differing(experiments: Iterable[Experiment]) -> list[str]:
-    """Dotted keys of the settings that are not equal in all `experiments`, in alphabetical order."""
+    """Return the dotted keys of the settings that are not equal in all `experiments`, in alphabetical order."""
     settings = [experiment.settings for experiment in experiments]
-    keys = sorted({key for one in settings for key in one})
-    return [key for key in keys if any(one.get(key, ...) != settings[0].get(key, ...) for one in settings)]
+    keys = sorted({key for values in settings for key in values})
+    return [key for key in keys if any(values.get(key, ...) != settings[0].get(key, ...) for values in settings)]
 
 
 def number(value: float) -> str:
-    """Four digits after the point, as leaderboards have it; fewer for large values."""
+    """Write a score with four digits after the point, or two for large values."""
     return f"{value:.4f}" if abs(value) < 100 else f"{value:,.2f}"
 
 
@@ -185,11 +189,11 @@ def setting(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _experiment(record: Any, lane: str, current: str | None, scores: Mapping[str, str]) -> Experiment:
+def _experiment(record: Any, lane_name: str, current: str | None, scores: Mapping[str, str]) -> Experiment:
     run, metrics = record["run"], record["metrics"]
     data, folds = (run.get(name) or "" for name in ("data_sha256", "folds_sha256"))
     return Experiment(
-        lane=lane,
+        lane_name=lane_name,
         run_id=run["run_id"],
         metric=metrics["metric"],
         higher_is_better=metrics["higher_is_better"],

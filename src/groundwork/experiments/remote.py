@@ -1,4 +1,4 @@
-"""What others have made, brought here from DVC's remote."""
+"""Downloads the results that others have pushed to DVC's remote."""
 
 import subprocess
 import sys
@@ -14,12 +14,12 @@ CACHE = Path(".dvc/cache/files/md5")
 
 
 def pull(lane_names: Iterable[str]) -> None:
-    """Fetch what the remote has of the lanes' results, put it into place, and say in one line what nobody has.
+    """Fetch the lanes' results from the remote, put them into place, and print which ones are missing.
 
     Raises
     ------
     UserError
-        If there is no remote or it cannot be reached, or if a file that DVC does not know lies in the way.
+        If there is no remote or it cannot be reached, or if a file that DVC does not know is in the way.
     """
     lock = locked()
     wanted = {name: entry for name, entry in lock.items() if name.partition("@")[2] in set(lane_names)}
@@ -28,26 +28,26 @@ def pull(lane_names: Iterable[str]) -> None:
     if not _dvc("remote", "list").stdout.strip():
         raise UserError(
             "no DVC remote is configured, so there is nowhere to pull from",
-            "name one: `dvc remote add -d storage <address>`; or make the results here: `groundwork repro`",
+            "add one: `dvc remote add -d storage <address>`; or make the results here: `groundwork repro`",
         )
-    # It fails where the remote lacks a single file; what it has arrives all the same.
+    # The command fails where the remote lacks a single file, but still fetches the others.
     fetched = _dvc("fetch", *wanted)
-    whole = [name for name, entry in wanted.items() if _is_here(entry)]
-    if not whole and fetched.returncode:
+    complete = [name for name, entry in wanted.items() if _is_here(entry)]
+    if not complete and fetched.returncode:
         raise UserError(f"nothing could be fetched: {_last_line(fetched)}", "check the remote: `dvc remote list`")
-    placed = _dvc("checkout", *whole) if whole else None
+    placed = _dvc("checkout", *complete) if complete else None
     if placed is not None and placed.returncode:
         raise UserError(
             f"not everything could be put into place: {_last_line(placed)}",
-            "move away or delete what lies there, or let DVC write over it: `dvc checkout --force`",
+            "move or delete the files in the way, or let DVC overwrite them: `dvc checkout --force`",
         )
-    print(f"pulled {len(whole)} of {len(wanted)} stages' results")
-    if missing := [name for name in wanted if name not in whole]:
+    print(f"pulled {len(complete)} of {len(wanted)} stages' results")
+    if missing := [name for name in wanted if name not in complete]:
         print(f"in neither the remote nor this cache: {', '.join(missing)}; `groundwork repro` makes them")
 
 
 def _is_here(entry: dict[str, Any]) -> bool:
-    """Whether the cache, or its place, holds every out of a stage."""
+    """Whether every output of a stage is in the cache or in its place."""
     uncached = set(_uncached())
     return all(
         path in uncached or _cached(value) or md5(Path(path)) == value for path, value in hashes(entry, "outs").items()
@@ -55,7 +55,7 @@ def _is_here(entry: dict[str, Any]) -> bool:
 
 
 def _uncached() -> list[str]:
-    """Outs that git keeps, not DVC."""
+    """List the outputs that git keeps instead of DVC."""
     done = subprocess.run(["git", "ls-files", "results"], capture_output=True, text=True, check=False)
     return done.stdout.splitlines()
 

@@ -1,9 +1,9 @@
-"""The seal of a run: what a stage was made from, looked at when it starts and again before its results count.
+"""The seal of a run records the code, parameters and data that a stage's results were made from.
 
-DVC hashes what a stage depends on after its command has ended (https://github.com/treeverse/dvc/issues/11058). A file
-that is edited while a stage runs would be recorded as what the result was made from. So each stage looks itself: the
-code that it has loaded, its parameters and its data must be the same at its start and at its end, and the same as what
-DVC is about to record. The seal is written beside the results; the next stage compares it with dvc.lock.
+DVC hashes a stage's dependencies after its command has ended (https://github.com/treeverse/dvc/issues/11058), so it
+would record a file that was edited while the stage ran as what the results were made from. Each stage therefore checks
+for itself that code, parameters and data are the same at its start and at its end. The seal is an output of the stage,
+and the next stage compares it with dvc.lock.
 """
 
 import json
@@ -24,29 +24,29 @@ CODE, SEALS = Path("data/code"), Path("data/seals")
 
 
 def code_file(stage: str, lane_name: str) -> Path:
-    """Where `groundwork validate` writes the fingerprint of a stage."""
+    """Return where `groundwork validate` writes the fingerprint of a stage."""
     return CODE / lane_name / stage
 
 
 def seal_file(stage: str, lane_name: str) -> Path:
-    """Where a stage leaves its seal."""
+    """Return where a stage writes its seal."""
     return SEALS / lane_name / stage
 
 
 @dataclass(frozen=True)
 class Seal:
-    """What a stage is made from.
+    """The code, parameters and data of one run of a stage.
 
     Attributes
     ----------
     code
-        Its code's fingerprint.
+        The fingerprint of the stage's code.
     params
-        Values of the keys of params.yaml that dvc.yaml declares, by dotted key.
+        Values of the keys of params.yaml that dvc.yaml declares for the stage, by dotted key.
     deps
-        DVC's hashes of the paths that it declares.
+        DVC's hashes of the paths that dvc.yaml declares as dependencies.
     outs
-        DVC's hashes of what was made of them, but of the seal itself; empty until it is made.
+        DVC's hashes of the outputs, without the seal itself; empty until the stage has made them.
     """
 
     code: dict[str, str]
@@ -61,7 +61,7 @@ class Seal:
 
     @classmethod
     def take(cls, stage: Declared, lane: Lane) -> Self:
-        """Look at code, parameters and data as they lie there now."""
+        """Make a seal of code, parameters and data as they are now."""
         values = YAML(typ="safe").load(PARAMS)
         return cls(
             fingerprint(stage.stage, lane),
@@ -70,10 +70,10 @@ class Seal:
         )
 
     def differences(self, other: Self) -> list[str]:
-        """Name what differs: definitions, keys of params.yaml, paths."""
-        found = [f"code of {name}" for name in edited(self.code, other.code)]
-        found += [f"{PARAMS}: {key}" for key in _differing(self.params, other.params)]
-        return found + _differing(self.deps, other.deps)
+        """Name the definitions, keys of params.yaml and paths that differ."""
+        names = [f"code of {name}" for name in edited(self.code, other.code)]
+        names += [f"{PARAMS}: {key}" for key in _differing(self.params, other.params)]
+        return names + _differing(self.deps, other.deps)
 
     def text(self) -> str:
         """Write as JSON; equal seals give equal text."""
@@ -81,16 +81,16 @@ class Seal:
 
     @classmethod
     def read(cls, path: Path, name: str) -> Self:
-        """Read what `text` wrote; `name` is the stage that makes it again."""
+        """Read what `text` wrote; messages name the stage `name` as the one to run again."""
         content = read_json(path, f"dvc repro --force {name}")
         try:
             return cls(content["code"], content["params"], content["deps"], content["outs"])
         except (KeyError, TypeError):
-            raise UserError(f"{path}: is no seal", f"make it again: `dvc repro --force {name}`") from None
+            raise UserError(f"{path}: is not a seal", f"make it again: `dvc repro --force {name}`") from None
 
 
 def check_code(stage: Declared, seal: Seal) -> None:
-    """Refuse to run when the code is not the one that `groundwork validate` saw.
+    """Refuse to run code that was edited after `groundwork validate` wrote its fingerprint.
 
     Raises
     ------
@@ -99,23 +99,23 @@ def check_code(stage: Declared, seal: Seal) -> None:
     """
     path = code_file(stage.stage, stage.lane_name)
     try:
-        seen = parse(path.read_text(encoding="utf-8"))
+        written = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: not found; expected the fingerprint of {stage.name}", VALIDATE) from None
-    if names := edited(seen, seal.code):
+    if names := edited(written, seal.code):
         raise UserError(f"{stage.name}: edited since {path} was written: {_few(names)}", VALIDATE)
 
 
 VALIDATE = "run `groundwork validate`, then the command again"
 
 
-def lies(lock: Mapping[str, dict[str, Any]], stage: Declared) -> list[str]:
-    """Name what dvc.lock says a stage was made from, and what it was not made from.
+def wrongly_recorded(lock: Mapping[str, dict[str, Any]], stage: Declared) -> list[str]:
+    """Name the definitions, parameters and paths in which dvc.lock and a stage's seal differ.
 
     Returns
     -------
     list of str
-        Nothing where dvc.lock has no entry for the stage, or describes other results than those that lie there.
+        Empty where dvc.lock has no entry for the stage, or the entry is not of the current results.
     """
     entry = lock.get(stage.name)
     path = seal_file(stage.stage, stage.lane_name)
@@ -135,44 +135,44 @@ def check_upstream(lock: Mapping[str, dict[str, Any]], stage: Declared, stages: 
         With what was edited while the earlier stage ran.
     """
     for earlier in stages.values():
-        if set(earlier.outs) & set(stage.deps) and (wrong := lies(lock, earlier)):
+        if set(earlier.outs) & set(stage.deps) and (names := wrongly_recorded(lock, earlier)):
             raise UserError(
-                f"dvc.lock: {earlier.name}: edited while it ran: {_few(wrong)}; what is recorded is not what was used",
+                f"dvc.lock: {earlier.name}: edited while it ran: {_few(names)}; what is recorded is not what was used",
                 f"make it again: `dvc repro --force {earlier.name}`",
             )
 
 
 def check_chain(stage_name: str, stages: Mapping[str, Declared]) -> None:
-    """Refuse results that were not made from what lies there now, back to the prepared data.
+    """Refuse results that were not made from the current files, back to the prepared data.
 
     Parameters
     ----------
     stage_name
-        The stage whose outs are to be used: ``predict``.
+        The stage whose outputs are to be used: ``predict``.
     stages
-        The lane's, as `groundwork.experiments.dvcfiles.declared` reads them.
+        The lane's stages, as `groundwork.experiments.dvcfiles.declared` reads them.
 
     Raises
     ------
     UserError
-        With the first file that does not belong to the others, and the command that makes it again.
+        With the first file that does not match the others, and the command that makes it again.
     """
     stage = stages[stage_name]
     seal = Seal.read(seal_file(stage_name, stage.lane_name), stage.name)
     again = f"make it again: `groundwork repro {stage.lane_name}`"
     if wrong := changed(seal.outs):
-        raise UserError(f"{wrong[0]}: is not what {stage.name} made: its hash is another", again)
+        raise UserError(f"{wrong[0]}: is not what {stage.name} made: its hash differs", again)
     code = str(code_file(stage_name, stage.lane_name))
     if wrong := changed({path: value for path, value in seal.deps.items() if path != code}):
         made = ", ".join(seal.outs)
-        raise UserError(f"{made}: was made from another {wrong[0]} than the one that lies there", again)
+        raise UserError(f"{made}: was made from another {wrong[0]} than the current one", again)
     for earlier in stages.values():
         if set(earlier.outs) & set(stage.deps) and earlier.stage not in ("fetch", "prepare"):
             check_chain(earlier.stage, stages)
 
 
 def check_again(stage: Declared, before: Seal, after: Seal) -> None:
-    """Refuse results whose code, parameters or data were edited while they were made.
+    """Refuse results whose code, parameters or data were edited while the stage ran.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def check_again(stage: Declared, before: Seal, after: Seal) -> None:
         raise UserError(
             f"{stage.name}: edited while it ran: {_few(names)}; the results were not kept, since dvc.lock would record "
             "them as made from the edited state",
-            "run the command again; folds that were trained are kept for the state that they were trained with",
+            "run the command again; the fold store keeps trained folds under the code and settings that trained them",
         )
 
 

@@ -1,8 +1,8 @@
-"""Source files as definitions: what each one says, as a hash, and which other definitions it names.
+"""Parses source files into definitions, and hashes each definition's code.
 
-A definition is a function, a class or an assignment at the top of a module. Nothing is imported or run: the files are
-parsed. Hashes leave out comments, docstrings, formatting and the annotations of functions, and are the same on every
-Python that can parse the file.
+A definition is a function, a class or an assignment at the top level of a module. Files are parsed; nothing is imported
+or run. Hashes ignore comments, docstrings, formatting and the annotations of functions, and are the same on every
+version of Python that can parse the file.
 """
 
 import ast
@@ -15,8 +15,8 @@ from typing import Any
 
 from groundwork.experiments.names import Origin, Uses, bound, executed, is_text, origins, uses
 
-# Fields of syntax trees that say nothing of what the code does.
-UNSAID = ("ctx", "kind", "type_comment", "type_ignores")
+# Fields of syntax trees that do not affect what the code does.
+IGNORED = ("ctx", "kind", "type_comment", "type_ignores")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,15 +26,15 @@ class Module:
     Attributes
     ----------
     name
-        Dotted.
+        Its dotted name.
     path
         The file.
     definitions
-        Statements that bind a name at the top of the module.
+        Statements that bind each name at the top level of the module.
     imports
-        Where imported names come from.
+        Where each imported name comes from.
     effects
-        Statements at the top that do something when the module is imported.
+        Top-level statements that do something when the module is imported.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Module:
                 imports |= origins(statement, package)
                 continue
             names = [] if is_text(statement) else sorted(bound([statement]))
-            for each in names:
-                definitions.setdefault(each, []).append(statement)
+            for bound_name in names:
+                definitions.setdefault(bound_name, []).append(statement)
             plain = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
             if not is_text(statement) and not (names and isinstance(statement, plain)):
                 effects.append(statement)
@@ -65,24 +65,24 @@ class Module:
 
     @cached_property
     def package(self) -> str:
-        """The package whose relative imports start here."""
+        """The package from which the module's relative imports start."""
         return self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0]
 
     def uses(self, nodes: Iterable[ast.AST]) -> Uses:
-        """Collect what `nodes`, which stand at the top of this module, use."""
+        """Collect what `nodes`, top-level statements of this module, use."""
         return uses(nodes, self.package)
 
 
 def digest(nodes: Iterable[ast.AST]) -> str:
-    """Hash syntax trees: 16 hexadecimal digits."""
+    """Hash syntax trees to 16 hexadecimal digits."""
     text = "\n".join(_canonical(node) for node in nodes)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _canonical(value: Any, of: str = "") -> str:
-    """Write a tree over its named fields; what is empty is left out, so that new, unused fields change nothing."""
+def _canonical(value: Any, parent: str = "") -> str:
+    """Write a tree by its named fields; empty ones are left out, since new versions of Python add fields."""
     if isinstance(value, list):
-        return f"[{', '.join(_canonical(each, of) for each in value)}]"
+        return f"[{', '.join(_canonical(item, parent) for item in value)}]"
     if isinstance(value, ast.JoinedStr):
         return f"JoinedStr({', '.join(map(_canonical, _joined(value)))})"
     if not isinstance(value, ast.AST):
@@ -90,18 +90,18 @@ def _canonical(value: Any, of: str = "") -> str:
     kind = type(value).__name__
     parts = []
     for name, content in ast.iter_fields(value):
-        # In the body of a class an annotation makes a field; elsewhere it speaks to people and type checkers.
-        annotates = name in ("annotation", "returns") and not (kind == "AnnAssign" and of == "ClassDef")
-        if annotates or name in UNSAID:
+        # In the body of a class an annotation makes a field; elsewhere it informs people and type checkers only.
+        annotates = name in ("annotation", "returns") and not (kind == "AnnAssign" and parent == "ClassDef")
+        if annotates or name in IGNORED:
             continue
-        said = [each for each in content if not is_text(each)] if isinstance(content, list) else content
-        if said is not None and said != []:
-            parts.append(f"{name}={_canonical(said, kind)}")
+        kept = [item for item in content if not is_text(item)] if isinstance(content, list) else content
+        if kept is not None and kept != []:
+            parts.append(f"{name}={_canonical(kept, kind)}")
     return f"{kind}({', '.join(parts)})"
 
 
 def _joined(value: ast.JoinedStr) -> list[ast.expr]:
-    """Parts of an f-string; Pythons differ in how they cut the constant ones."""
+    """Return an f-string's parts, with neighbouring constants joined: Python versions split them differently."""
     parts: list[ast.expr] = []
     for part in value.values:
         match parts, part:

@@ -1,4 +1,4 @@
-"""The walk from a stage's function to all that it uses, over names, within this package."""
+"""Follows names from a stage's function to every definition of this package that the stage uses."""
 
 import ast
 import hashlib
@@ -12,22 +12,23 @@ from groundwork.experiments.source import Module, digest
 
 PACKAGE = "groundwork"
 MARKER = "ByName"
-# What would hide a name from this walk.
+# A dotted path in the lane's settings, such as `callbacks.lr.MyMonitor`.
 DOTTED = re.compile(r"\w+(\.\w+)+")
-# Here text becomes code: what the lane's dotted paths lead to is followed.
+# This function imports what a dotted path names, so a stage that reaches it uses every class that the lane names so.
 LOADER = f"{PACKAGE}.naming.load"
+# These builtins look names up at run time, which would hide them from this walk.
 DYNAMIC = frozenset({"__import__", "eval", "exec", "globals", "import_module"})
 
 Place = tuple[str, str]
 
 
 class HiddenNameError(Exception):
-    """Code that a stage reaches looks names up in a way that cannot be followed."""
+    """A stage's code looks names up in a way that cannot be followed."""
 
 
 @lru_cache(maxsize=1024)
 def _module(name: str, path: Path, changed: int, size: int) -> Module:
-    """Parse a file, again when it has changed."""
+    """Parse a file; parse it again once it has changed."""
     return Module.read(name, path)
 
 
@@ -37,67 +38,80 @@ def _used(module: Module, part: str, nodes: tuple[ast.AST, ...]) -> tuple[str, U
 
 
 class Walk:
-    """The definitions reached so far, and what is still to be decided."""
+    """The definitions reached so far, and the references still to be followed.
+
+    Parameters
+    ----------
+    source
+        The folder that holds the package.
+    words
+        Strings of the lane's settings, which choose the entries of tables.
+
+    Attributes
+    ----------
+    hashes
+        A hash for each definition reached so far, by its dotted name.
+    """
 
     def __init__(self, source: Path, words: set[str]) -> None:
         self.source = source
         self.words = words
         self.attributes: set[str] = set()
         self.constants: set[tuple[str, str]] = set()
-        self.found: dict[str, str] = {}
+        self.hashes: dict[str, str] = {}
         self.modules: dict[str, Module | None] = {}
         self.tables: dict[Place, ast.Dict] = {}
         self.whole: set[Place] = set()
         self.fields: dict[str, ast.keyword] = {}
-        self.home: Module | None = None
+        self.competition_module: Module | None = None
         self.ours: dict[str, bool] = {}
         self.queue: list[tuple[Module, str, Reference, Uses]] = []
 
     def finish(self) -> None:
-        """Enter tables and fields until nothing new is reached."""
+        """Follow references, tables and fields until nothing new is reached."""
         while True:
             while self.queue:
                 self._refer(*self.queue.pop())
-            before = len(self.found)
+            before = len(self.hashes)
             for name, field in self.fields.items():
-                if self.home is not None and name in self.attributes:
-                    self._enter(self.home, f"competition.{name}", (field.value,))
-                    # Strings of such a field are words of the lane: a metric, a kind.
-                    self.words |= self.home.uses([field.value]).strings
+                if self.competition_module is not None and name in self.attributes:
+                    self._enter(self.competition_module, f"competition.{name}", (field.value,))
+                    # The strings of such a field (a metric, a kind) choose the entries of tables too.
+                    self.words |= self.competition_module.uses([field.value]).strings
             self.words |= {value for name, value in self.constants if name in self.attributes}
             for (module, table), entries in self.tables.items():
-                self._rows(module, table, entries, self.words)
-            if self.queue or len(self.found) > before:
+                self._follow_entries(module, table, entries, self.words)
+            if self.queue or len(self.hashes) > before:
                 continue
-            # A table that nothing points into is looked up by something else: all of it counts.
-            idle = [place for place in self.tables.keys() - self.whole if not self._touched(*place)]
-            if not idle:
+            # Something other than the lane's words chooses from a table without a followed entry, so all of it counts.
+            untouched = [place for place in self.tables.keys() - self.whole if not self._touched(*place)]
+            if not untouched:
                 return
-            for place in idle:
+            for place in untouched:
                 self.whole.add(place)
-                self._rows(*place, self.tables[place], None)
+                self._follow_entries(*place, self.tables[place], None)
 
     def competition(self, name: str) -> None:
-        """Note the fields of the competition in the module `name`; follow the rest of its making."""
+        """Note the fields of the competition that the module `name` defines, and follow the rest of its definition."""
         module = self._load(name)
         if module is None:
             raise HiddenNameError(f"{name}: no such module")
         for statement in module.definitions.get("competition", []):
             value = getattr(statement, "value", None)
             if isinstance(value, ast.Call) and all(keyword.arg for keyword in value.keywords):
-                self.home = module
+                self.competition_module = module
                 self.fields |= {str(keyword.arg): keyword for keyword in value.keywords}
                 self._enter(module, "competition", (value.func, *value.args))
             else:
                 self._enter(module, "competition", (statement,))
 
     def reach(self, module_name: str, path: tuple[str, ...], key: str | None = None) -> None:
-        """Follow ``path``, which starts with a name in the module, or ends at the module itself."""
+        """Follow `path`, a name in the module and its attributes; an empty path means the module itself."""
         module = self._load(module_name)
         if module is None:
             return
         if not path:
-            # The module as an object: whatever it holds may be taken from it.
+            # The module is used as an object, so any of its names may be read from it.
             for name in (*module.definitions, *module.imports):
                 self.reach(module_name, (name,))
             return
@@ -117,8 +131,8 @@ class Walk:
         if inner is not None:
             rest = (inner, *rest)
         if not self._is_ours(origin):
-            # Which name it is counts, what lies behind does not.
-            self.found[f"{origin}:{'.'.join(rest[:1])}"] = "external"
+            # The name counts, but the code of other packages is not followed.
+            self.hashes[f"{origin}:{'.'.join(rest[:1])}"] = "external"
             return
         self.reach(origin, rest, key)
 
@@ -128,38 +142,40 @@ class Walk:
         if table is None:
             self._enter(module, name, tuple(statements))
         elif key is not None:
-            self._rows(module.name, name, table, {key})
+            self._follow_entries(module.name, name, table, {key})
         else:
             self.tables.setdefault((module.name, name), table)
 
-    def _rows(self, module_name: str, table: str, entries: ast.Dict, words: set[str] | None) -> None:
+    def _follow_entries(self, module_name: str, table: str, entries: ast.Dict, words: set[str] | None) -> None:
+        """Follow the entries of a table whose keys are in `words`, or all of them where `words` is None."""
         module = self._load(module_name)
-        assert module is not None  # its table was found in it
+        assert module is not None  # the table was read from it
         for key, value in zip(entries.keys, entries.values, strict=True):
             name = str(getattr(key, "value", ""))
             if words is None or name in words:
                 self._enter(module, f"{table}[{name}]", (value,))
 
     def _touched(self, module: str, table: str) -> bool:
-        return any(name.startswith(f"{module}.{table}[") for name in self.found)
+        return any(name.startswith(f"{module}.{table}[") for name in self.hashes)
 
     def _enter(self, module: Module, part: str, nodes: tuple[ast.AST, ...]) -> None:
-        """Note a definition and follow what it uses, once."""
+        """Note a definition and queue what it refers to; do nothing if it is known."""
         name = f"{module.name}.{part}" if part else module.name
-        if name in self.found:
+        if name in self.hashes:
             return
-        self.found[name], used = _used(module, part, nodes)
+        self.hashes[name], used = _used(module, part, nodes)
         self._effects(module)
         self.attributes |= used.attributes
         self.constants |= used.constants
         self.queue += [(module, name, reference, used) for reference in used.references]
 
     def _effects(self, module: Module) -> None:
+        """Note what importing a module does, with its parent packages."""
         parent = module.name.rpartition(".")[0]
         above = self._load(parent) if parent else None
         if above is not None:
             self._effects(above)
-        if module.effects and module.name not in self.found:
+        if module.effects and module.name not in self.hashes:
             self._enter(module, "", tuple(module.effects))
 
     def _refer(self, module: Module, where: str, reference: Reference, used: Uses) -> None:
@@ -169,8 +185,10 @@ class Walk:
         path, first = reference.path, reference.path[0] if reference.path else ""
         imported = reference.origin or module.imports.get(first)
         names = {*path, *((imported[1],) if imported else ())} - module.definitions.keys()
-        if DYNAMIC & names or (not imported and "*" in module.imports and first not in module.definitions):
-            raise HiddenNameError(f"{where}: {'.'.join(path)} hides what it finds")
+        if DYNAMIC & names:
+            raise HiddenNameError(f"{where}: {'.'.join(path)} looks names up at run time")
+        if not imported and "*" in module.imports and first not in module.definitions:
+            raise HiddenNameError(f"{where}: import * hides where {'.'.join(path)} comes from")
         if reference.origin is not None:
             self._follow(*reference.origin, path, reference.key)
         elif imported or first in module.definitions:
@@ -179,23 +197,23 @@ class Walk:
             self._files(module, where, used.strings)
 
     def _dotted_paths(self) -> None:
-        """Reach what the lane names by dotted path."""
+        """Follow the classes that the lane names by dotted path."""
         for word in self.words:
             module_name, _, name = word.rpartition(".")
-            found = self._load(module_name) if DOTTED.fullmatch(word) else None
-            if found is not None and name in found.definitions:
+            module = self._load(module_name) if DOTTED.fullmatch(word) else None
+            if module is not None and name in module.definitions:
                 self.reach(module_name, (name,))
 
     def _files(self, module: Module, where: str, names: Iterable[str]) -> None:
-        """Note the files beside a module that a definition names."""
+        """Note the files that a definition names, in the folder of its module."""
         files = [module.path.parent / name for name in names if "." in name and (module.path.parent / name).is_file()]
         if not files:
-            raise HiddenNameError(f"{where}: __file__ leads to files that it does not name")
+            raise HiddenNameError(f"{where}: uses __file__ but names no file in its folder")
         for file in files:
-            self.found[f"{module.name}:{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+            self.hashes[f"{module.name}:{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
     def _is_ours(self, name: str) -> bool:
-        """Whether a module lies in the source folder."""
+        """Whether a module is in the source folder."""
         top = name.partition(".")[0]
         if top not in self.ours:
             self.ours[top] = (self.source / top).is_dir() or (self.source / f"{top}.py").is_file()
@@ -215,7 +233,7 @@ class Walk:
 
 
 def _table(statements: list[ast.stmt]) -> ast.Dict | None:
-    """Return the entries of a table of names to objects, if that is what is defined."""
+    """Return the entries of a table annotated `ByName`; None for any other definition."""
     match statements:
         case [ast.AnnAssign(annotation=annotation, value=ast.Dict() as entries)]:
             marks = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}

@@ -10,7 +10,7 @@ from groundwork.competitions import Competition
 from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
 from groundwork.objectives import KINDS
-from groundwork.objectives.columns import lines, sort
+from groundwork.objectives.columns import content, lines
 from groundwork.objectives.metrics import METRICS
 from groundwork.objectives.oof import predictions, read_oof
 
@@ -88,7 +88,7 @@ def check(
 def _id_failures(ids: pd.Series, expected: pd.Series) -> list[str]:
     failures = []
     if ids.dtype != expected.dtype:
-        failures.append(f"{ids.name}: found {sort(ids)}; expected {sort(expected)} as in the sample")
+        failures.append(f"{ids.name}: found {content(ids)}; expected {content(expected)} as in the sample")
     repeated = ids.duplicated()
     if repeated.any():
         failures.append(f"{ids.name}: {lines(repeated)}: found {ids[repeated].iloc[0]} again; expected each id once")

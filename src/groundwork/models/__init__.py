@@ -1,1 +1,1 @@
-"""Networks, and nothing else: tensors by name in, logits out."""
+"""Networks: PyTorch modules that take tensors by name and return logits."""

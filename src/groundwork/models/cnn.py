@@ -1,7 +1,7 @@
 """A small convolutional network for pictures of one object, such as a handwritten digit.
 
-The manner of VGG (https://arxiv.org/abs/1409.1556), small, with batch normalization
-(https://arxiv.org/abs/1502.03167) and global pooling in place of dense layers (https://arxiv.org/abs/1312.4400).
+It is a small VGG (https://arxiv.org/abs/1409.1556) with batch normalization (https://arxiv.org/abs/1502.03167) and
+global pooling in place of dense layers (https://arxiv.org/abs/1312.4400).
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from groundwork.objectives.base import Objective
 def _convolution(inputs: int, outputs: int, size: int, pool: bool) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)]
     if pool:
-        # Pooling before normalization and ReLU gives those a quarter of the work.
+        # Pooling first reduces the work of normalization and ReLU to a quarter.
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 class CNN(nn.Module):
-    """One 5x5 convolution, then two 3x3 convolutions for each further width, at half the size of the one before.
+    """A 5x5 convolution, then two 3x3 convolutions for each further stage, at half the previous resolution.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class CNN(nn.Module):
             stages.append(_convolution(channels[stage], channels[stage], size=3, pool=not last))
         self.features = nn.Sequential(*stages)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * channels[-1], outputs))
-        # The layout in which CPUs and GPUs convolve fastest.
+        # CPUs and GPUs convolve fastest in this memory layout.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this form
 
     def forward(self, image: Tensor) -> Tensor:
@@ -60,8 +60,8 @@ def build(settings: Mapping[str, Any], encoder: object, objective: Objective, ne
     Parameters
     ----------
     settings
-        The sizes of the section ``model``.
+        Sizes from section ``model`` of params.yaml.
     network
-        The class: `CNN`, or its twin.
+        The class: `CNN`, or its counterpart in `groundwork.scratch`.
     """
     return network(colours=1, outputs=objective.outputs, **settings)

@@ -1,11 +1,11 @@
-"""Factorization: customers and articles as vectors, whose product says who buys what.
+"""Factorization: scores an article for a customer by the product of their vectors.
 
-- A customer is the sum of the articles in their history, the latest counting most: Kabbur et al., "FISM: Factored Item
-  Similarity Models", https://doi.org/10.1145/2487575.2487589, and Covington et al., "Deep Neural Networks for YouTube
-  Recommendations", https://doi.org/10.1145/2959100.2959190. A new customer needs no training, and one without a
-  history is left with what sells.
-- While it learns, each purchase is compared with those of its mini-batch and with articles drawn at random, corrected
-  for how often an article is drawn: Yi et al., "Sampling-Bias-Corrected Neural Modeling",
+- A customer's vector is the weighted sum of the articles in their history, of which the latest count most: Kabbur et
+  al., "FISM: Factored Item Similarity Models", https://doi.org/10.1145/2487575.2487589, and Covington et al., "Deep
+  Neural Networks for YouTube Recommendations", https://doi.org/10.1145/2959100.2959190. A new customer needs no
+  training; for a customer without a history only popularity counts.
+- In training, each purchase is compared with those of its mini-batch and with articles drawn at random, corrected for
+  how often an article is drawn: Yi et al., "Sampling-Bias-Corrected Neural Modeling",
   https://doi.org/10.1145/3298689.3346996.
 """
 
@@ -20,18 +20,18 @@ from groundwork.objectives.recommendation import Recommendation
 
 
 class Factorization(nn.Module):
-    """Score articles for customers.
+    """Scores articles for customers.
 
     Parameters
     ----------
     features
         Numbers of each article's labels, int64 ``[articles, columns]``; a label counts once over all columns.
     labels
-        How many labels there are.
+        Number of labels.
     sales
-        Sales of each article in each span of time, ``[spans, articles]``; the last span stands first.
+        Sales of each article in each span of time, ``[spans, articles]``; the last span is first.
     share
-        Share of each article among the purchases that are learned from, ``[articles]``.
+        Share of each article among the training purchases, ``[articles]``.
     candidates
         Codes of the articles that may be recommended, ascending, int64 ``[candidates]``.
     length
@@ -39,9 +39,9 @@ class Factorization(nn.Module):
     width
         Length of a vector.
     dropout
-        Share of a customer's vector dropped.
+        Share of a customer's vector that is dropped.
     negatives
-        Candidates drawn at random for a mini-batch to be compared with, beside what was bought in it.
+        Number of random candidates that a mini-batch is compared with, in addition to its own purchases.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Factorization(nn.Module):
     ) -> None:
         super().__init__()
         self.negatives = negatives
-        # One vector for an article, whether it was bought or may be. No `nn.Embedding`: weight decay is to reach it,
-        # for what a few bought should stay near nothing.
+        # An article has the same vector in histories and as a candidate. It is not an `nn.Embedding`, because weight
+        # decay must apply to it: the vectors of rarely bought articles should stay near zero.
         self.article_weight = nn.Parameter(torch.randn(len(features), width) * 0.02)
         self.labels = nn.EmbeddingBag(max(labels, 1), width, mode="sum")
         nn.init.zeros_(self.labels.weight)
         self.bias = nn.Parameter(torch.zeros(len(features)))
-        # Logarithm of what a purchase weighs that lies so many places before the last.
+        # Logarithm of a purchase's weight, by its distance from the last one.
         self.recency = nn.Parameter(-torch.log1p(0.3 * torch.arange(length)))
         self.scale = nn.Parameter(torch.zeros(()))
         self.bought_before = nn.Parameter(torch.zeros(()))
@@ -76,7 +76,7 @@ class Factorization(nn.Module):
         self.register_buffer("features", features, persistent=False)
         self.register_buffer("candidates", candidates, persistent=False)
         self.register_buffer("log_sales", sales.log1p(), persistent=False)
-        # Expected number of times that one purchase, and the draws of a mini-batch, put an article into comparison.
+        # Expected number of comparisons with an article, from a single purchase and from the draws of a mini-batch.
         self.share: Tensor
         self.drawn: Tensor
         self.register_buffer("share", share, persistent=False)
@@ -90,43 +90,43 @@ class Factorization(nn.Module):
         ----------
         history
             Codes plus 1 of the articles that each customer bought, the latest last, int32 or int64 ``[rows, longest]``,
-            filled up with 0.
+            padded with 0.
         span
-            Row of `sales` that holds those of the span before, int64 ``[rows]``.
+            Row of `sales` for the previous span, int64 ``[rows]``.
         article
-            While learning: codes of the articles that were bought next, int64 ``[rows]``.
+            In training: codes of the articles that were bought next, int64 ``[rows]``.
 
         Returns
         -------
         Tensor
-            Scores of the candidates, ``[rows, candidates]``. While learning, of what is compared, ``[rows, compared]``:
-            what was bought next stands first.
+            Scores of the candidates, ``[rows, candidates]``. In training, scores of the compared articles, ``[rows,
+            compared]``, of which the one that was bought next is first.
         """
         customers = self.dropout(self._customers(history)) * self.scale.exp()
         if article is None:
             return self._scores(customers, history, span, self.candidates)
         drawn = self.candidates[torch.randint(len(self.candidates), (self.negatives,), device=article.device)]
         pool, place = torch.unique(torch.cat([article, drawn]), return_inverse=True)
-        # An article that is often compared with would lose its popularity in the comparison: take out what that costs.
+        # Frequent comparisons would lower an article's score; subtracting the log probability corrects for that.
         chance = -torch.expm1(len(article) * torch.log1p(-self.share[pool].clamp(max=0.99)) - self.drawn[pool])
         scores = self._scores(customers, history, span, pool) - chance.clamp(min=1e-9).log()
         own = place[: len(article), None]
         return torch.cat([scores.gather(1, own), scores.scatter(1, own, -torch.inf)], dim=1)
 
     def _vectors(self, codes: Tensor) -> Tensor:
-        """Vectors of articles: each one's own and its labels', ``[..., width]``."""
+        """Return articles' vectors, ``[..., width]``: the sum of an article's own vector and those of its labels."""
         if not self.features.shape[1]:
             return F.embedding(codes, self.article_weight)
-        # Histories share articles: each is put together once.
+        # Histories share articles; each distinct vector is computed once.
         articles, place = torch.unique(codes, return_inverse=True)
         return F.embedding(place, F.embedding(articles, self.article_weight) + self.labels(self.features[articles]))
 
     def _customers(self, history: Tensor) -> Tensor:
         """Sum the vectors of each history by recency, ``[rows, width]``."""
-        there = history > 0
-        # Places are counted from the end of each history.
-        place = there.sum(1, keepdim=True) - 1 - torch.arange(history.shape[1], device=history.device)
-        weights = self.recency[place.clamp(min=0)].exp() * there
+        present = history > 0
+        # Positions are counted from the end of each history.
+        place = present.sum(1, keepdim=True) - 1 - torch.arange(history.shape[1], device=history.device)
+        weights = self.recency[place.clamp(min=0)].exp() * present
         weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6).sqrt()
         return torch.einsum("nl,nlw->nw", weights, self._vectors((history.long() - 1).clamp(min=0)))
 
@@ -134,18 +134,18 @@ class Factorization(nn.Module):
         """Score the articles of `pool` (codes, ascending), ``[rows, len(pool)]``."""
         spans, which = torch.unique(span, return_inverse=True)
         offset = self.bias[pool] + self.trend * self.log_sales[spans[:, None], pool]
-        # Prediction asks about one span: its row serves all.
+        # In prediction all rows have the same span.
         scores = torch.addmm(offset if len(spans) == 1 else offset[which], customers, self._vectors(pool).T)
         place = torch.searchsorted(pool, history.long() - 1).clamp(max=len(pool) - 1)
         row = torch.arange(len(history), device=history.device)[:, None]
-        # What was bought twice counts once.
+        # An article that was bought twice counts once.
         before = torch.unique((row * len(pool) + place)[pool[place] == history - 1])
         scores.view(-1).index_add_(0, before, self.bought_before.to(scores.dtype).expand(len(before)))
         return scores
 
 
 class Histories(Protocol):
-    """A fitted encoder of purchases: what there is to know of each article, and the longest history."""
+    """A fitted encoder of purchases: facts about each article, and the longest history."""
 
     features: Tensor
     labels: int

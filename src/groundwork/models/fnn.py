@@ -1,9 +1,9 @@
-"""A feed-forward network for tables: embedded numbers and categories, and several networks in one.
+"""A feed-forward network for tables, with embedded numbers and categories and several members.
 
-- Numbers are encoded piecewise-linearly between quantiles of the training rows, then embedded, each by a map of its
-  own: Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning",
+- Numbers are encoded piecewise-linearly between quantiles of the training rows, then embedded, each with its own
+  weights: Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning",
   https://arxiv.org/abs/2203.05556.
-- The layers hold `members` networks that share their weights up to a scale for each input and output: Wen et al.,
+- The layers have `members` networks that share weights except for a scale of each input and output: Wen et al.,
   "BatchEnsemble", https://arxiv.org/abs/2002.06715, and Gorishniy et al., "TabM", https://arxiv.org/abs/2410.24210.
 """
 
@@ -19,7 +19,7 @@ from groundwork.objectives.base import Objective
 
 
 class PiecewiseLinearEmbedding(nn.Module):
-    """Embeds each number by a piecewise-linear function of its own.
+    """Embeds each numeric feature by its own piecewise-linear function.
 
     Parameters
     ----------
@@ -36,11 +36,11 @@ class PiecewiseLinearEmbedding(nn.Module):
         self.left: Tensor
         self.steepness: Tensor
         self.register_buffer("left", edges[:, :-1].clone())
-        # Two quantiles fall together where many rows share a value: that bin then says nothing.
+        # Quantiles coincide where many rows share a value; such an empty bin gives 0.
         self.register_buffer("steepness", torch.where(gaps > 1e-6, 1 / gaps.clamp(min=1e-6), 0.0))
-        # Unit length: no number starts louder than another.
+        # Unit length, so that all features start with the same scale.
         self.linear = nn.Parameter(F.normalize(torch.randn(features, width), dim=1))
-        # The bends start at zero: the embedding begins as a linear one and bends where that helps.
+        # The bends start at zero, so that the embedding is linear at first.
         self.bends = nn.Parameter(torch.zeros(features, bins, width))
         self.bias = nn.Parameter(torch.zeros(features, width))
 
@@ -52,14 +52,14 @@ class PiecewiseLinearEmbedding(nn.Module):
 
 
 class MemberLinear(nn.Module):
-    """A linear layer of several members: one weight, and for each member an input scale, an output scale and a bias.
+    """A linear layer of several members: a shared weight, and an input scale, output scale and bias for each member.
 
     Parameters
     ----------
     members, inputs, outputs
         Sizes.
     differ
-        Start the members apart, with random signs as input scales; the first layer needs it, the others follow.
+        Start with random signs as input scales, so that the members differ; only the first layer needs this.
     """
 
     def __init__(self, members: int, inputs: int, outputs: int, differ: bool) -> None:
@@ -88,9 +88,10 @@ class FNN(nn.Module):
     outputs
         Logits of each row and member.
     members, width, depth, embedding, dropout
-        Networks in one; units of a hidden layer; hidden layers; length of an embedding; share of units dropped.
+        Number of members; units of a hidden layer; number of hidden layers; length of an embedding; share of units
+        dropped.
     category_scale
-        Standard deviation of the categories' first embeddings. Small: a rare category stays near nothing.
+        Standard deviation of the categories' initial embeddings. If it is small, rare categories stay near zero.
     """
 
     def __init__(
@@ -108,12 +109,12 @@ class FNN(nn.Module):
         super().__init__()
         self.members = members
         self.numbers = PiecewiseLinearEmbedding(edges, embedding)
-        # One table for all categorical features: feature i's codes begin at offsets[i].
+        # All categorical features share a table; the codes of feature i begin at offsets[i].
         self.offsets: Tensor
         self.register_buffer("offsets", torch.tensor([0, *categories]).cumsum(0)[:-1])
         self.categories = nn.Embedding(sum(categories), embedding)
         nn.init.normal_(self.categories.weight, std=category_scale)
-        # No training row has an unknown category: what is never trained must say nothing.
+        # No training row has an unknown category, so its embedding is never trained and must be zero.
         with torch.no_grad():
             self.categories.weight[self.offsets] = 0.0
         inputs = (len(edges) + len(categories)) * embedding
@@ -122,7 +123,7 @@ class FNN(nn.Module):
             layers += [MemberLinear(members, inputs, width, differ=layer == 0), nn.ReLU(), nn.Dropout(dropout)]
             inputs = width
         self.hidden = nn.Sequential(*layers)
-        # Zero heads: every member starts from the same, neutral answer.
+        # Zero heads: every member starts with equal logits of zero.
         self.head = nn.Parameter(torch.zeros(members, inputs, outputs))
         self.bias = nn.Parameter(torch.zeros(members, outputs))
 
@@ -148,9 +149,9 @@ def build(settings: Mapping[str, Any], encoder: Columns, objective: Objective, n
     Parameters
     ----------
     settings
-        The sizes of the section ``model``. The encoder's edges hold its ``bins``.
+        Sizes from section ``model`` of params.yaml. Its ``bins`` are already in the encoder's edges.
     network
-        The class: `FNN`, or its twin.
+        The class: `FNN`, or its counterpart in `groundwork.scratch`.
     """
     sizes = {name: size for name, size in settings.items() if name != "bins"}
     return network(encoder.edges, encoder.categories, objective.outputs, **sizes)

@@ -11,17 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, build_beside, pooled
+from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, build_wide_and_deep, pooled
 from groundwork.objectives.base import Objective
 
 
 class RNN(DeepPath):
-    """An LSTM from either end of a text, pooled over its tokens.
+    """Two LSTMs that read a text forwards and backwards, pooled over its tokens.
 
     Parameters
     ----------
     tokens
-        Number of tokens; 0, beside them, is padding.
+        Number of tokens, without token 0 for padding.
     embedding, width
         Length of an embedding; units of each direction.
     token_dropout, channel_dropout
@@ -45,15 +45,15 @@ class RNN(DeepPath):
     def forward(self, tokens: Tensor) -> Tensor:
         """Map tokens ``[rows, length]`` to ``[rows, size]``."""
         real, embedded = tokens != PADDING, self.embedding(tokens)
-        # Either way padding comes after the text, where it changes nothing: the text is turned, not the padded row.
-        # A packed sequence would do it too, at several times the cost on a CPU.
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        turned = (real.sum(1, keepdim=True) - 1 - places).clamp(min=0)[..., None]
-        ahead, _ = self.forwards(embedded)
-        back, _ = self.backwards(embedded.take_along_dim(turned, dim=1))
-        return pooled(torch.cat([ahead, back.take_along_dim(turned, dim=1)], dim=2), real)
+        # The text is reversed without its padding, so that padding comes last in both directions and changes nothing.
+        # A packed sequence would have the same effect, at several times the cost on a CPU.
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        reversed_positions = (real.sum(1, keepdim=True) - 1 - positions).clamp(min=0)[..., None]
+        forwards, _ = self.forwards(embedded)
+        backwards, _ = self.backwards(embedded.take_along_dim(reversed_positions, dim=1))
+        return pooled(torch.cat([forwards, backwards.take_along_dim(reversed_positions, dim=1)], dim=2), real)
 
 
 def build(settings: Mapping[str, Any], encoder: Texts, objective: Objective) -> WideAndDeep:
-    """Make the network beside a linear path, for the texts that `encoder` gives."""
-    return build_beside(partial(RNN, len(encoder.subwords)), settings, encoder, objective)
+    """Make the network, with a linear path, for the texts that `encoder` gives."""
+    return build_wide_and_deep(partial(RNN, len(encoder.subwords)), settings, encoder, objective)

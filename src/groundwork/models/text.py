@@ -1,4 +1,4 @@
-"""What the networks for texts share: embedded tokens, pooling, and a linear path beside the deep one."""
+"""Shared parts of the networks for texts: token embedding, pooling, and a wide-and-deep network."""
 
 from collections.abc import Callable, Mapping, Sized
 from typing import Any, Protocol
@@ -13,18 +13,18 @@ PADDING = 0
 
 
 class TokenEmbedding(nn.Module):
-    """Embeds tokens; while learning it drops whole tokens, and whole channels of a text.
+    """Embeds tokens; in training it drops whole tokens, and whole channels of a text.
 
     The latter is spatial dropout (https://arxiv.org/abs/1411.4280).
 
     Parameters
     ----------
     tokens
-        Number of tokens; 0, beside them, is padding.
+        Number of tokens, without token 0 for padding.
     width
         Length of an embedding.
     token_dropout, channel_dropout
-        Shares dropped.
+        Shares that are dropped.
     """
 
     def __init__(self, tokens: int, width: int, token_dropout: float, channel_dropout: float) -> None:
@@ -41,20 +41,20 @@ class TokenEmbedding(nn.Module):
 
 
 class DeepPath(nn.Module):
-    """Reads tokens ``[rows, length]`` and answers with features ``[rows, size]``."""
+    """Maps tokens ``[rows, length]`` to features ``[rows, size]``."""
 
     size: int
 
 
 def pooled(hidden: Tensor, real: Tensor) -> Tensor:
-    """Mean and maximum over tokens that are no padding; zeros where there is none.
+    """Compute mean and maximum over tokens without padding; zeros for an empty text.
 
     Parameters
     ----------
     hidden
         ``[rows, length, width]``.
     real
-        Which tokens are no padding, ``[rows, length]``.
+        Whether each token is real and not padding, ``[rows, length]``.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def pooled(hidden: Tensor, real: Tensor) -> Tensor:
 
 
 class ColumnFeatures(nn.Module):
-    """Embeds the columns of a table that stands beside a text.
+    """Embeds the columns of a table that belongs to a text.
 
     Parameters
     ----------
@@ -94,35 +94,35 @@ class ColumnFeatures(nn.Module):
 
 
 class TermWeights(nn.EmbeddingBag):
-    """A linear map of sparse rows: a weight for each term and output.
+    """A linear layer on sparse rows: a weight for each term and output.
 
-    Adam takes as long a step for a term that two texts hold as for one that is in all of them. Where epsilon outweighs
-    the gradients it is gradient descent with momentum: a term's step is as long as its gradient, and the rare ones stay
-    near nothing. That needs a learning rate of its own.
+    Adam's step is as long for a term in two texts as for one in all texts. With an epsilon much larger than the
+    gradients, Adam becomes gradient descent with momentum: a term's step is proportional to its gradient, and the
+    weights of rare terms stay near zero. This needs its own learning rate.
 
     Parameters
     ----------
     terms, outputs
-        Sizes; term 0, beside them, is padding.
+        Sizes, without term 0 for padding.
     learning_rate
         The learning rate's peak.
     """
 
     def __init__(self, terms: int, outputs: int, learning_rate: float) -> None:
         super().__init__(terms + 1, outputs, mode="sum", padding_idx=PADDING)
-        # A term that no training row holds says nothing.
+        # The weight of a term that is in no training row must be zero.
         nn.init.zeros_(self.weight)
         self.optimizer_options = {"lr": learning_rate, "eps": 1e-2, "weight_decay": 0.0}
 
 
 class WideAndDeep(nn.Module):
-    """A linear path over terms beside a deep path over tokens (https://arxiv.org/abs/1606.07792).
+    """A linear path over terms and a deep path over tokens (https://arxiv.org/abs/1606.07792).
 
-    While learning, each path answers for itself, as two members with a loss each. Later what they say is added, or
-    averaged where it is a number rather than evidence, the deep path's by as much as it is to be trusted: a class of
-    few examples is one that a deep network learns by heart. That is the shrinkage of empirical Bayes (Efron & Morris,
-    https://doi.org/10.1080/01621459.1973.10481350): an estimate from n examples, whose error varies k / n times as much
-    as the truth, counts n / (n + k).
+    In training, the paths are two members, each with its own loss. In evaluation their logits are added, or averaged if
+    they estimate a number rather than evidence. The deep path's logits are first scaled by how far they can be trusted,
+    because a deep network memorizes classes with few examples. The scale is the shrinkage of empirical Bayes (Efron &
+    Morris, https://doi.org/10.1080/01621459.1973.10481350): an estimate from n examples, whose error has k / n times
+    the variance of the true values, counts n / (n + k).
 
     Parameters
     ----------
@@ -131,18 +131,18 @@ class WideAndDeep(nn.Module):
     terms
         Number of terms.
     prior, examples
-        What the objective's `prior` gives: the logits that both paths start from, such as the log-odds of tags, and the
-        training rows that each output is learned from, ``[outputs]``.
+        The result of the objective's `prior`: the initial logits of both paths, such as the log-odds of tags, and the
+        number of training rows for each output, ``[outputs]``.
     shrinkage
-        The k above: with so many examples of an output the deep path counts half.
+        The k above: with k examples of an output, the deep path counts half.
     dropout
-        Share of the deep path's answer dropped before its head.
+        Share of the deep path's features that is dropped before its head.
     wide_learning_rate
         See `TermWeights`.
     columns
-        Embeds the columns of a table beside the text, which both paths then read too; or None.
+        Embeds the columns of a table that belongs to the text, which both paths then read too; or None.
     evidence
-        Whether what the paths say adds up: see `Objective.evidence`.
+        Whether the logits of the paths are added: see `Objective.evidence`.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class WideAndDeep(nn.Module):
         if columns is not None:
             self.wide_columns = nn.Linear(columns.size, len(prior), bias=False)
             nn.init.zeros_(self.wide_columns.weight)
-        # Both paths start from the prior: else every term would first learn that a rare tag is rare.
+        # Both paths start from the prior, so that the terms need not learn first that a rare tag is rare.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.prior: Tensor
@@ -182,21 +182,21 @@ class WideAndDeep(nn.Module):
         numeric: Tensor | None = None,
         categorical: Tensor | None = None,
     ) -> Tensor:
-        """Give each output's logit.
+        """Compute the logits.
 
         Parameters
         ----------
         tokens
-            int64 ``[rows, length]``, filled up with 0.
+            int64 ``[rows, length]``, padded with 0.
         terms, weights
-            Each row's terms, int32 or int64, and what they weigh, ``[rows, most]``, filled up with 0.
+            Each row's terms, int32 or int64, and their weights, ``[rows, most]``, padded with 0.
         numeric, categorical
-            What `ColumnFeatures` reads, where there is a table beside the text.
+            The inputs of `ColumnFeatures`, if the text has a table.
 
         Returns
         -------
         Tensor
-            ``[rows, outputs]``. While learning: those of the linear and of the deep path, ``[rows, 2, outputs]``.
+            ``[rows, outputs]``. In training: those of the linear and of the deep path, ``[rows, 2, outputs]``.
         """
         wide = self.wide(terms, per_sample_weights=weights) + self.wide_bias
         features = self.deep(tokens)
@@ -212,26 +212,26 @@ class WideAndDeep(nn.Module):
 
 
 class Texts(Protocol):
-    """A fitted encoder of texts: its sub-words, the longest text, and how many terms there are."""
+    """A fitted encoder of texts: its sub-words, the length of the longest text, and the number of terms."""
 
     subwords: Sized
     length: int
     terms: int
 
 
-def build_beside(
+def build_wide_and_deep(
     deep: Callable[..., DeepPath], settings: Mapping[str, Any], encoder: Any, objective: Objective
 ) -> WideAndDeep:
-    """Make a deep path and the linear one beside it, with columns where the settings have some.
+    """Make a deep and a linear path, with columns if the settings have some.
 
     Parameters
     ----------
     deep
-        Makes the deep path of the sizes that are its own.
+        Makes the deep path from its own sizes.
     settings
-        The sizes of the section ``model``.
+        Sizes from section ``model`` of params.yaml.
     encoder
-        Fitted `Texts`, which are `Columns` too where ``columns`` is given.
+        Fitted `Texts`, and `Columns` too if ``columns`` is given.
     """
     shared = {name: settings[name] for name in ("dropout", "shrinkage", "wide_learning_rate")}
     own = {name: size for name, size in settings.items() if name not in (*shared, "columns")}

@@ -1,6 +1,6 @@
 """A transformer that reads texts: Vaswani et al., https://arxiv.org/abs/1706.03762.
 
-Encoder blocks that normalize before they attend: Xiong et al., https://arxiv.org/abs/2002.04745.
+Its encoder blocks normalize before attention: Xiong et al., https://arxiv.org/abs/2002.04745.
 """
 
 from collections.abc import Mapping
@@ -11,21 +11,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, build_beside, pooled
+from groundwork.models.text import PADDING, DeepPath, Texts, TokenEmbedding, WideAndDeep, build_wide_and_deep, pooled
 from groundwork.objectives.base import Objective
 
 
 class Block(nn.Module):
-    """Self-attention, then a layer for each token alone; what they say is added to what came in.
+    """Self-attention, then a feed-forward layer for each token, both with residual connections.
 
     Parameters
     ----------
     width
         Length of a token's vector.
     heads
-        Attentions beside each other; they share the width.
+        Number of attention heads; they share the width.
     dropout
-        Share dropped of what is added.
+        Share of each residual that is dropped.
     """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
@@ -45,18 +45,18 @@ class Block(nn.Module):
 
 
 class Transformer(DeepPath):
-    """Embedded tokens and learned places through encoder blocks, pooled over the tokens.
+    """Embedded tokens with learned positions, encoder blocks, and pooling over the tokens.
 
     Parameters
     ----------
     tokens
-        Number of tokens; 0, beside them, is padding.
+        Number of tokens, without token 0 for padding.
     length
         The longest text.
     heads, head_width
-        Attentions beside each other, and the width of each: a token's vector is as long as all of them.
+        Number of attention heads and the width of each; a token's vector has ``heads * head_width`` numbers.
     depth
-        Blocks.
+        Number of blocks.
     block_dropout
         See `Block`.
     token_dropout, channel_dropout
@@ -85,7 +85,7 @@ class Transformer(DeepPath):
     def forward(self, tokens: Tensor) -> Tensor:
         """Map tokens ``[rows, length]`` to ``[rows, size]``."""
         real = tokens != PADDING
-        # An empty text attends to its first padding: attention to nothing is not a number.
+        # An empty text attends to its first padding, because attention to nothing gives nan.
         seen = real.index_fill(1, torch.zeros(1, dtype=torch.int64, device=tokens.device), True)
         hidden = self.embedding(tokens) + self.places[: tokens.shape[1]]
         for block in self.blocks:
@@ -94,6 +94,6 @@ class Transformer(DeepPath):
 
 
 def build(settings: Mapping[str, Any], encoder: Texts, objective: Objective) -> WideAndDeep:
-    """Make the network beside a linear path, for the texts that `encoder` gives."""
+    """Make the network, with a linear path, for the texts that `encoder` gives."""
     deep = partial(Transformer, len(encoder.subwords), encoder.length)
-    return build_beside(deep, settings, encoder, objective)
+    return build_wide_and_deep(deep, settings, encoder, objective)

@@ -1,9 +1,9 @@
-"""A query tower and a product tower over sub-words, and a head that compares their vectors and reads lexical signals.
+"""A two-tower network for search: towers for query and document, and a head that also reads lexical signals.
 
-- Two towers, one space of vectors: Huang et al., "Learning Deep Structured Semantic Models for Web Search using
-  Clickthrough Data" (DSSM), https://doi.org/10.1145/2505515.2505665.
-- The towers start as latent semantic analysis of the catalogue and learn slowly. From random vectors they learn the
-  training queries by heart: a few thousand queries are too few to learn what words mean.
+- The two towers map to the same vector space: Huang et al., "Learning Deep Structured Semantic Models for Web Search
+  using Clickthrough Data" (DSSM), https://doi.org/10.1145/2505515.2505665.
+- The towers start from latent semantic analysis of the catalogue and have a low learning rate. From random vectors
+  they would memorize the training queries: a few thousand queries are too few to learn what words mean.
 - Lexical signals are embedded piecewise-linearly, as in `groundwork.models.fnn`.
 """
 
@@ -18,30 +18,30 @@ from torch.nn import functional as F
 from groundwork.models.fnn import PiecewiseLinearEmbedding
 from groundwork.objectives.base import Objective
 
-ABSENT = -1e4  # a score that leaves nothing after softmax, also in half precision
+ABSENT = -1e4  # a score that becomes zero after softmax, also in half precision
 
 
 def _embedding(start: Tensor) -> nn.Embedding:
-    """Make an embedding that starts from `start`; its row 0 is padding, and is not trained."""
-    made = nn.Embedding(len(start), start.shape[1], padding_idx=0)
+    """Make an embedding with the initial weights `start`; row 0 is padding and is not trained."""
+    embedding = nn.Embedding(len(start), start.shape[1], padding_idx=0)
     with torch.no_grad():
-        made.weight.copy_(start)
-    return made
+        embedding.weight.copy_(start)
+    return embedding
 
 
 def _learn_at(module: Any, rate: float) -> None:
-    """Give a module's parameters a learning rate of their own, as `groundwork.training.optimizers` reads it."""
+    """Set the learning rate of a module's parameters, which `groundwork.training.optimizers` reads."""
     for part in module.modules():
         part.optimizer_options = {"lr": rate}
 
 
 class Tower(nn.Module):
-    """Weighted mean of a text's sub-words, bent by a residual layer, of unit length.
+    """The weighted mean of a text's sub-words, transformed by a residual layer and scaled to unit length.
 
     Parameters
     ----------
     weights
-        The weight with which each sub-word starts, such as its inverse document frequency, ``[sub-words + 1]``.
+        The initial weight of each sub-word, such as its inverse document frequency, ``[sub-words + 1]``.
     width, hidden
         Length of a vector; units of the residual layer.
     dropout
@@ -54,19 +54,19 @@ class Tower(nn.Module):
         self.score = _embedding(weights.log()[:, None])
         self.inner = nn.Linear(width, hidden)
         self.outer = nn.Linear(hidden, width)
-        # The residual layer starts at nothing: the tower begins as the weighted mean.
+        # The residual layer starts at zero, so that the tower is the weighted mean at first.
         nn.init.zeros_(self.outer.weight)
         nn.init.zeros_(self.outer.bias)
 
     def forward(self, text: Tensor, vectors: nn.Embedding) -> Tensor:
-        """Map sub-words ``[rows, length]``, filled up with 0, to vectors of unit length ``[rows, width]``."""
+        """Map sub-words ``[rows, length]``, padded with 0, to vectors of unit length ``[rows, width]``."""
         absent = text == 0
         if self.training:
             absent = absent | (torch.rand(text.shape, device=text.device) < self.dropout / 2)
         share = self.score(text)[..., 0].masked_fill(absent, ABSENT).softmax(dim=1)
         mean = torch.einsum("nt,ntw->nw", share, vectors(text))
         hidden = F.dropout(F.relu(self.inner(mean)), self.dropout, self.training)
-        # Not in half precision: what keeps the length of an empty text from zero is zero there.
+        # In half precision the epsilon that prevents a division by zero for an empty text would be zero.
         return F.normalize((mean + self.outer(hidden)).float(), dim=1)
 
 
@@ -76,8 +76,8 @@ class TwoTower(nn.Module):
     Parameters
     ----------
     vectors, weights
-        With which vector ``[sub-words + 1, width of a tower]`` and weight ``[sub-words + 1]`` each sub-word starts; row
-        0 is padding.
+        The initial vector ``[sub-words + 1, width of a tower]`` and weight ``[sub-words + 1]`` of each sub-word; row 0
+        is padding.
     edges
         Bin edges of the signals, ``[signals, bins + 1]``.
     outputs
@@ -85,11 +85,11 @@ class TwoTower(nn.Module):
     tower
         Units of a tower's residual layer.
     tower_learning_rate, tower_dropout
-        The towers' own; see `Tower` for the latter.
+        Learning rate and dropout of the towers; see `Tower` for the latter.
     width, depth, embedding, dropout
-        Units of a hidden layer; hidden layers; length of a signal's embedding; share of units dropped.
+        Units of a hidden layer; number of hidden layers; length of a signal's embedding; share of units dropped.
     product_dropout
-        Share of the towers' product dropped; without it the head learns training queries by heart.
+        Share of the towers' product that is dropped; without dropout the head memorizes training queries.
     """
 
     def __init__(
@@ -142,14 +142,14 @@ class TwoTower(nn.Module):
 
 
 class Pairs(Protocol):
-    """A fitted encoder of queries and documents: vectors and rarity of its sub-words, and the signals' bin edges."""
+    """A fitted encoder of queries and documents: its sub-words' vectors and weights, and the signals' bin edges."""
 
     latent: Any
     edges: Tensor
 
 
 def build(settings: Mapping[str, Any], encoder: Pairs, objective: Objective) -> TwoTower:
-    """Make the network for the pairs that `encoder` gives; the encoder's edges hold the settings' ``bins``."""
+    """Make the network for the pairs that `encoder` gives; ``bins`` of the settings are in the encoder's edges."""
     sizes = {name: size for name, size in settings.items() if name != "bins"}
     vectors, rarity = torch.from_numpy(encoder.latent.vectors), torch.from_numpy(encoder.latent.rarity)
     return TwoTower(vectors, rarity, encoder.edges, objective.outputs, **sizes)

@@ -1,6 +1,7 @@
-"""What a problem asks of a network, a file for each kind; and the metrics that judge the answers.
+"""The kinds of problems (classification, regression, ...), one module each, and their metrics.
 
-A new kind is a class in a file here, an entry of `KINDS`, and the section of its loss in `groundwork.sections.losses`.
+A new kind needs a class in a module here, an entry of `KINDS`, and a section for its loss in
+`groundwork.sections.losses`.
 """
 
 from groundwork.naming import ByName

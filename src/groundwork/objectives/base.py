@@ -1,14 +1,15 @@
-"""The abstract class of a kind of problem, and what the kinds share.
+"""Defines `Objective`, the abstract class of a kind of problem.
 
-A kind is one class: its class methods answer what can be answered before anything is trained (which targets are legal,
-how folds are stratified, what a submission holds), and an instance, fitted on a fold's training rows, gives the loss
-and the predictions. The rest of the house looks a kind up in `groundwork.objectives.KINDS` and never compares names.
+Each kind is one class. Its class methods need no training: which targets are legal, how folds are stratified, what a
+submission contains. An instance is fitted on a fold's training rows and gives the loss and the predictions. Other code
+looks kinds up in `groundwork.objectives.KINDS` and never compares their names.
 
-Networks may answer with several members' logits, shaped ``[rows, members, outputs]``; a single network's are
-``[rows, outputs]``. Members are trained each on their own loss, and predict by the mean of their predictions
-(BatchEnsemble, https://arxiv.org/abs/2002.06715; TabM, https://arxiv.org/abs/2410.24210).
+A network gives logits ``[rows, outputs]``, or ``[rows, members, outputs]`` if it has several members. Each member is
+trained on its own loss, and the prediction is the mean of the members' predictions (BatchEnsemble,
+https://arxiv.org/abs/2002.06715; TabM, https://arxiv.org/abs/2410.24210).
 
-The modules of this room import torch inside functions: `groundwork validate` reads kinds and must not wait for it.
+The modules of this package import torch inside functions, because `groundwork validate` reads kinds and must start
+quickly.
 """
 
 from abc import ABC, abstractmethod
@@ -32,22 +33,22 @@ Strata = Literal["classes", "quantiles", "tags"]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a competition tells its kind, in plain values: names of prepared columns, and how answers are read.
+    """The properties of a competition that its kind needs: names of prepared columns, and how targets are read.
 
     Attributes
     ----------
     id
         Column that names a row.
     targets
-        Columns that hold the answers, where there are labelled rows.
+        Columns of the targets, where there are labelled rows.
     query
-        Column whose equal values are ranked among each other, or None.
+        Column of queries, within which rows are ranked, or None.
     groups
         Column whose equal values stay in one fold, or None.
     log
         Whether the network learns the logarithm of the target.
     answers
-        The most items named for each row, where lists are asked for.
+        The most items recommended for each row, where predictions are lists.
     """
 
     id: str
@@ -59,26 +60,26 @@ class Task:
 
 
 class Objective(ABC):
-    """A kind of problem; an instance is fitted on the training rows of a fold.
+    """A kind of problem; instances are fitted on a fold's training rows.
 
     Attributes
     ----------
     kind
         Its key in `groundwork.objectives.KINDS`.
     losses
-        The values of ``objective.loss`` in params.yaml that fit it.
+        The values of ``objective.loss`` in params.yaml that suit it.
     judged_as
-        What its predictions are to a metric: see `groundwork.objectives.metrics.Metric`.
+        The kinds of predictions that its metrics take: see `groundwork.objectives.metrics.Metric`.
     head
-        Which of the baselines' heads predicts it: see `groundwork.baselines.linear.HEADS`.
+        The key of the baselines' head that predicts it: see `groundwork.baselines.linear.HEADS`.
     encodings
-        The values of ``encoding.inputs`` that it needs; empty where any will do.
+        The values of ``encoding.inputs`` that suit it; empty if all do.
     evidence
-        Whether logits are evidence that adds up, as log-odds do; numbers that answer the same are averaged instead.
+        Whether logits of several paths are added, as log-odds are; logits that estimate the same number are averaged.
     as_text
-        Whether all columns of a submission are text: an id may begin with a zero.
+        Whether all columns of a submission are read as text, because ids may begin with a zero.
     compared
-        Whether test predictions are compared with out-of-fold ones before they are handed in.
+        Whether the gate compares test predictions with out-of-fold predictions.
     """
 
     kind: ClassVar[str]
@@ -94,7 +95,7 @@ class Objective(ABC):
 
     @classmethod
     def target_problem(cls, target: pd.Series, task: Task) -> str | None:
-        """Say what is wrong with a column of targets: a network cannot learn it, or the metric cannot score it."""
+        """Say why a column of targets cannot be learned or scored; None if it can."""
         values = np.sort(target.unique())
         if target.isna().any():
             return f"{int(target.isna().sum())} missing values, expected none"
@@ -104,22 +105,22 @@ class Objective(ABC):
 
     @classmethod
     def _illegal_targets(cls, values: Array, task: Task) -> str | None:
-        """Say what is wrong with the sorted, different `values` of a column of targets."""
+        """Say what is wrong with the sorted, distinct `values` of a column of targets; None if they are legal."""
         return None
 
     @classmethod
     @abstractmethod
     def strata(cls, task: Task) -> Strata:
-        """Name what folds keep of the target's distribution: see `groundwork.data.folds.assign`."""
+        """Return how folds are stratified: see `groundwork.data.folds.assign`."""
 
     @classmethod
     def holdout_strata(cls, frame: pd.DataFrame, task: Task) -> pd.Series | None:
-        """Pick the labels whose shares a held-out part of the training rows keeps; None where it is drawn at random."""
+        """Return the labels by which the hold-out for early stopping is stratified; None if it is not."""
         return None
 
     @classmethod
     def loss_problems(cls, task: Task, loss: Mapping[str, Any]) -> list[str]:
-        """Say what a loss's section of params.yaml has that does not suit the task: ``key: found …; expected …``."""
+        """List what in a loss's section of params.yaml does not suit the task: ``key: found …; expected …``."""
         return []
 
     # --- targets as arrays -------------------------------------------------------------------------------------------
@@ -127,17 +128,17 @@ class Objective(ABC):
     @classmethod
     @abstractmethod
     def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
-        """Pick the targets of `frame`, as metrics and baselines take them."""
+        """Return the targets of `frame`, as metrics and baselines take them."""
 
     @classmethod
     def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
-        """Count the labels that one classifier tells apart; 0 where there is nothing to classify."""
+        """Return the number of classes of a classifier; 0 if the kind is not classification."""
         return 0
 
     @classmethod
     @abstractmethod
     def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
-        """Shape of a row's prediction: empty for one number."""
+        """Return the shape of a row's prediction: empty for a single number."""
 
     # --- a fitted objective ------------------------------------------------------------------------------------------
 
@@ -149,11 +150,11 @@ class Objective(ABC):
         Parameters
         ----------
         train
-            The rows that the fold learns from.
+            The fold's training rows.
         labels
-            The table in which every label stands, so that all folds agree on them: `Prepared.labels`.
+            The table of all labels, so that all folds know the same ones: `Prepared.labels`.
         loss
-            The keys of the loss's section of params.yaml but ``loss``; those that are missing have defaults.
+            The options in the loss's section of params.yaml; missing ones have defaults.
         """
 
     @property
@@ -163,34 +164,34 @@ class Objective(ABC):
 
     @abstractmethod
     def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
-        """Mean loss over rows and members, a scalar."""
+        """Compute the mean loss over rows and members, a scalar."""
 
     @abstractmethod
     def predict(self, logits: "Tensor") -> "Tensor":
-        """Predictions in the units of the competition's metric."""
+        """Convert logits to predictions in the units of the competition's metric."""
 
     @abstractmethod
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
-        """Targets as `loss` takes them: class indices (int64) or numbers (float32) ``[rows]``, several columns."""
+        """Return the targets as `loss` takes them: int64 or float32, ``[rows]`` or ``[rows, columns]``."""
 
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Targets as an encoder may average them, ``[rows, signals]``; no column where there is nothing to average."""
+        """Return the targets as an encoder may average them, float64 ``[rows, signals]``; no columns if it may not."""
         return np.empty((len(frame), 0))
 
     @abstractmethod
     def prior(self) -> "tuple[Tensor, Tensor]":
-        """Return what a network may start from, float32 ``[outputs]`` each.
+        """Return initial logits for a network and the number of examples, float32 ``[outputs]`` each.
 
         Returns
         -------
         logits
-            What an answer that looks at no input would be.
+            The best logits without any input.
         examples
-            How many training rows each output is learned from.
+            The number of training rows from which each output is learned.
         """
 
     def state(self) -> State:
-        """Return what `from_state` needs, in JSON scalars, lists and NumPy arrays."""
+        """Return what `from_state` needs, as JSON scalars, lists and NumPy arrays."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
     @classmethod
@@ -202,23 +203,23 @@ class Objective(ABC):
 
     @classmethod
     def combine(cls, predictions: Sequence[Array]) -> Array:
-        """Combine what several folds' networks predict for the same rows."""
+        """Combine the predictions of several folds' networks for the same rows."""
         mean: Array = np.mean(predictions, axis=0)
         return mean
 
     @classmethod
     def oof_problem(cls, target: Array, predicted: Array) -> str | None:
-        """Say what is wrong with out-of-fold rows of this kind beyond what holds for all."""
+        """Say what is wrong with out-of-fold rows of this kind, beyond the checks for all kinds; None if nothing is."""
         return None
 
     @classmethod
     @abstractmethod
     def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Write predictions as a submission's columns, in their order."""
+        """Convert predictions to a submission's columns, in their order."""
 
     @classmethod
     def legal(cls, labels: pd.DataFrame, task: Task) -> pd.Series:
-        """Pick the column whose values may be handed in."""
+        """Return the column of values that a submission may contain."""
         return labels[task.targets[0]]
 
     @classmethod
@@ -232,9 +233,9 @@ class Objective(ABC):
         sample
             The column as the competition's sample submission has it.
         legal
-            What `legal` gives.
+            The result of `legal`.
         positive
-            Whether the metric takes a logarithm, so that a number must lie above 0.
+            Whether the metric takes a logarithm, so that numbers must be above 0.
         most
             The longest list of ids.
         """
@@ -244,17 +245,17 @@ class Objective(ABC):
 
     @classmethod
     def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
-        """Say which numbers of a submission's column are out of range."""
+        """List the numbers of a submission's column that are out of range."""
         return []
 
     @classmethod
     def column_notes(cls, values: pd.Series) -> list[str]:
-        """Say what is unusual in a column but allowed."""
+        """List what is unusual in a column but allowed."""
         return []
 
     @classmethod
     def distance_failure(cls, values: pd.Series, oof: pd.Series) -> str | None:
-        """Compare test with out-of-fold predictions; None where they are near enough."""
+        """Compare test with out-of-fold predictions; return None if they are close enough."""
         return columns.numbers_apart(values, oof)
 
     # --- the report --------------------------------------------------------------------------------------------------
@@ -262,4 +263,4 @@ class Objective(ABC):
     @classmethod
     @abstractmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
-        """Collect what the report draws of out-of-fold rows: a ``kind`` that `stages.report` knows, and its values."""
+        """Return the report's chart of out-of-fold rows: its values, and a ``kind`` that `stages.report` knows."""

@@ -1,4 +1,4 @@
-"""Classification: which of several classes a row belongs to."""
+"""Classification: predicts which of several classes a row belongs to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Classification(Objective):
-    """Softmax over classes and cross-entropy.
+    """Softmax over classes, trained with cross-entropy.
 
     Parameters
     ----------
@@ -26,11 +26,11 @@ class Classification(Objective):
     label_smoothing
         Share of the target's probability that is spread over all classes (https://arxiv.org/abs/1512.00567).
     targets
-        The column that holds the labels.
+        The column of the labels.
     labels
         The classes' labels, sorted: class index i is ``labels[i]``.
     counts
-        Training rows of each class.
+        Number of training rows of each class.
     """
 
     classes: int
@@ -52,22 +52,22 @@ class Classification(Objective):
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
-        """Folds keep the share of each class."""
+        """Return ``classes``: folds keep the share of each class."""
         return "classes"
 
     @classmethod
     def holdout_strata(cls, frame: pd.DataFrame, task: Task) -> pd.Series | None:
-        """Return the labels: a held-out part keeps the share of each class."""
+        """Return the labels: the hold-out keeps the share of each class."""
         return frame[task.targets[0]]
 
     @classmethod
     def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
-        """Labels ``[rows]``."""
+        """Return the labels, ``[rows]``."""
         return frame[task.targets[0]].to_numpy()
 
     @classmethod
     def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
-        """Count the classes."""
+        """Return the number of classes."""
         return len(np.unique(cls.target_array(labels, task)))
 
     @classmethod
@@ -77,11 +77,11 @@ class Classification(Objective):
 
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
-        """Know the classes of all rows, and count those of the training rows."""
+        """Take the classes from all labels, and count the training rows of each."""
         known = np.unique(cls.target_array(labels, task))
         counts = np.bincount(np.searchsorted(known, cls.target_array(train, task)), minlength=len(known))
-        found: dict[str, Any] = {"labels": tuple(known.tolist()), "counts": tuple(counts.tolist())}
-        return cls(len(known), **loss, targets=task.targets, **found)
+        fields: dict[str, Any] = {"labels": tuple(known.tolist()), "counts": tuple(counts.tolist())}
+        return cls(len(known), **loss, targets=task.targets, **fields)
 
     @property
     def outputs(self) -> int:
@@ -89,7 +89,7 @@ class Classification(Objective):
         return self.classes
 
     def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
-        """Mean cross-entropy of `logits` ``[rows, (members,) classes]`` against class indices ``[rows]``."""
+        """Compute the mean cross-entropy of logits ``[rows, (members,) classes]`` and class indices ``[rows]``."""
         from torch.nn import functional as F
 
         if logits.ndim == 3:
@@ -98,22 +98,22 @@ class Classification(Objective):
         return F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
 
     def predict(self, logits: "Tensor") -> "Tensor":
-        """Probabilities ``[rows, classes]``, float32."""
+        """Convert logits to probabilities ``[rows, classes]``, float32."""
         probabilities = logits.float().softmax(-1)
         return probabilities.mean(1) if logits.ndim == 3 else probabilities
 
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
-        """Class indices, int64 ``[rows]``."""
+        """Return class indices, int64 ``[rows]``."""
         import torch
 
         return torch.from_numpy(np.searchsorted(np.array(self.labels), frame[self.targets[0]].to_numpy()))
 
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Mark the classes, ``[rows, classes - 1]``: the first one follows from the others."""
+        """One-hot encode the labels, ``[rows, classes - 1]``, without the redundant first class."""
         return (frame[list(self.targets)].to_numpy() == np.array(self.labels)[None, 1:]).astype(float)
 
     def prior(self) -> "tuple[Tensor, Tensor]":
-        """Logarithms of the classes' shares, half a row added to each, and their training rows."""
+        """Return the log shares of the classes, with half a row added to each, and their numbers of training rows."""
         import torch
 
         examples = torch.tensor(self.counts or [0] * self.classes, dtype=torch.float32)
@@ -121,26 +121,26 @@ class Classification(Objective):
 
     @classmethod
     def oof_problem(cls, target: Array, predicted: Array) -> str | None:
-        """Each target needs its column of probabilities."""
+        """Check that each class has a column of probabilities."""
         if predicted.ndim == 2 and predicted.shape[1] <= target.max():
             return f"found {predicted.shape[1]} columns of probabilities; expected more"
         return None
 
     @classmethod
     def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Write the label of the likeliest class."""
+        """Return the label of the most likely class."""
         return [np.unique(cls.target_array(labels, task))[predicted.argmax(1)]]
 
     @classmethod
     def column_failures(
         cls, values: pd.Series, sample: pd.Series, legal: pd.Series, *, positive: bool = False, most: int = 1
     ) -> list[str]:
-        """Every label is one of training, written as in the sample."""
+        """Check that all labels are known from training and written as in the sample."""
         if failures := columns.unreadable(values, sample):
             return failures
         if pd.api.types.is_integer_dtype(sample) and values.dtype != sample.dtype:
-            wrong = columns.sort(values)
-            return [f"found {values.iloc[0]} ({wrong}); expected {columns.sort(sample)} as in the sample"]
+            actual = columns.content(values)
+            return [f"found {values.iloc[0]} ({actual}); expected {columns.content(sample)} as in the sample"]
         classes = sorted(legal.unique())
         illegal = ~values.isin(classes)
         if illegal.any():
@@ -150,12 +150,12 @@ class Classification(Objective):
 
     @classmethod
     def distance_failure(cls, values: pd.Series, oof: pd.Series) -> str | None:
-        """Compare the shares of the classes."""
+        """Compare the shares of the classes in test and out-of-fold predictions."""
         return columns.classes_apart(values, oof)
 
     @classmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
-        """Draw the confusion matrix: actual classes down, predicted ones across."""
+        """Return the confusion matrix: actual classes are rows, predicted classes are columns."""
         classes = list(range(predicted.shape[1]))
         counts = pd.crosstab(target, predicted.argmax(1)).reindex(index=classes, columns=classes, fill_value=0)
         return {"kind": "confusion", "classes": classes, "matrix": counts.to_numpy().tolist()}

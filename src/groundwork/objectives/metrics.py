@@ -1,7 +1,7 @@
-"""Kaggle's and the field's metrics: on arrays for evaluation, on the device while training.
+"""Metrics of the competitions, on arrays for evaluation and on the device during training.
 
-They are scikit-learn's and torchmetrics' where those are right on edge cases. The libraries are imported inside the
-functions: evaluation needs no torch, and reading a metric's name needs neither.
+They use scikit-learn and torchmetrics where those are right in edge cases. The libraries are imported inside functions,
+because evaluation needs no torch and looking up a metric's name needs neither.
 """
 
 from dataclasses import dataclass
@@ -25,22 +25,22 @@ class Metric:
     name
         Its key in `METRICS`.
     higher_is_better
-        Its direction.
+        Whether a higher score is better.
     judges
-        What it takes: ``classes`` (targets ``[rows]`` of classes, predictions ``[rows, classes]`` of probabilities),
-        ``tags`` (targets ``[rows, tags]`` of 0 and 1, predictions of probabilities), ``numbers`` (both ``[rows]``),
-        ``queries`` (numbers, and the query of each row) or ``lists`` (targets ``[customers, most purchases]`` and
-        predictions ``[customers, answers]`` of codes). A kind names those that suit it in `Objective.judged_as`.
+        Targets and predictions that it takes: ``classes`` (classes ``[rows]``, probabilities ``[rows, classes]``),
+        ``tags`` (0 or 1 and probabilities, both ``[rows, tags]``), ``numbers`` (both ``[rows]``), ``queries`` (numbers,
+        and the query of each row) or ``lists`` (codes, ``[customers, most purchases]`` and ``[customers, answers]``). A
+        kind lists those that suit it in `Objective.judged_as`.
     score
-        ``score(target, prediction, groups=None) -> float`` on arrays; nan where nothing can be scored. `groups`, the
-        query of each row, serves the rankings within queries and is ignored by the rest.
+        ``score(target, prediction, groups=None) -> float`` on arrays; nan if nothing can be scored. `groups` has the
+        query of each row; metrics other than ``queries`` ignore it.
     on_device
         ``on_device(target, prediction)``, the same on tensors, a scalar tensor on their device; None for a metric that
-        is only computed after training.
+        is computed after training only.
     link
-        What it takes of the target before it averages, and the way back: there the best constant is the mean.
+        The function of the target under which the best constant is the mean, and its inverse; or None.
     positive
-        Whether predictions must lie above 0.
+        Whether predictions must be above 0.
     """
 
     name: str
@@ -70,7 +70,7 @@ def auc(target: Array, prediction: Array, groups: Array | None = None, /) -> flo
     """Compute the mean area under the ROC curve over the tags that some rows have and others lack."""
     from sklearn.metrics import roc_auc_score
 
-    # One column of a single class makes scikit-learn's macro average nan.
+    # A column with a single class would make scikit-learn's macro average nan.
     tags = np.flatnonzero((target == 0).any(0) & (target == 1).any(0))
     return float(np.mean([roc_auc_score(target[:, tag], prediction[:, tag]) for tag in tags])) if len(tags) else np.nan
 
@@ -78,8 +78,8 @@ def auc(target: Array, prediction: Array, groups: Array | None = None, /) -> flo
 def _auc_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
     from torchmetrics.functional.classification import multilabel_auroc
 
-    # torchmetrics' macro average takes a column of a single class for an AUC of 0. It is right on probabilities only:
-    # all else goes through a sigmoid in single precision, where large logits tie.
+    # torchmetrics' macro average counts a column with a single class as an AUC of 0. It is right on probabilities only:
+    # other values pass through a sigmoid in single precision, where large logits tie.
     tags = (target == 0).any(0) & (target == 1).any(0)
     if not tags.any():
         return prediction.new_tensor(float("nan"))
@@ -120,23 +120,23 @@ def _rmsle_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
     return mean_squared_log_error(prediction, target).sqrt()
 
 
-# Product search is judged by the mean of three or more raters who say 1 (irrelevant), 2 (partially or somewhat
-# relevant) or 3 (perfect match). Relevant is what they find more than partially relevant on average: the means above 2
-# begin at 2.2, so that no rounding of a mean crosses this line.
+# In product search, relevance is the mean of three or more raters' 1 (irrelevant), 2 (partially or somewhat relevant)
+# or 3 (perfect match). A row counts as relevant if its mean is above 2. The smallest such mean is 2.2, so this
+# threshold is robust to rounding.
 _MORE_THAN_PARTIALLY = 2.1
 
 METRICS: ByName[Metric] = {
     "accuracy": Metric("accuracy", True, "classes", _accuracy, _accuracy_on_device),
     # The mean over the tags that some rows have and others lack.
     "auc": Metric("auc", True, "tags", auc, _auc_on_device),
-    # rmse_log is Kaggle's for house prices: errors of the logarithm, so that cheap and dear houses count alike; rmsle,
-    # of log(1 + x), allows zeros.
+    # rmse_log is Kaggle's metric for house prices: errors of the logarithm, so that cheap and expensive houses count
+    # equally; rmsle, of log(1 + x), allows zeros.
     "rmse": Metric("rmse", False, "numbers", _rmse, _rmse_on_device),
     "rmse_log": Metric(
         "rmse_log", False, "numbers", _rmse_log, _rmse_log_on_device, link=(np.log, np.exp), positive=True
     ),
     "rmsle": Metric("rmsle", False, "numbers", _rmsle, _rmsle_on_device, link=(np.log1p, np.expm1)),
-    # A query has six judged rows or so: ten places would find them all in any order.
+    # A query has about six judged rows, so a larger k would include all of them in any order.
     "ndcg@10": Metric("ndcg@10", True, "queries", ndcg(10)),
     "mrr": Metric("mrr", True, "queries", mrr(_MORE_THAN_PARTIALLY)),
     "recall@3": Metric("recall@3", True, "queries", recall(3, _MORE_THAN_PARTIALLY)),

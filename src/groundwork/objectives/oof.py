@@ -1,4 +1,4 @@
-"""A competition's metrics over out-of-fold predictions."""
+"""Builds, reads and scores out-of-fold rows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from groundwork.objectives.metrics import METRICS
 
 
 def predictions(oof: pd.DataFrame) -> NDArray[Any]:
-    """Pick the prediction columns of out-of-fold rows.
+    """Return the prediction columns of out-of-fold rows.
 
     Returns
     -------
@@ -27,26 +27,28 @@ def predictions(oof: pd.DataFrame) -> NDArray[Any]:
 
 
 def targets(oof: pd.DataFrame) -> NDArray[Any]:
-    """Pick the target columns of out-of-fold rows: ``[rows]``, or ``[rows, columns]`` of tags or of items."""
+    """Return the target columns of out-of-fold rows: ``[rows]``, or ``[rows, columns]`` of tags or of items."""
     if "target" in oof:
         return oof["target"].to_numpy()
     return oof.filter(regex=r"^t\d+$").to_numpy()
 
 
 def groups(oof: pd.DataFrame) -> NDArray[Any] | None:
-    """Pick the queries of out-of-fold rows; None where there are none."""
+    """Return the queries of out-of-fold rows; None if there are none."""
     return oof["query"].to_numpy(dtype=object) if "query" in oof else None
 
 
 def columns(letter: str, name: str, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Name columns of out-of-fold rows as the functions above find them: one by `name`, several by `letter`."""
+    """Name the columns of out-of-fold rows: a single column `name`, several `letter` and a number."""
     if values.ndim == 1:
         return {name: values}
     return {f"{letter}{column}": values[:, column] for column in range(values.shape[1])}
 
 
-def outcome(frame: pd.DataFrame, task: Task, fold: int, target: NDArray[Any], predicted: NDArray[Any]) -> pd.DataFrame:
-    """Make a fold's rows of ``oof.parquet``: ``id``, ``fold``, targets, predictions, and ``query`` if ranked.
+def out_of_fold_rows(
+    frame: pd.DataFrame, task: Task, fold: int, target: NDArray[Any], predicted: NDArray[Any]
+) -> pd.DataFrame:
+    """Build a fold's rows of ``oof.parquet``: ``id``, ``fold``, targets, predictions, and ``query`` if there is one.
 
     Parameters
     ----------
@@ -55,28 +57,29 @@ def outcome(frame: pd.DataFrame, task: Task, fold: int, target: NDArray[Any], pr
     target, predicted
         ``[rows]``, or ``[rows, columns]``.
     """
-    ranked = {"query": frame[task.query].to_numpy(dtype=object)} if task.query else {}
+    queries = {"query": frame[task.query].to_numpy(dtype=object)} if task.query else {}
     return pd.DataFrame(
         {
             "id": frame[task.id].to_numpy(),
             "fold": np.int8(fold),
-            **ranked,
+            **queries,
             **columns("t", "target", target),
             **columns("p", "prediction", predicted),
         }
     )
 
 
-def together(folds: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Lay the rows of several folds one below another; shorter lists of targets are filled up with -1."""
+def concatenate(folds: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Concatenate the out-of-fold rows of several folds; shorter lists of targets are padded with -1."""
     oof = pd.concat(folds)
+    # The longest list of targets determines the number of columns.
     lists = oof.filter(regex=r"^t\d+$").columns
     oof[lists] = oof[lists].fillna(-1).astype("int64") if oof[lists].isna().any(axis=None) else oof[lists]
     return oof
 
 
 def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] = ()) -> dict[str, Any]:
-    """Score out-of-fold predictions.
+    """Score out-of-fold predictions by a competition's metrics.
 
     Parameters
     ----------
@@ -104,8 +107,8 @@ def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] =
         scores.append(metric.score(target[inside], predicted[inside], None if queries is None else queries[inside]))
         if np.isnan(scores[-1]):
             raise UserError(
-                f"fold {fold}: {metric.name} cannot be computed on its {inside.sum()} rows: found one answer for all",
-                "lower `folds` in params.yaml, or mend the data",
+                f"fold {fold}: {metric.name} cannot be computed on its {inside.sum()} rows: found equal targets only",
+                "lower `folds` in params.yaml, or fix the data",
             )
     more = {name: METRICS[name].score(target, predicted, queries) for name in further}
     return {
@@ -120,7 +123,7 @@ def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] =
     }
 
 
-def read_oof(path: Path, lane: str, kind: type[Objective]) -> pd.DataFrame:
+def read_oof(path: Path, lane_name: str, kind: type[Objective]) -> pd.DataFrame:
     """Read out-of-fold predictions.
 
     Raises
@@ -128,18 +131,19 @@ def read_oof(path: Path, lane: str, kind: type[Objective]) -> pd.DataFrame:
     UserError
         If the file is missing or broken, a column is missing, or a prediction is not a finite number.
     """
-    again = f"train again: `dvc repro --force train@{lane}`"
+    again = f"train again: `dvc repro --force train@{lane_name}`"
     if not path.exists():
-        raise UserError(f"{path}: not found", f"train first: `dvc repro train@{lane}`")
+        raise UserError(f"{path}: not found", f"train first: `dvc repro train@{lane_name}`")
     try:
         oof = pd.read_parquet(path)
     except Exception as error:
         raise UserError(f"{path}: cannot be read ({type(error).__name__}: {error})", again) from None
     absent = [column for column in ("id", "fold") if column not in oof]
-    absent += [what for what, found in (("target", targets(oof)), ("predictions", predictions(oof))) if not found.size]
+    arrays = {"target": targets(oof), "predictions": predictions(oof)}
+    absent += [name for name, values in arrays.items() if not values.size]
     if absent:
         raise UserError(
-            f"{path}: found no {', '.join(absent)}; expected id, fold, target and predictions in rows", again
+            f"{path}: found no {', '.join(absent)}; expected rows with id, fold, target and predictions", again
         )
     target, predicted = targets(oof), predictions(oof)
     if problem := kind.oof_problem(target, predicted):

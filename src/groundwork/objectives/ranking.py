@@ -1,6 +1,6 @@
-"""Scores of rankings: of judged rows within a query (search), and of the articles recommended to a customer.
+"""Metrics of rankings: of the rows within a query (search), and of the articles recommended to a customer.
 
-Both are vectorised: a hundred thousand rows take a fraction of a second, a call per query minutes.
+All are vectorised: a hundred thousand rows take a fraction of a second, while a call for each query would take minutes.
 """
 
 from collections.abc import Callable
@@ -23,22 +23,22 @@ class Score(Protocol):
     """``score(target, prediction, groups=None)`` on arrays; `groups` is the query of each row."""
 
     def __call__(self, target: Array, prediction: Array, groups: Array | None = None, /) -> float:
-        """Score `prediction` against `target`; nan where nothing can be scored."""
+        """Score `prediction` against `target`; return nan if nothing can be scored."""
 
 
 @dataclass(frozen=True)
 class _Ties:
-    """Runs of rows that share a query and a score, queries one after another, the best score of each first.
+    """Runs of rows with equal query and score, ordered by query, with the best scores first.
 
     Attributes
     ----------
     order
-        The rows, run after run: ``[rows]``.
+        Row numbers in this order: ``[rows]``.
     start, size, query, above
-        Of each run: its first index into `order`, its rows, its query (0, 1, ...) and the query's rows that score
-        higher: ``[runs]``.
+        For each run: its first index into `order`, its number of rows, its query (0, 1, ...) and the number of the
+        query's rows with a higher score: ``[runs]``.
     rows
-        The rows of each query: ``[queries]``.
+        The number of rows of each query: ``[queries]``.
     """
 
     order: Array
@@ -80,7 +80,7 @@ def _ties(prediction: Array, groups: Array | None) -> _Ties:
 def _expected_gain(gain: Array, ties: _Ties, discount: Array) -> Array:
     """Sum ``gain * discount`` over the first ``len(discount)`` ranks of each query, averaged over the orders of ties.
 
-    Each row of a run can stand at each of its ranks: every rank of the run gains the run's mean [1]_.
+    Each row of a run can be at each of the run's ranks, so every rank of the run has the run's mean gain [1]_.
 
     .. [1] McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in the Presence of
        Tied Scores", ECIR 2008.
@@ -98,16 +98,16 @@ def _mean(scores: Array) -> float:
 def ndcg(k: int) -> Score:
     """Make NDCG@k with a gain of ``2 ** relevance - 1`` [1]_, the mean over queries.
 
-    Rows that tie in score count with the mean over their orders. Queries without relevance above 0 and queries of one
-    row are left out: there is nothing to rank. It is scikit-learn's `ndcg_score` of those gains, which gives 0 to the
-    former, refuses the latter and takes queries of one length only.
+    Rows with equal scores count with the mean over their orders. Queries without relevance above 0 and queries of one
+    row are left out, because there is nothing to rank. The score is that of scikit-learn's `ndcg_score` with these
+    gains, which however gives 0 to the former, refuses the latter and needs queries of equal length.
 
     .. [1] Burges et al., "Learning to Rank Using Gradient Descent", ICML 2005.
 
     Raises
     ------
     ValueError
-        On negative relevance, scores that are not finite, or without `groups`.
+        If a relevance is negative, a score is not finite, or `groups` is missing.
     """
     discount = 1 / np.log2(np.arange(k) + 2)
 
@@ -123,11 +123,11 @@ def ndcg(k: int) -> Score:
 
 
 def recall(k: int, relevant_from: float) -> Score:
-    """Make recall@k: the share of a query's relevant rows among its k best scores, the mean over queries.
+    """Make recall@k: the share of a query's relevant rows that are among its k best scores, the mean over queries.
 
-    A row is relevant from a relevance of `relevant_from`. Ties count as in `ndcg`; queries without a relevant row and
-    queries of one row are left out. (torchmetrics breaks ties by row order and misses a relevant row whose score is not
-    positive.)
+    A row is relevant if its relevance is at least `relevant_from`. Ties count as in `ndcg`; queries without a relevant
+    row and queries of one row are left out. (torchmetrics breaks ties by row order and misses relevant rows whose score
+    is not positive.)
     """
 
     def score(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
@@ -143,7 +143,7 @@ def recall(k: int, relevant_from: float) -> Score:
 def mrr(relevant_from: float) -> Score:
     """Make the mean reciprocal rank of each query's first relevant row.
 
-    Relevance, ties and left-out queries as in `recall`. (torchmetrics errs as it does there.)
+    Relevance, ties and left-out queries are as in `recall`, and so are the errors of torchmetrics.
     """
 
     def score(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
@@ -156,12 +156,12 @@ def mrr(relevant_from: float) -> Score:
         relevant = ties.sums(target >= relevant_from)
         runs = np.flatnonzero(relevant)
         queries, first = np.unique(ties.query[runs], return_index=True)
-        # The best-scored run with relevant rows, of each query that has some.
+        # Each query's best run that has relevant rows.
         run = runs[first]
         size = ties.size[run]
         rank_in_run = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size) + 1
         tied, hits, above = (np.repeat(values, size) for values in (size, relevant[run], ties.above[run]))
-        # The first of `hits` relevant rows stands at this rank in so many of the equally likely choices of their ranks.
+        # The probability that the first of `hits` relevant rows is at this rank: their ranks are drawn uniformly.
         chance = np.exp(log_choose(tied - rank_in_run, hits - 1) - log_choose(tied, hits))
         reciprocal = np.bincount(np.repeat(np.arange(len(run)), size), chance / (above + rank_in_run))
         return _mean(reciprocal[ties.rows[queries] > 1])
@@ -172,8 +172,8 @@ def mrr(relevant_from: float) -> Score:
 def _per_customer(bought: T, recommended: T, ranks: T, k: int) -> tuple[T, T]:
     """Compute average precision at k and recall at k, each ``[customers]``.
 
-    `bought` is sorted along its rows, none of which is empty. Only what arrays and tensors have in common is used, so
-    that both run the same lines.
+    `bought` is sorted along its rows, none of which is empty. The code uses only operations that arrays and tensors
+    share.
     """
     repeats = ((recommended[:, :, None] == recommended[:, None, :]) & (ranks[:, None] > ranks)).any(-1)
     hits = (recommended[:, :, None] == bought[:, None, :]).any(-1) & (recommended >= 0) & ~repeats
@@ -200,11 +200,11 @@ def _on_tensors(k: int, target: "Tensor", prediction: "Tensor") -> "tuple[Tensor
 def map_at(k: int) -> tuple[Score, OnDevice]:
     """Make MAP@k of recommended articles, on arrays and on the device.
 
-    Targets are the articles each customer bought, ``[customers, most purchases]``; predictions those recommended, best
-    first, ``[customers, k]``; both are codes of at least 0, padded with -1. Average precision is the sum over the hits
-    of the precision at each, divided by the most hits there could be. An article bought twice counts once; one
-    recommended twice counts at its first place and wastes the second. Customers who bought nothing are left out.
-    (torchmetrics divides by the hits found, and asks for a row per pair.)
+    Targets are the articles that each customer bought, ``[customers, most purchases]``; predictions are the recommended
+    articles, best first, ``[customers, k]``. Both are codes of at least 0, padded with -1. Average precision is the sum
+    of the precision at each hit, divided by the largest possible number of hits. An article that was bought twice
+    counts once; one that is recommended twice counts at its first position only. Customers who bought nothing are left
+    out. (torchmetrics divides by the actual number of hits, and needs a row for each pair.)
     """
     return (
         lambda target, prediction, groups=None, /: _mean(_on_arrays(k, target, prediction)[0]),
@@ -213,7 +213,7 @@ def map_at(k: int) -> tuple[Score, OnDevice]:
 
 
 def recall_at(k: int) -> tuple[Score, OnDevice]:
-    """Make the share of the articles a customer bought that the first k recommended hold; otherwise as `map_at`."""
+    """Make recall@k: the share of a customer's purchases among the first k recommendations; otherwise as `map_at`."""
     return (
         lambda target, prediction, groups=None, /: _mean(_on_arrays(k, target, prediction)[1]),
         lambda target, prediction: _on_tensors(k, target, prediction)[1].mean(),

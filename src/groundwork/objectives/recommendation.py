@@ -1,4 +1,4 @@
-"""Recommendation: which items come next, a list for each row."""
+"""Recommendation: predicts a ranked list of the next items for each row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recommendation(Objective):
-    """Softmax over candidates: the items that come next.
+    """Softmax over candidate items.
 
     Parameters
     ----------
     items
         Number of items.
     candidates
-        Codes of the items that may be named, int64 ``[candidates]``.
+        Codes of the items that may be recommended, int64 ``[candidates]``.
     most
-        How many are named, best first.
+        Number of items in a list.
     rows
         Training rows.
     """
@@ -46,38 +46,35 @@ class Recommendation(Objective):
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
-        """Folds of a log are spans of time: there is nothing to stratify by."""
+        """Raise NotImplementedError: folds of a log are spans of time and are not stratified."""
         raise NotImplementedError("recommendation: folds are spans of time")
 
     @classmethod
     def loss_problems(cls, task: Task, loss: Mapping[str, Any]) -> list[str]:
-        """There must be as many candidates as are named for each row."""
-        if (found := loss["candidates"]) < task.answers:
-            return [
-                f"candidates: found {found}; expected {task.answers} or more: so many articles are named for each "
-                "customer"
-            ]
+        """Check that there are enough candidates for a list."""
+        if (count := loss["candidates"]) < task.answers:
+            return [f"candidates: found {count}; expected {task.answers} or more, the length of a customer's list"]
         return []
 
     @classmethod
     def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
-        """Codes of what was bought: one each ``[rows]`` in a log, all ``[rows, most]`` of the rows that judge."""
+        """Return the codes of bought articles: ``[rows]`` of a log, or lists ``[rows, most]`` of validation rows."""
         if "article" in frame:
             return frame["article"].to_numpy()
         return frame.filter(regex=r"^t\d+$").to_numpy(np.int64)
 
     @classmethod
     def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
-        """Codes of the items named."""
+        """Return the length of a list."""
         return (task.answers,)
 
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
-        """Pick the candidates from the log."""
+        """Choose the candidates from the log."""
         import torch
 
-        named = candidates(train, len(labels), loss["candidates"])
-        return cls(len(labels), torch.from_numpy(named), task.answers, len(train))
+        chosen = candidates(train, len(labels), loss["candidates"])
+        return cls(len(labels), torch.from_numpy(chosen), task.answers, len(train))
 
     @property
     def outputs(self) -> int:
@@ -85,15 +82,15 @@ class Recommendation(Objective):
         return len(self.candidates)
 
     def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
-        """Mean negative log-likelihood, a scalar.
+        """Compute the mean negative log-likelihood, a scalar.
 
         Parameters
         ----------
         logits
-            Of all candidates, or of the sampled ones that a network compares while it learns: ``[rows, compared]``.
+            Of all candidates, or of those that were sampled for a training step: ``[rows, compared]``.
         target
-            Which of the compared came next, int64 ``[rows]``; or the codes of all items that came, ``[rows, most]``,
-            filled up with -1. Items that are no candidates add nothing.
+            The index of the next item among those compared, int64 ``[rows]``; or the codes of all next items, ``[rows,
+            most]``, padded with -1. Items that are not candidates are ignored.
         """
         import torch
         from torch.nn import functional as F
@@ -102,23 +99,24 @@ class Recommendation(Objective):
             return F.cross_entropy(logits, target)
         places = torch.full((self.items + 1,), -1, device=target.device)
         places[self.candidates.to(target.device)] = torch.arange(self.outputs, device=target.device)
-        # Code -1 finds the last place, which no item has.
+        # Code -1 selects the last element, which belongs to no item and is -1.
         place = places[target]
-        came = place >= 0
+        known = place >= 0
         likelihood = logits.log_softmax(1).gather(1, place.clamp(min=0))
-        return -(torch.where(came, likelihood, 0.0).sum(1) / came.sum(1).clamp(min=1)).mean()
+        return -(torch.where(known, likelihood, 0.0).sum(1) / known.sum(1).clamp(min=1)).mean()
 
     def predict(self, logits: "Tensor") -> "Tensor":
-        """Codes of the likeliest items, best first, int64 ``[rows, most]``; -1 where there are too few."""
+        """Return the codes of the most likely items, best first, int64 ``[rows, most]``, padded with -1."""
         from torch.nn import functional as F
 
         best = logits.topk(min(self.most, logits.shape[1])).indices
         return F.pad(self.candidates.to(best.device)[best], (0, self.most - best.shape[1]), value=-1)
 
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
-        """Codes of what was bought, int64 ``[rows, most]``, filled up with -1.
+        """Return the codes of bought articles, int64 ``[rows, most]``, padded with -1.
 
-        While a network learns from purchases, each is compared with others and stands first: index 0, ``[rows]``.
+        For training purchases the target is index 0, ``[rows]``, because networks put the bought article first among
+        those compared.
         """
         import torch
 
@@ -127,13 +125,13 @@ class Recommendation(Objective):
         return torch.tensor(frame.filter(regex=r"^t\d+$").to_numpy(), dtype=torch.int64)
 
     def prior(self) -> "tuple[Tensor, Tensor]":
-        """Zeros, and the training rows."""
+        """Return zeros and the number of training rows."""
         import torch
 
         return torch.zeros(self.outputs), torch.full((self.outputs,), float(self.rows))
 
     def state(self) -> State:
-        """Return what `from_state` needs: the candidates are an array."""
+        """Return what `from_state` needs; the candidates become an array."""
         return super().state() | {"candidates": self.candidates.numpy()}
 
     @classmethod
@@ -145,7 +143,7 @@ class Recommendation(Objective):
 
     @classmethod
     def combine(cls, predictions: Sequence[Array]) -> Array:
-        """Rank the items that several lists name by the sum of their reciprocal ranks; one list stays as it is."""
+        """Merge lists by the sum of each item's reciprocal ranks; a single list stays as it is."""
         first, *others = predictions
         if not others:
             return first
@@ -155,7 +153,7 @@ class Recommendation(Objective):
         row = np.broadcast_to(np.arange(rows)[:, None, None], lists.shape)
         named = lists >= 0
         votes = pd.DataFrame({"row": row[named], "item": lists[named], "weight": weights[named]})
-        # The item's code decides between equals.
+        # Equal sums are ordered by the item's code.
         ranked = votes.groupby(["row", "item"])[["weight"]].sum().reset_index()
         ranked = ranked.sort_values(["row", "weight", "item"], ascending=[True, False, True])
         place = ranked.groupby("row").cumcount().to_numpy()
@@ -166,26 +164,26 @@ class Recommendation(Objective):
 
     @classmethod
     def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Write ranked codes as ids with spaces between them; -1 is left out."""
+        """Convert ranked codes to ids separated by spaces, without -1."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        there = predicted >= 0
-        ids = pa.array(cls.legal(labels, task), type=pa.large_string()).take(pa.array(predicted[there]))
-        ends = np.append(0, np.cumsum(there.sum(axis=1))).astype(np.int32)
+        recommended = predicted >= 0
+        ids = pa.array(cls.legal(labels, task), type=pa.large_string()).take(pa.array(predicted[recommended]))
+        ends = np.append(0, np.cumsum(recommended.sum(axis=1))).astype(np.int32)
         lists = pa.ListArray.from_arrays(ends, ids)
         return [pc.binary_join(lists, pa.scalar(" ", pa.large_string())).to_pandas()]
 
     @classmethod
     def legal(cls, labels: pd.DataFrame, task: Task) -> pd.Series:
-        """Return the articles' ids; the row is the code."""
+        """Return the articles' ids; an article's code is its row number."""
         return labels["article"]
 
     @classmethod
     def column_failures(
         cls, values: pd.Series, sample: pd.Series, legal: pd.Series, *, positive: bool = False, most: int = 1
     ) -> list[str]:
-        """Check lists of ids: `most` in a list at the most, all known, none twice."""
+        """Check lists of ids: at most `most` in a list, all of them known, none repeated."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -196,37 +194,37 @@ class Recommendation(Objective):
         counts = np.asarray(pc.list_value_length(lists))
         row, ids = np.repeat(np.arange(len(values)), counts), pc.list_flatten(lists)
         numbers = np.asarray(pc.fill_null(pc.index_in(ids, value_set=pa.array(legal, type=pa.string())), -1))
-        # Rows of equal ids stand beside each other once sorted.
+        # After sorting, equal ids of a list are neighbours.
         order = np.lexsort((numbers, row))
         again = (np.diff(row[order]) == 0) & (np.diff(numbers[order]) == 0)
         failures = []
-        for wrong, found, expected in (
+        for wrong, describe, expected in (
             (np.flatnonzero(counts > most), lambda line: f"{counts[line]} ids", f"{most} at the most"),
             (row[numbers < 0], lambda _: ids[int(np.argmax(numbers < 0))].as_py(), "an id of the competition's"),
             (np.unique(row[order][1:][again]), lambda line: values.iloc[line], "each id once"),
         ):
             if len(wrong):
                 place = pd.Series(np.isin(np.arange(len(values)), wrong))
-                failures.append(f"{columns.lines(place)}: found {found(wrong[0])}; expected {expected}")
+                failures.append(f"{columns.lines(place)}: found {describe(wrong[0])}; expected {expected}")
         return failures
 
     @classmethod
     def column_notes(cls, values: pd.Series) -> list[str]:
-        """Note that everybody gets the same list."""
+        """Note if all lists are equal."""
         if len(values) > 1 and values.nunique() == 1:
-            return ["every row is the same list: allowed, for whom nothing is known of"]
+            return ["every row is the same list, which is allowed"]
         return []
 
     @classmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
-        """Draw how often the article at each place of the list was bought."""
+        """Return bars: how often the article at each position of the list was bought."""
         hits = [(predicted[:, [place]] == target).any(1).mean() for place in range(predicted.shape[1])]
         bars = [[str(place), float(share)] for place, share in enumerate(hits, start=1)]
         return {"kind": "bars", "title": "Share of customers who bought the article at each place", "bars": bars}
 
 
 def candidates(frame: pd.DataFrame, articles: int, most: int) -> NDArray[np.int64]:
-    """Pick the articles that may be recommended: those sold last, the most sold first where days are equal.
+    """Choose the articles that may be recommended: the most recently sold, and of equal days the most sold.
 
     Parameters
     ----------
@@ -235,7 +233,7 @@ def candidates(frame: pd.DataFrame, articles: int, most: int) -> NDArray[np.int6
     articles
         Number of articles.
     most
-        How many to pick; those never sold come last.
+        How many to choose; articles that were never sold come last.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Regression: a number for each row."""
+"""Regression: predicts a number for each row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,17 +26,17 @@ class Regression(Objective):
     mean, scale
         Mean and standard deviation of the training rows' target (of its logarithm where `log` is set).
     low, high
-        Range of the training rows' target, in its own units. Predictions keep within it: a network extrapolates
-        without bound, and one wild price would outweigh a thousand good ones.
+        Range of the training rows' target, in its own units. Predictions are clipped to it, because a network can
+        extrapolate far, and a single extreme price would dominate the metric.
     beta
-        Errors below it, in standard deviations, count squared; larger ones by their size, so that a few outlying
-        sales do not steer the network.
+        Errors below it, in standard deviations, count squared, and larger ones linearly, so that a few outliers do not
+        dominate training.
     log
         Whether the network learns the logarithm.
     targets
-        The column that holds the number.
+        The column of the number.
     rows
-        Training rows.
+        Number of training rows.
     """
 
     mean: float
@@ -62,22 +62,22 @@ class Regression(Objective):
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
-        """Folds keep the share of each range of the number."""
+        """Return ``quantiles``: folds keep the share of each range of the number."""
         return "quantiles"
 
     @classmethod
     def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
-        """Numbers ``[rows]``, in their own units."""
+        """Return the numbers, ``[rows]``, in their own units."""
         return frame[task.targets[0]].to_numpy()
 
     @classmethod
     def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
-        """One number."""
+        """Return an empty shape: a single number."""
         return ()
 
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
-        """Standardize by the training rows' target."""
+        """Compute mean, scale and range of the training rows' target."""
         target = cls.target_array(train, task)
         learned = np.log(target) if task.log else target
         return cls(
@@ -97,53 +97,53 @@ class Regression(Objective):
         return 1
 
     def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
-        """Mean smooth L1 loss of `logits` ``[rows, (members,) 1]`` against targets ``[rows]`` in their own units."""
+        """Compute the mean smooth L1 loss of logits ``[rows, (members,) 1]`` and targets ``[rows]`` in own units."""
         from torch.nn import functional as F
 
-        wanted = ((target.log() if self.log else target) - self.mean) / self.scale
+        standardized = ((target.log() if self.log else target) - self.mean) / self.scale
         if logits.ndim == 3:
-            wanted = wanted[:, None]
-        return F.smooth_l1_loss(logits.squeeze(-1), wanted.expand(logits.shape[:-1]), beta=self.beta)
+            standardized = standardized[:, None]
+        return F.smooth_l1_loss(logits.squeeze(-1), standardized.expand(logits.shape[:-1]), beta=self.beta)
 
     def predict(self, logits: "Tensor") -> "Tensor":
-        """Predictions ``[rows]`` in the target's own units, float32."""
-        answer = logits.float().squeeze(-1)
+        """Convert logits to predictions ``[rows]`` in the target's own units, float32."""
+        predicted = logits.float().squeeze(-1)
         if logits.ndim == 3:
-            answer = answer.mean(1)
-        answer = answer * self.scale + self.mean
-        return (answer.exp() if self.log else answer).clamp(self.low, self.high)
+            predicted = predicted.mean(1)
+        predicted = predicted * self.scale + self.mean
+        return (predicted.exp() if self.log else predicted).clamp(self.low, self.high)
 
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
-        """Numbers in their own units, float32 ``[rows]``."""
+        """Return the numbers in their own units, float32 ``[rows]``."""
         import torch
 
         return torch.tensor(frame[self.targets[0]].to_numpy(), dtype=torch.float32)
 
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the number that is learned, ``[rows, 1]``."""
+        """Return the number, or its logarithm if that is learned, ``[rows, 1]``."""
         target = frame[list(self.targets)].to_numpy()
         return (np.log(target) if self.log else target).astype(float)
 
     def prior(self) -> "tuple[Tensor, Tensor]":
-        """Zero, which is the mean, and the training rows."""
+        """Return zero, which is the standardized mean, and the number of training rows."""
         import torch
 
         return torch.zeros(1), torch.full((1,), float(self.rows))
 
     @classmethod
     def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Write the numbers."""
+        """Return the numbers as they are."""
         return [predicted]
 
     @classmethod
     def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
         if positive and (low := values <= 0).any():
-            found = values[low].iloc[0]
-            return [f"{columns.lines(low)}: found {found}; the metric takes a logarithm: expected above 0"]
+            first = values[low].iloc[0]
+            return [f"{columns.lines(low)}: found {first}; the metric takes a logarithm: expected above 0"]
         return []
 
     @classmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
-        """Draw predicted against actual numbers of up to a thousand rows."""
+        """Return a scatter plot of predicted against actual numbers, of up to a thousand rows."""
         drawn = np.random.default_rng(0).permutation(len(target))[:DRAWN_ROWS]
         return {"kind": "scatter", "actual": target[drawn].tolist(), "predicted": predicted[drawn].tolist()}

@@ -1,4 +1,4 @@
-"""Search: how relevant a document is to a query, a number by which the documents of a query are ranked."""
+"""Search: predicts how relevant a document is to a query; the documents of a query are ranked by it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from groundwork.objectives.regression import Regression
 
 @dataclass(frozen=True)
 class Search(Regression):
-    """A regression of the relevance; metrics may also judge the order of a query's documents."""
+    """Regression of the relevance; metrics may also score the order of a query's documents."""
 
     kind = "search"
     judged_as = ("numbers", "queries")

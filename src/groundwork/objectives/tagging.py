@@ -1,4 +1,4 @@
-"""Tagging: which of several tags a row has; it may have several, or none."""
+"""Tagging: predicts which tags a row has; it may have several, or none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tagging(Objective):
-    """A sigmoid for each tag, and binary cross-entropy.
+    """A sigmoid for each tag, trained with binary cross-entropy.
 
     Parameters
     ----------
     tags
         Number of tags; targets are 0 or 1 for each, float32 ``[rows, tags]``.
     label_smoothing
-        Share of each target that is drawn to one half.
+        Share by which each target is moved towards one half.
     targets
         The column of each tag.
     counts, rows
-        Training rows that have each tag; training rows.
+        Number of training rows with each tag; number of training rows.
     """
 
     tags: int
@@ -51,7 +51,7 @@ class Tagging(Objective):
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
-        """Folds keep the share of each tag."""
+        """Return ``tags``, or ``classes`` for a single tag: folds keep the share of each tag."""
         return "tags" if len(task.targets) > 1 else "classes"
 
     @classmethod
@@ -61,7 +61,7 @@ class Tagging(Objective):
 
     @classmethod
     def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
-        """Two: a classifier is made for each tag, which a row has or has not."""
+        """Return 2: each tag has a binary classifier."""
         return 2
 
     @classmethod
@@ -71,7 +71,7 @@ class Tagging(Objective):
 
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
-        """Count the training rows that have each tag."""
+        """Count the training rows with each tag."""
         counts = cls.target_array(train, task).astype(float).sum(0)
         return cls(len(task.targets), **loss, targets=task.targets, counts=tuple(counts.tolist()), rows=len(train))
 
@@ -81,7 +81,7 @@ class Tagging(Objective):
         return self.tags
 
     def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
-        """Mean binary cross-entropy of `logits` ``[rows, (members,) tags]`` against ``[rows, tags]``."""
+        """Compute the mean binary cross-entropy of `logits` ``[rows, (members,) tags]`` against ``[rows, tags]``."""
         from torch.nn import functional as F
 
         if logits.ndim == 3:
@@ -90,7 +90,7 @@ class Tagging(Objective):
         return F.binary_cross_entropy_with_logits(logits, target.expand(logits.shape))
 
     def predict(self, logits: "Tensor") -> "Tensor":
-        """Probabilities ``[rows, tags]``, float32."""
+        """Convert logits to probabilities ``[rows, tags]``, float32."""
         probabilities = logits.float().sigmoid()
         return probabilities.mean(1) if logits.ndim == 3 else probabilities
 
@@ -105,7 +105,7 @@ class Tagging(Objective):
         return frame[list(self.targets)].to_numpy().astype(float)
 
     def prior(self) -> "tuple[Tensor, Tensor]":
-        """Log-odds of the tags, half a row added to either side, and the training rows that have each tag."""
+        """Return the log-odds of the tags, with half a row added to each side, and the training rows with each tag."""
         import torch
 
         examples = torch.tensor(self.counts or [0.0] * self.tags, dtype=torch.float32)
@@ -113,19 +113,19 @@ class Tagging(Objective):
 
     @classmethod
     def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Write the probability of each tag."""
+        """Return the probability of each tag."""
         return list(predicted.T)
 
     @classmethod
     def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
         if (outside := (values < 0) | (values > 1)).any():
-            found = values[outside].iloc[0]
-            return [f"{columns.lines(outside)}: found {found}; expected a probability from 0 to 1"]
+            first = values[outside].iloc[0]
+            return [f"{columns.lines(outside)}: found {first}; expected a probability from 0 to 1"]
         return []
 
     @classmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
-        """Draw the AUC of each tag; a tag that no row has, or every row, has none."""
+        """Return bars: the AUC of each tag that some rows have and others lack."""
         scores = [auc(target[:, [tag]], predicted[:, [tag]]) for tag in range(target.shape[1])]
         bars = [[tag, score] for tag, score in zip(task.targets, scores, strict=True) if np.isfinite(score)]
         return {"kind": "bars", "title": "AUC of each tag", "bars": bars}

@@ -1,1 +1,1 @@
-"""The stages of dvc.yaml, a file for each."""
+"""The stages of dvc.yaml, one module each, and the commands validate and report."""

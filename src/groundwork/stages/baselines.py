@@ -1,4 +1,4 @@
-"""The baselines stage: what a network must beat, on exactly its folds, as runs of the lane's group."""
+"""The baselines stage scores simple models on the network's folds and logs a run for each."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ from groundwork.data.prepared import Prepared
 from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json, writing
 from groundwork.objectives import KINDS
-from groundwork.objectives.oof import cross_validate, outcome, together
+from groundwork.objectives.oof import concatenate, cross_validate, out_of_fold_rows
 from groundwork.sections.encodings import EncodingSettings
 from groundwork.settings import Tracking
 from groundwork.stages.job import Job
@@ -36,7 +36,7 @@ def run(job: Job) -> None:
 
 
 def baselines(
-    name: str,
+    lane_name: str,
     competition: Competition,
     encoding: EncodingSettings,
     prepared: Prepared,
@@ -47,23 +47,24 @@ def baselines(
 ) -> list[dict[str, Any]]:
     """Score the lane's baselines, log a run for each, and write ``baselines.json`` and ``baselines.parquet``.
 
-    The latter has the columns of ``oof.parquet`` and ``baseline``, its name: whoever compares needs the rows.
+    The latter has the columns of ``oof.parquet``, and the baseline's name as ``baseline``: paired comparisons need the
+    rows.
 
     Parameters
     ----------
-    name
-        The lane's: the group of the runs.
+    lane_name
+        The lane's key in params.yaml, which is the group of the runs.
     encoding
-        Its section of params.yaml. A change of the network or of its training changes no baseline.
+        The lane's section of params.yaml. The network and its training do not affect baselines.
     prepared
-        What the prepare stage left.
+        The output of the prepare stage.
     results
         The lane's folder of results.
 
     Returns
     -------
     list of dict
-        What was written, for each baseline: ``name``, ``metrics`` as `cross_validate` gives them, ``seconds``,
+        The content of ``baselines.json``: ``name``, ``metrics`` as `cross_validate` gives them, ``seconds``,
         ``run_id``, ``wandb_dir``, ``data_sha256`` and ``folds_sha256``.
     """
     from groundwork.baselines.choice import baselines_of
@@ -74,8 +75,10 @@ def baselines(
         started = time.monotonic()
         model = {"model": {"network": "baseline", "baseline": baseline.name}}
         config = {**facts, "params": {"seed": seed, **model}}
-        with Tracker(tracking, group=name, name=f"{name} baseline: {baseline.name}", config=config) as tracker:
-            oof = together([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
+        with Tracker(
+            tracking, group=lane_name, name=f"{lane_name} baseline: {baseline.name}", config=config
+        ) as tracker:
+            oof = concatenate([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
             metrics = cross_validate(oof, competition.metric, competition.further_metrics)
             tracker.summarize(cross_validated(competition.metric, metrics["folds"], metrics["oof"]))
         rows.append(oof.sort_values(["id", "fold"], ignore_index=True).assign(baseline=baseline.name))
@@ -98,8 +101,8 @@ def baselines(
 
 
 def predict_fold(baseline: Baseline, competition: Competition, prepared: Prepared, fold: int) -> pd.DataFrame:
-    """Predict a fold's validation rows; they have the columns of ``oof.parquet``."""
+    """Predict a fold's validation rows; return the columns of ``oof.parquet``."""
     kind, task = KINDS[competition.kind], competition.task
     train, valid = prepared.training(fold), prepared.validation(fold)
     predicted = baseline.fit_predict(train, kind.target_array(train, task), valid)
-    return outcome(valid, task, fold, kind.target_array(valid, task), predicted)
+    return out_of_fold_rows(valid, task, fold, kind.target_array(valid, task), predicted)

@@ -1,4 +1,4 @@
-"""Scores a lane's out-of-fold predictions by Kaggle's own metric, and remembers the experiment."""
+"""The evaluate stage scores a lane's out-of-fold predictions by the competition's metric and records the experiment."""
 
 from pathlib import Path
 from typing import Any
@@ -23,33 +23,35 @@ def run(job: Job) -> str:
     )
 
 
-def evaluate(lane: str, competition: Competition, results: Path, out: Path | None = None) -> dict[str, Any]:
+def evaluate(lane_name: str, competition: Competition, results: Path, out: Path | None = None) -> dict[str, Any]:
     """Write ``metrics/<lane>.json`` and the experiment's record under `out`, or `results`; return the metrics.
 
     The record is written twice: as ``<lane>/experiment.json``, a DVC output, and as
-    ``experiments/<lane>/<run id>.json``, which is none and so stays when the next experiment replaces this one.
+    ``experiments/<lane>/<run id>.json``, which DVC does not manage, so that it stays when the next experiment replaces
+    this one.
 
     Raises
     ------
     UserError
         If the lane has not been trained, or a result of its training is broken.
     """
-    folder = results / lane
+    folder = results / lane_name
     kind = KINDS[competition.kind]
-    oof = read_oof(folder / "oof.parquet", lane, kind)
+    oof = read_oof(folder / "oof.parquet", lane_name, kind)
     metrics = cross_validate(oof, competition.metric, competition.further_metrics)
-    run = read_json(folder / "run.json", f"dvc repro train@{lane}")
+    run = read_json(folder / "run.json", f"dvc repro train@{lane_name}")
     try:
         history = pd.read_csv(folder / "history.csv").to_dict("records")
-        name = f"{run['run_id']}.json"
+        file_name = f"{run['run_id']}.json"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{folder}: history.csv or run.json is broken: {error!r}", f"train again: `dvc repro --force train@{lane}`"
+            f"{folder}: history.csv or run.json is broken: {error!r}",
+            f"train again: `dvc repro --force train@{lane_name}`",
         ) from None
     plot = kind.drawing(targets(oof), predictions(oof), competition.task)
-    record = {"lane": lane, "run": run, "metrics": metrics, "history": history, "plot": plot}
+    record = {"lane": lane_name, "run": run, "metrics": metrics, "history": history, "plot": plot}
     out = out or results
-    for path in (out / "experiments" / lane / name, out / lane / "experiment.json"):
+    for path in (out / "experiments" / lane_name / file_name, out / lane_name / "experiment.json"):
         write_json(path, record)
-    write_json(out / "metrics" / f"{lane}.json", metrics)
+    write_json(out / "metrics" / f"{lane_name}.json", metrics)
     return metrics

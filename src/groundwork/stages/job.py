@@ -1,4 +1,4 @@
-"""One run of one stage of a lane: sealed at its start, checked before its results are put into place."""
+"""Runs a stage of a lane: takes a seal at the start and checks it again before the results are put into place."""
 
 import importlib
 import shutil
@@ -17,20 +17,20 @@ RAW, PREPARED, RESULTS = Path("data/raw"), Path("data/prepared"), Path("results"
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage is given.
+    """The input of a stage.
 
     Attributes
     ----------
     lane_name, lane
         The lane's name, and its settings.
     competition
-        What the lane's competition says of itself.
+        The lane's competition.
     params
         All of params.yaml.
     code
-        Hash of the stage's fingerprint, 64 hexadecimal digits.
+        Hash of the fingerprint of the stage's code, 64 hexadecimal digits.
     room
-        An empty folder. What a stage makes for a path it writes to `place` of that path.
+        An empty folder. A stage writes the output for a path to `place` of that path.
     """
 
     lane_name: str
@@ -42,12 +42,12 @@ class Job:
 
     @property
     def archive(self) -> Path:
-        """What the fetch stage makes."""
+        """The output of the fetch stage."""
         return RAW / f"{self.lane_name}.zip"
 
     @property
     def prepared(self) -> Path:
-        """What the prepare stage makes."""
+        """The output of the prepare stage."""
         return PREPARED / self.lane_name
 
     @property
@@ -56,18 +56,18 @@ class Job:
         return RESULTS / self.lane_name
 
     def place(self, path: Path) -> Path:
-        """Where to write what shall lie at `path` once the stage has ended well."""
+        """Return where to write the output that is moved to `path` when the stage succeeds."""
         return self.room / path
 
 
 def run(stage_name: str, lane_name: str, params: Params, lane: Lane, competition: Competition) -> None:
-    """Run a stage of a lane; what it makes is put into place when it has ended well, all together.
+    """Run a stage of a lane, and put all its outputs into place when it succeeds.
 
     Raises
     ------
     UserError
         If code, parameters or data are not what DVC will record, if they were edited while the stage ran, or if the
-        stage has something to say. Its former outs then lie where they lay.
+        stage raises it. The former outputs are then still in place.
     """
     stages = declared(lane_name)
     stage = stages[stage_name]
@@ -76,20 +76,20 @@ def run(stage_name: str, lane_name: str, params: Params, lane: Lane, competition
     seal.check_upstream(locked(), stage, stages)
     lockfile.keep()
     with workroom(Path(stage.outs[0]).with_name(stage_name)) as room:
-        # Imported here: between the two looks at the code lies all that is ever loaded of it.
+        # Imported between the two seals, so that they cover all the code that is loaded.
         module = importlib.import_module(f"groundwork.stages.{stage_name}")
-        said = module.run(Job(lane_name, lane, competition, params, before.code_hash, room))
+        message = module.run(Job(lane_name, lane, competition, params, before.code_hash, room))
         sealed = seal.seal_file(stage_name, lane_name)
         made = {out: md5(room / out) for out in stage.outs if Path(out) != sealed}
         write_text(room / sealed, replace(before, outs=made).text())
         seal.check_again(stage, before, Seal.take(stage, lane))
         _put_into_place(room, [Path(out) for out in stage.outs])
-    if said:
-        print(said)
+    if message:
+        print(message)
 
 
 def _put_into_place(room: Path, outs: list[Path]) -> None:
-    """Move the outs, then whatever else a stage has made."""
+    """Move the declared outputs, then all other files that the stage has written."""
     for out in outs:
         with writing(out) as temporary:
             shutil.move(room / out, temporary)

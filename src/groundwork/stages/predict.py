@@ -1,4 +1,4 @@
-"""The predict stage: the folds' models answer the test rows, and the gate decides whether that is a submission."""
+"""The predict stage predicts the test rows with the folds' networks and writes a submission that passes the gate."""
 
 from pathlib import Path
 
@@ -28,13 +28,18 @@ def run(job: Job) -> str:
 
 
 def predict(
-    name: str, competition: Competition, prepared: Prepared, results: Path, hardware: Hardware, out: Path | None = None
+    lane_name: str,
+    competition: Competition,
+    prepared: Prepared,
+    results: Path,
+    hardware: Hardware,
+    out: Path | None = None,
 ) -> Path:
     """Write the lane's ``submission.csv`` from its folds' mean prediction, or the final model's; return its path.
 
     Parameters
     ----------
-    name
+    lane_name
         The lane's key in params.yaml, for messages.
     results
         The lane's folder: ``checkpoints/`` and ``oof.parquet`` are read there.
@@ -44,26 +49,26 @@ def predict(
     Raises
     ------
     UserError
-        If the lane has not been trained, a file is broken, or the predictions do not pass the gate: then nothing is
+        If the lane has not been trained, a file is broken, or the predictions do not pass the gate. Nothing is then
         written.
     """
-    where = results / "checkpoints"
-    checkpoints = [where / fold_file(FINAL)] if prepared.final else sorted(where.glob("fold_*.fold"))
-    former = sorted(where.glob("fold_*.pt"))[:1]
+    folder = results / "checkpoints"
+    checkpoints = [folder / fold_file(FINAL)] if prepared.final else sorted(folder.glob("fold_*.fold"))
+    former = sorted(folder.glob("fold_*.pt"))[:1]
     if not checkpoints and not former:
-        raise UserError(f"{where}: no checkpoints", f"train first: `dvc repro train@{name}`")
+        raise UserError(f"{folder}: no checkpoints", f"train first: `dvc repro train@{lane_name}`")
     folds = [TrainedFold.load(path) for path in checkpoints or former]
     kind = KINDS[competition.kind]
     predicted = kind.combine([fold.predict(prepared.test, device(hardware)) for fold in folds])
-    # The sample submission names the columns: the id's and the answers'.
-    sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{name}", text=kind.as_text)
+    # The sample submission has the names of the columns: first the id, then the answers.
+    sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane_name}", text=kind.as_text)
     identifier, *columns = sample.columns
     answers = kind.handed_in(predicted, prepared.labels, competition.task)
     submission = pd.DataFrame({identifier: prepared.test_ids(sample), **dict(zip(columns, answers, strict=True))})
     path = (out or results) / SUBMISSION
     with writing(path) as temporary:
         submission.to_csv(temporary, index=False)
-        # Read back from the file: what passes the gate is what will be handed in.
-        for note in gate.check_files(name, competition, prepared, results, temporary):
+        # The gate reads the file, so that it checks what will be submitted.
+        for note in gate.check_files(lane_name, competition, prepared, results, temporary):
             print(note)
     return path

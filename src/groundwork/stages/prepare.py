@@ -1,4 +1,4 @@
-"""The second stage: from the archive to typed, checked tables and folds. It fits nothing."""
+"""The prepare stage turns the archive into typed, checked tables and folds. It fits nothing."""
 
 from pathlib import Path
 from typing import Literal
@@ -24,14 +24,14 @@ def prepare(
     seed: int,
     source: Literal["sample", "kaggle"] = "sample",
 ) -> None:
-    """Read and check the lane's archive at `path`; write the folder `out`, whole or not at all.
+    """Read and check the archive at `path`, and write the folder `out`; on an error nothing is written.
 
     Parameters
     ----------
     folds, seed
-        Number of folds, and the seed that they are drawn with. Folds by time are the last `folds` spans of it.
+        Number of folds, and the seed that they are drawn with. Folds by time are the last `folds` spans of time.
     source
-        Where the archive comes from: what a message tells to mend.
+        Where the archive comes from; messages say how to fix it there.
 
     Raises
     ------

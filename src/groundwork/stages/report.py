@@ -1,4 +1,4 @@
-"""One page that shows every experiment beside the others, with nothing to load but itself."""
+"""Writes the report: one self-contained HTML page that compares all experiments."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ from groundwork.files import write_text
 
 REPORT = RESULTS / "report" / "index.html"
 
-# Size of a chart in its own units, and the room that its tick labels take on the left and below.
+# Size of a chart in its own units, and the space for its tick labels on the left and below.
 WIDTH, HEIGHT, LEFT, BELOW, MARGIN = 560, 280, 52, 34, 12
 
 Point = tuple[float, float]
@@ -34,7 +34,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear scale from values to places in a chart, with round values for its ticks."""
+    """A linear scale from values to positions in a chart, with round values for its ticks."""
 
     low: float
     high: float
@@ -43,19 +43,19 @@ class Axis:
 
     @classmethod
     def over(cls, values: Iterable[float], start: float, end: float) -> "Axis":
-        """Make an axis that holds all `values`, with a little air."""
-        found = list(values) or [0.0, 1.0]
-        low, high = min(found), max(found)
-        air = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
-        return cls(low - air, high + air, start, end)
+        """Make an axis that spans all `values`, with a small margin."""
+        spanned = list(values) or [0.0, 1.0]
+        low, high = min(spanned), max(spanned)
+        margin = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
+        return cls(low - margin, high + margin, start, end)
 
     def place(self, value: float) -> float:
-        """Where `value` lies, rounded to a tenth of a unit, which keeps the page small."""
+        """Return the position of `value`, rounded to a tenth of a unit, which keeps the page small."""
         return round(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start), 1)
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Place and label of three to seven round values."""
+        """Positions and labels of three to seven round values."""
         rough = (self.high - self.low) / 7
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
@@ -65,12 +65,12 @@ class Axis:
 
 
 def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -> list[str]:
-    """Write the page to `out`; equal experiments give an equal page.
+    """Write the report to `out`; equal experiments give an equal page.
 
     Returns
     -------
     list of str
-        One line for each file that could not be read and was left out; the page names them too.
+        One line for each file that could not be read and was left out; the page lists them too.
 
     Raises
     ------
@@ -80,14 +80,14 @@ def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     sections, problems = [], []
-    for lane in lanes(results):
-        experiments, broken = load(lane, results, ledger)
-        beside, unread = baselines(experiments[0], results) if experiments else ([], [])
+    for lane_name in lanes(results):
+        experiments, broken = load(lane_name, results, ledger)
+        compared, unread = baselines(experiments[0], results) if experiments else ([], [])
         problems += broken + unread
         if experiments:
-            sections.append(_section(lane, experiments, beside))
+            sections.append(_section(lane_name, experiments, compared))
     if not sections:
-        raise UserError("; ".join([f"{results}: no experiments", *problems]), "make one of each lane: `dvc repro`")
+        raise UserError("; ".join([f"{results}: no experiments", *problems]), "run each lane: `dvc repro`")
     folder = FileSystemLoader(Path(__file__).parent)
     page = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page.filters |= {"number": number, "setting": setting, "gain": _gain}
@@ -97,22 +97,22 @@ def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -
     return problems
 
 
-def _section(lane: str, experiments: list[Experiment], beside: list[Baseline]) -> dict[str, Any]:
-    """Collect what the page shows of one lane; the shown experiment is the current one, or the best."""
+def _section(lane_name: str, experiments: list[Experiment], compared: list[Baseline]) -> dict[str, Any]:
+    """Collect the values of a lane's section; it shows the current experiment, or the best where none is current."""
     ranked, others, shown = split(experiments)
     kind = shown.plot.get("kind")
     keys = differing(ranked)
     return {
-        "lane": lane,
+        "lane_name": lane_name,
         "experiments": ranked,
-        "rows": _rows(ranked, beside),
-        "baseline": beside[0] if beside else None,
-        "further": further_names([*ranked, *beside]),
-        "others": [(one, differing([shown, one])) for one in others],
+        "rows": _rows(ranked, compared),
+        "baseline": compared[0] if compared else None,
+        "further": further_names([*ranked, *compared]),
+        "others": [(other, differing([shown, other])) for other in others],
         "shown": shown,
         "best": ranked[0],
-        "submitted": any(one.public_score for one in experiments),
-        "dirty": any(one.dirty for one in experiments),
+        "submitted": any(experiment.public_score for experiment in experiments),
+        "dirty": any(experiment.dirty for experiment in experiments),
         "differing": keys,
         "changes": _changes(ranked, keys),
         "dots": _dots(shown),
@@ -123,11 +123,11 @@ def _section(lane: str, experiments: list[Experiment], beside: list[Baseline]) -
     }
 
 
-def _rows(ranked: list[Experiment], beside: list[Baseline]) -> list[tuple[int | None, Experiment | Baseline]]:
-    """Order experiments, with their ranks, and baselines by their score; of equal ones experiments stand first."""
+def _rows(ranked: list[Experiment], compared: list[Baseline]) -> list[tuple[int | None, Experiment | Baseline]]:
+    """Order experiments, with their ranks, and baselines by score; experiments come first where scores are equal."""
     rows: list[tuple[int | None, Experiment | Baseline]] = [
         *enumerate(ranked, start=1),
-        *((None, one) for one in beside),
+        *((None, baseline) for baseline in compared),
     ]
     return sorted(rows, key=lambda row: -row[1].score if ranked[0].higher_is_better else row[1].score)
 
@@ -135,7 +135,7 @@ def _rows(ranked: list[Experiment], beside: list[Baseline]) -> list[tuple[int | 
 def _changes(experiments: Sequence[Experiment], keys: Iterable[str]) -> list[dict[str, Any]]:
     """Compare each experiment with the one trained before it, newest first."""
     changes = []
-    for before, after in pairwise(sorted(experiments, key=lambda one: (one.started, one.run_id))):
+    for before, after in pairwise(sorted(experiments, key=lambda experiment: (experiment.started, experiment.run_id))):
         settings = [(key, before.settings.get(key), after.settings.get(key)) for key in keys]
         gain = after.score - before.score if after.higher_is_better else before.score - after.score
         changed = [(key, old, new) for key, old, new in settings if old != new]
@@ -144,13 +144,13 @@ def _changes(experiments: Sequence[Experiment], keys: Iterable[str]) -> list[dic
 
 
 def _dots(shown: Experiment) -> list[float]:
-    """Place the folds' scores on a strip from 0 to 100."""
+    """Return the positions of the folds' scores on a strip from 0 to 100."""
     axis = Axis.over(shown.folds, 0, 100)
     return [axis.place(score) for score in shown.folds]
 
 
 def _curves(shown: Experiment) -> list[dict[str, Any]]:
-    """Draw the learning curves: the losses, and the competition's metric."""
+    """Lay out the learning curves: the losses, and the competition's metric."""
     folds = sorted({row["fold"] for row in shown.history if "fold" in row})
     metric = f"val_{shown.metric}"
     charts = []
@@ -173,13 +173,13 @@ def _curves(shown: Experiment) -> list[dict[str, Any]]:
 
 
 def _points(history: Iterable[Mapping[str, Any]], fold: int, name: str) -> list[Point]:
-    """Epoch and value of one curve; what is missing or not finite is left out."""
+    """Return the epochs and values of a curve, without missing and non-finite ones."""
     rows = [(row.get("epoch"), row.get(name)) for row in history if row.get("fold") == fold]
     return [(epoch, value) for epoch, value in rows if epoch is not None and value is not None and math.isfinite(value)]
 
 
 def _confusion(plot: Mapping[str, Any]) -> dict[str, Any]:
-    """Give each count its share of the row, and a shade: the share's root, since errors are to be seen too."""
+    """Give each count its share of the row, and a shade: the share's square root, so that rare errors are visible."""
     rows = []
     for name, counts in zip(plot["classes"], plot["matrix"], strict=True):
         shares = [count / (sum(counts) or 1) for count in counts]
@@ -192,7 +192,7 @@ def _confusion(plot: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bars(plot: Mapping[str, Any]) -> dict[str, Any]:
-    """Give each value a bar from 0: as a share of 1 where all are shares and some are large, else of the largest."""
+    """Scale bars to 1 where the largest value is a share of more than a half, else to the largest value."""
     bars = plot["bars"]
     largest = max((value for _, value in bars), default=0.0)
     whole = 1.0 if 0.5 < largest <= 1 else largest or 1.0
@@ -201,7 +201,7 @@ def _bars(plot: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scatter(plot: Mapping[str, Any]) -> dict[str, Any]:
-    """Draw predicted against actual values on logarithmic axes where all are positive and span a factor of 3."""
+    """Lay out predicted against actual values; axes are logarithmic where all are positive and span a factor of 3."""
     pairs: list[Point] = list(zip(plot["actual"], plot["predicted"], strict=True))
     values = [value for pair in pairs for value in pair] or [1.0]
     logarithmic = min(values) > 0 and max(values) > 3 * min(values)
@@ -216,7 +216,7 @@ def _scatter(plot: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _powers(axis: Axis) -> list[tuple[float, str]]:
-    """Ticks at 1, 2 and 5 times powers of ten on an axis of logarithms."""
+    """Return ticks at 1, 2 and 5 times powers of ten, on an axis of logarithms."""
     exponents = range(math.floor(axis.low), math.ceil(axis.high) + 1)
     values = [factor * 10.0**exponent for exponent in exponents for factor in (1, 2, 5)]
     inside = [value for value in values if axis.low <= math.log10(value) <= axis.high]

@@ -1,4 +1,4 @@
-"""The train stage: folds from the store, the missing ones trained in one process, logged as one run."""
+"""The train stage takes finished folds from the fold store, trains the missing ones and logs them as one run."""
 
 import time
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ from groundwork.errors import UserError
 from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json, writing
 from groundwork.objectives.metrics import METRICS
-from groundwork.objectives.oof import cross_validate
+from groundwork.objectives.oof import concatenate, cross_validate
 from groundwork.sections.base import size_in_bytes
 from groundwork.settings import Hardware, Lane, Tracking
 from groundwork.stages.job import Job
 from groundwork.tracking.tracker import Tracker, cross_validated
 from groundwork.training.checkpoint import TrainedFold, fold_file, has_weights
-from groundwork.training.eviction import of_prune, prune
+from groundwork.training.eviction import prune, summary
 from groundwork.training.fold import train_fold
 from groundwork.training.inference import Epoch
 from groundwork.training.origin import resolved
@@ -53,7 +53,7 @@ def run(job: Job) -> None:
 
 
 def train(
-    name: str,
+    lane_name: str,
     competition: Competition,
     lane: Lane,
     prepared: Prepared,
@@ -66,31 +66,31 @@ def train(
     store_bytes: int,
     out: Path | None = None,
 ) -> None:
-    """Collect or train a lane's folds; write ``checkpoints/``, ``oof.parquet``, ``history.csv`` and ``run.json``.
+    """Load or train a lane's folds; write ``checkpoints/``, ``oof.parquet``, ``history.csv`` and ``run.json``.
 
     Parameters
     ----------
-    name, lane
+    lane_name, lane
         The lane's name and its section of params.yaml.
     prepared
-        What the prepare stage left.
+        The output of the prepare stage.
     results
-        The lane's folder of results; the fold store lies beside it.
+        The lane's folder of results; the fold store is in the same parent folder.
     seed
-        Of weights, order, dropout and augmentation, see `groundwork.training.seeds`.
+        Seed of weights, order, dropout and augmentation, see `groundwork.training.seeds`.
     tracking, hardware
         Sections of params.yaml.
     code
-        Fingerprint of the source that this lane's training uses, a part of the folds' keys.
+        Hash of the fingerprint of the code that this lane's training uses, a part of the folds' keys.
     store_bytes
-        Size to which the fold store gives up folds that were used long ago.
+        Size to which the fold store is pruned afterwards.
     out
         Where to write, in place of `results`.
 
     Raises
     ------
     UserError
-        If the data does not suit, the loss becomes NaN, or somebody pressed Ctrl-C: then it says how to go on.
+        If the data does not suit, the loss becomes NaN, or Ctrl-C was pressed: the message then says how to continue.
     """
     started, clock = datetime.now(UTC), time.monotonic()
     folds = _folds_to_train(prepared, lane)
@@ -106,30 +106,30 @@ def train(
     }
     metric = METRICS[competition.metric]
     done: list[TrainedFold] = []
-    # Found out now, not after the first fold: whether the results can be written.
-    with writing(store.folder / name / "writable") as probe:
+    # Fail now, not after the first fold, if the results cannot be written.
+    with writing(store.folder / lane_name / "writable") as probe:
         probe.touch()
 
-    former = _former_run(results, name, keys)
-    if former is not None and all(has_weights(store.path(name, keys[fold], fold)) for fold in folds):
-        # The same folds are the same run, which W&B and the leaderboard have already.
+    former = _former_run(results, lane_name, keys)
+    if former is not None and all(has_weights(store.path(lane_name, keys[fold], fold)) for fold in folds):
+        # The same folds are the same run, which W&B and the leaderboard already have.
         tracking = tracking.model_copy(update={"mode": "disabled"})
     else:
         former = None
-    tracker = Tracker(tracking, group=name, name=f"{name} {started:%Y-%m-%d %H:%M:%S}", config=facts)
-    # Of the processes of a data-parallel training, the first one alone has a run.
+    tracker = Tracker(tracking, group=lane_name, name=f"{lane_name} {started:%Y-%m-%d %H:%M:%S}", config=facts)
+    # In data-parallel training, only the first process logs a run.
     run_open = tracker if first_process() else nullcontext()
-    showing = TrainingProgress(name, len(folds), lane.training.epochs, f"val_{metric.name}")
-    with store.lease(name, keys.values()), showing as progress, run_open:
+    showing = TrainingProgress(lane_name, len(folds), lane.training.epochs, f"val_{metric.name}")
+    with store.lease(lane_name, keys.values()), showing as progress, run_open:
         if first_process():
-            store.absorb(name, progress.line)
+            store.absorb(lane_name, progress.line)
         for position, fold in enumerate(folds):
-            trained = store.find(name, keys[fold], fold, progress.line)
+            trained = store.find(lane_name, keys[fold], fold, progress.line)
             if trained is not None:
                 for epoch in trained.history:
                     _log(tracker, fold, epoch)
                 progress.skip(position)
-                progress.line(f"{_words(fold)}: taken from the fold store")
+                progress.line(f"{_part_label(fold)}: taken from the fold store")
             else:
                 began = time.monotonic()
                 try:
@@ -140,21 +140,22 @@ def train(
                         fold,
                         seed,
                         hardware,
-                        callbacks=[progress.fold(position, _words(fold))],
+                        callbacks=[progress.fold(position, _part_label(fold))],
                         on_epoch=partial(_log, tracker, fold),
                         on_step=partial(_log_step, tracker, fold),
                     )
                 except UserError as error:
-                    raise UserError(f"{name}: {_words(fold)}: {error.problem}", error.next_step) from error
+                    raise UserError(f"{lane_name}: {_part_label(fold)}: {error.problem}", error.next_step) from error
                 except KeyboardInterrupt:
                     raise UserError(
-                        f"{name}: stopped in {_words(fold)}; {len(done)} of {len(folds)} folds are finished and kept",
-                        "go on from there by typing the same command again (`dvc repro`)",
+                        f"{lane_name}: stopped in {_part_label(fold)}; {len(done)} of {len(folds)} folds are finished "
+                        "and kept",
+                        "run the same command again to continue from there (`dvc repro`)",
                         exit_code=130,
                     ) from None
                 if first_process():
-                    trained = store.put(name, trained, keys[fold], time.monotonic() - began)
-                progress.line(f"{_words(fold)}: {_outcome(trained, metric.name)}")
+                    trained = store.put(lane_name, trained, keys[fold], time.monotonic() - began)
+                progress.line(f"{_part_label(fold)}: {_outcome(trained, metric.name)}")
             done.append(trained)
         oof = _out_of_fold(done)
         scores = cross_validate(oof, metric.name)
@@ -170,17 +171,17 @@ def train(
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - clock, 1),
             "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
-            "folds": {part(fold): {"key": key, "seconds": store.seconds(name, key)} for fold, key in keys.items()},
+            "folds": {part(fold): {"key": key, "seconds": store.seconds(lane_name, key)} for fold, key in keys.items()},
         }
         _write(out or results, done, oof, prepared.folds_sha256, former or run)
-        if given_up := prune(store, store_bytes):
-            print(f"{name}: {of_prune(given_up)}")
+        if pruned := prune(store, store_bytes):
+            print(f"{lane_name}: {summary(pruned)}")
 
 
-def _former_run(results: Path, name: str, keys: Mapping[int, str]) -> dict[str, Any] | None:
-    """Find the run that trained exactly these folds: the current one, or one that is remembered."""
+def _former_run(results: Path, lane_name: str, keys: Mapping[int, str]) -> dict[str, Any] | None:
+    """Find the run that trained exactly these folds among the current and the recorded ones; None if there is none."""
     wanted = {part(fold): key for fold, key in keys.items()}
-    remembered = sorted((results.parent / "experiments" / name).glob("*.json"))
+    remembered = sorted((results.parent / "experiments" / lane_name).glob("*.json"))
     for path in (results / "run.json", *remembered):
         content = read_or_empty(path)
         run = content.get("run", content)
@@ -200,28 +201,25 @@ def _folds_to_train(prepared: Prepared, lane: Lane) -> list[int]:
     return folds[:wanted] + final
 
 
-def _words(fold: int) -> str:
+def _part_label(fold: int) -> str:
     return "final" if fold == FINAL else f"fold {fold}"
 
 
 def _outcome(trained: TrainedFold, metric: str) -> str:
     epochs = f"after {len(trained.history)} epochs"
     if trained.validation is None:
-        return f"trained on everything, {epochs}"
+        return f"trained on all rows, {epochs}"
     return f"{metric} {cross_validate(trained.validation, metric)['oof']:.4f} out of fold, {epochs}"
 
 
 def _out_of_fold(folds: list[TrainedFold]) -> pd.DataFrame:
-    """Lay the folds' validation rows together, by id."""
-    oof = pd.concat([trained.validation for trained in folds if trained.validation is not None])
-    # The longest list of targets decides how many columns there are: shorter ones are filled up.
-    lists = oof.filter(regex=r"^t\d+$").columns
-    oof[lists] = oof[lists].fillna(-1).astype("int64") if oof[lists].isna().any(axis=None) else oof[lists]
+    """Concatenate the folds' validation rows, sorted by id."""
+    oof = concatenate([trained.validation for trained in folds if trained.validation is not None])
     return oof.sort_values(["id", "fold"], ignore_index=True)
 
 
 def _mixed(folds: list[TrainedFold]) -> str | None:
-    """Say what differs in how the folds were made; None where nothing does."""
+    """Say how the folds' devices, threads or versions differ; None if they do not."""
     records = [trained.origin.record for trained in folds]
     values = {name: {record.get(name, "none") for record in records} for name in records[0]}
     differing = [f"{name} {' or '.join(sorted(several))}" for name, several in values.items() if len(several) > 1]
@@ -231,7 +229,7 @@ def _mixed(folds: list[TrainedFold]) -> str | None:
 
 
 def first_process() -> bool:
-    """Whether this is the process that writes: the only one, or the first of a data-parallel training."""
+    """Whether this process writes: it is the only one, or the first of a data-parallel training."""
     return not getattr(rank_zero_only, "rank", 0)
 
 
@@ -249,9 +247,9 @@ def _write(results: Path, folds: list[TrainedFold], oof: pd.DataFrame, folds_sha
     with writing(results / "checkpoints") as checkpoints:
         for trained in folds:
             trained.save(checkpoints / fold_file(trained.fold))
-    # What was trained on everything has no validation to compare.
-    judged = [trained for trained in folds if trained.validation is not None]
-    history = pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in judged])
+    # The final model has no validation rows.
+    validated = [trained for trained in folds if trained.validation is not None]
+    history = pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in validated])
     with writing(results / "history.csv") as path:
         history.set_index(["fold", "epoch"]).sort_index(axis=1).to_csv(path)
     with writing(results / "oof.parquet") as path:

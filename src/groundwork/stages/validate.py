@@ -1,7 +1,7 @@
-"""The stage before all others: params.yaml and the competitions it names suit each other.
+"""Checks that the lanes of params.yaml suit their competitions, before any stage runs.
 
-Nothing here names a kind, a network or a loss: a kind says which losses and metrics fit it, an encoding what tensors it
-gives, a network which of them it takes. torch is not imported.
+No kind, network or loss is named here: a kind declares which losses and metrics fit it, an encoding which tensors it
+gives, and a network which of them it takes. torch is not imported.
 """
 
 from typing import Any, get_args
@@ -28,22 +28,22 @@ def validate(params: Params) -> None:
     Raises
     ------
     UserError
-        All mismatches at once, by key.
+        With all mismatches, by key.
     """
-    problems = [problem for name, lane in params.competitions.items() for problem in _mismatches(name, lane)]
+    problems = [problem for lane_name, lane in params.competitions.items() for problem in _mismatches(lane_name, lane)]
     if problems:
-        raise UserError("\n".join(problems), "mend it and run the command again")
+        raise UserError("\n".join(problems), "fix these and run the command again")
 
 
 def write_fingerprints(params: Params) -> None:
-    """Write ``data/code/<lane>/<stage>`` for every stage that dvc.yaml has for each lane.
+    """Write the fingerprint of every stage of each lane to ``data/code/<lane>/<stage>``.
 
-    DVC runs a stage again when its file changes: when code that this lane's stage uses was edited.
+    DVC runs a stage again when this file changes, that is, when code that the stage uses for the lane was edited.
 
     Raises
     ------
     UserError
-        If a source file cannot be parsed, or hides what it uses.
+        If a source file cannot be parsed, or looks names up in a way that cannot be followed.
     """
     with writing(CODE) as folder:
         for lane_name, lane in params.competitions.items():
@@ -59,7 +59,7 @@ def _fingerprint(stage: str, lane: Lane) -> dict[str, str]:
     except SyntaxError as error:
         raise UserError(
             f"{error.filename}: line {error.lineno}: {error.msg}: {(error.text or '').strip()}",
-            "correct it and run the command again",
+            "fix it and run the command again",
         ) from None
     except HiddenNameError as error:
         raise UserError(
@@ -69,18 +69,20 @@ def _fingerprint(stage: str, lane: Lane) -> dict[str, str]:
 
 
 def _mismatches(lane_name: str, lane: Lane) -> list[str]:
-    """Say what does not suit in one lane: first in the competition's file, then in params.yaml."""
+    """List what does not suit in a lane: first in the competition's file, then in params.yaml."""
     competition = competitions.load(lane.competition)
     file, kind = f"src/groundwork/competitions/{lane.competition}.py", KINDS.get(competition.kind)
     if kind is None:
         hint = meant(competition.kind, KINDS) or f"; expected {' or '.join(KINDS)}"
         return [f"{file}: kind: found {competition.kind!r}{hint}"]
-    found = [f"{file}: {problem}" for problem in (*_metrics(competition, kind), *_inputs(competition, kind))]
-    return found + [f"{PARAMS}: competitions.{lane_name}.{problem}" for problem in _sections(lane, competition, kind)]
+    return [
+        *(f"{file}: {problem}" for problem in (*_metrics(competition, kind), *_inputs(competition, kind))),
+        *(f"{PARAMS}: competitions.{lane_name}.{problem}" for problem in _sections(lane, competition, kind)),
+    ]
 
 
 def _metrics(competition: Competition, kind: type[Objective]) -> list[str]:
-    """Compare the metrics with what the kind predicts."""
+    """Check that the metrics suit the kind."""
     suitable = [name for name, metric in METRICS.items() if metric.judges in kind.judged_as]
     problems = []
     for key, name in (
@@ -92,12 +94,12 @@ def _metrics(competition: Competition, kind: type[Objective]) -> list[str]:
         elif name not in suitable:
             problems.append(f"{key}: found {name}; {kind.kind} needs {' or '.join(suitable)}")
         elif METRICS[name].judges == "queries" and competition.task.query is None:
-            problems.append(f"{key}: found {name}, which ranks the rows of a query; expected `query`, the column of it")
+            problems.append(f"{key}: found {name}, which ranks the rows of a query; expected the key `query`, a column")
     return problems
 
 
 def _inputs(competition: Competition, kind: type[Objective]) -> list[str]:
-    """Compare what the competition's rows are with what any network reads for its kind."""
+    """Check that some network reads the competition's inputs for its kind."""
     first, *others = competition.encodings
     if others:
         several = " and ".join(competition.encodings)
@@ -108,22 +110,22 @@ def _inputs(competition: Competition, kind: type[Objective]) -> list[str]:
         ]
     if not _networks(first, kind.kind):
         suited = [name for name in KINDS if _networks(first, name)]
-        return [f"kind: found {kind.kind}; expected {' or '.join(suited)}: inputs of {first} are for it"]
+        return [f"kind: found {kind.kind}; expected {' or '.join(suited)}, which networks for {first} inputs predict"]
     return []
 
 
 def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> list[str]:
-    """Compare the lane's choices with the competition and its kind."""
+    """Check the lane's sections against the competition and its kind."""
     inputs = competition.encodings
     networks = list(dict.fromkeys(network for name in inputs for network in _networks(name, kind.kind)))
     problems = [
-        f"{key}: found {found}; {lane.competition} needs {' or '.join(allowed)}"
-        for key, found, allowed in (
+        f"{key}: found {choice}; {lane.competition} needs {' or '.join(allowed)}"
+        for key, choice, allowed in (
             ("encoding.inputs", lane.encoding.inputs, inputs),
             ("model.network", lane.model.network, networks),
             ("objective.loss", lane.objective.loss, kind.losses),
         )
-        if allowed and found not in allowed
+        if allowed and choice not in allowed
     ]
     if lane.encoding.inputs in inputs and lane.model.network in networks:
         problems += _tensors(lane)
@@ -143,16 +145,16 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
 
 
 def _tensors(lane: Lane) -> list[str]:
-    """Compare what a network reads with its sizes, and what the encoding gives, where the network may take both."""
+    """Check that the network reads the tensors that the encoding gives, for networks that may also read a table."""
     gives, reads = set(lane.encoding.gives), set(lane.model.reads)
     if gives == reads:
         return []
-    wanted = "a section, for the table beside the text" if gives > reads else "null: there is no table beside the text"
+    wanted = "a section for the table columns" if gives > reads else "null: the encoding gives no table columns"
     return [f"model.columns: expected {wanted}"]
 
 
 def _networks(inputs: str, kind: str) -> list[str]:
-    """Name the networks that read what an encoding gives, and answer a kind."""
+    """Return the names of the networks that read an encoding's tensors and suit a kind."""
     gives = _choices(EncodingSettings, "inputs")[inputs].gives
     return [
         name
@@ -163,5 +165,5 @@ def _networks(inputs: str, kind: str) -> list[str]:
 
 
 def _choices(sections: Any, key: str) -> dict[str, Any]:
-    """Return the sections of a union by the word that `key` chooses them with."""
+    """Return the sections of a union by the value of `key` that chooses them."""
     return {get_args(section.model_fields[key].annotation)[0]: section for section in get_args(sections)}

@@ -1,1 +1,1 @@
-"""What adjusts a model: optimizers, schedules, regularization, the Lightning module, the fit."""
+"""Training: mini-batches, optimizers, schedules, the Lightning module, folds and the fold store."""

@@ -1,7 +1,7 @@
-"""A fold's file: a ZIP archive of plain data, whose bytes are equal where its contents are.
+"""Reads and writes a fold's file: a ZIP archive of plain data, equal in its bytes where the contents are equal.
 
-Nothing in it is compressed and nothing in it is code: a file that came from somebody else is checked member by member,
-and cannot grow beyond its own size in memory.
+No member is compressed and no member is code: a file from an unknown source is checked member by member, and takes no
+more memory than its size on the disk.
 """
 
 import io
@@ -24,17 +24,17 @@ WEIGHTS, TRANSFORMS, ROWS, HISTORY, MADE = (
     "weights.safetensors", "transforms.json", "rows.parquet", "history.json", "made.json",
 )  # fmt: skip
 ARRAYS = "arrays/{}.npy"
-# Half a dozen numbers for each row: more rows than bytes are no out-of-fold rows.
+# A row has at least an id, a fold and a prediction. A file that claims more rows than this for a byte is refused.
 MOST_ROWS_FOR_A_BYTE = 64
 DATE = (1980, 1, 1, 0, 0, 0)  # the first moment that ZIP knows
 
 
 class FormerFormatError(ValueError):
-    """The file is a pickle of PyTorch's, as folds were before format 1."""
+    """The file is a PyTorch pickle, as folds were before format 1."""
 
 
 class NoWeightsError(ValueError):
-    """The fold store has given up the weights and transforms of this fold."""
+    """The fold store has removed the weights and transforms of this fold."""
 
 
 def write(path: Path, members: Mapping[str, bytes]) -> None:
@@ -47,20 +47,20 @@ def write(path: Path, members: Mapping[str, bytes]) -> None:
 
 
 def names(path: Path) -> list[str]:
-    """Name the members of a fold's file; raise as `read` does."""
+    """List the members of a fold's file; raise as `read` does."""
     with path.open("rb") as stream:
         return [entry.filename for entry in _opened(stream)[1]]
 
 
 def read(path: Path, *names: str) -> dict[str, bytes]:
-    """Read members of a fold's file: those of `names` that are there, or all of them.
+    """Read the members `names` of a fold's file, without missing ones, or all members if none are named.
 
     Raises
     ------
     FormerFormatError
-        If it is a pickle; it is not opened.
+        If the file is a pickle; it is not opened.
     ValueError, OSError, zipfile.BadZipFile
-        If it is not a whole file of this format.
+        If the file is broken or of another format.
     """
     with path.open("rb") as stream:
         archive, entries = _opened(stream)
@@ -84,27 +84,29 @@ def _check(entries: list[zipfile.ZipInfo], size: int) -> None:
     names = [entry.filename for entry in entries]
     arrays = sum(name.startswith("arrays/") for name in names)
     known = {WEIGHTS, TRANSFORMS, ROWS, HISTORY, MADE, *(ARRAYS.format(number) for number in range(arrays))}
-    strange = sorted(set(names) - known) + sorted({name for name in names if names.count(name) > 1})
-    if strange:
-        raise ValueError(f"found a member {strange[0]!r}; expected one each of weights, transforms, rows and history")
+    unexpected = sorted(set(names) - known) + sorted({name for name in names if names.count(name) > 1})
+    if unexpected:
+        raise ValueError(
+            f"found a member {unexpected[0]!r}; expected expected one each of weights, transforms, rows and history"
+        )
     if MADE not in names or HISTORY not in names:
         raise ValueError(f"found no {MADE if MADE not in names else HISTORY}")
     packed = [entry.filename for entry in entries if entry.compress_type or entry.file_size != entry.compress_size]
     if packed:
-        raise ValueError(f"member {packed[0]!r} is compressed; expected members as they are")
+        raise ValueError(f"member {packed[0]!r} is compressed; expected uncompressed members")
     if sum(entry.file_size for entry in entries) > size:
         raise ValueError("its members overlap")
 
 
 def pack_state(state: State) -> dict[str, bytes]:
-    """Return the members that hold `state`."""
+    """Convert `state` to members."""
     text, arrays = to_json(state)
     files = {ARRAYS.format(number): to_npy(array) for number, array in enumerate(arrays)}
     return {TRANSFORMS: text.encode("ascii"), **files}
 
 
 def unpack_state(members: Mapping[str, bytes]) -> State:
-    """Return the state that `pack_state` gave; raise ValueError where there is none."""
+    """Convert the members that `pack_state` made back to a state; raise ValueError if there are none."""
     if TRANSFORMS not in members:
         raise NoWeightsError
     arrays: list[Array] = []
@@ -124,31 +126,31 @@ def pack_rows(rows: pd.DataFrame) -> bytes:
 
 
 def unpack_rows(content: bytes, fold: int) -> pd.DataFrame:
-    """Read the out-of-fold rows of `fold`; raise ValueError where there is something else."""
+    """Read the out-of-fold rows of `fold`; raise ValueError if they are not valid."""
     file = parquet.ParquetFile(io.BytesIO(content))
     if file.metadata.num_rows > MOST_ROWS_FOR_A_BYTE * len(content):
         raise ValueError(f"{ROWS}: found {file.metadata.num_rows} rows in {len(content)} bytes")
-    plain = (pa.types.is_integer, pa.types.is_floating)
+    number_types = (pa.types.is_integer, pa.types.is_floating)
     for field in file.schema_arrow:
         label = field.name in ("id", "query") and (
             pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
         )
-        if not label and not any(is_one(field.type) for is_one in plain):
+        if not label and not any(is_number(field.type) for is_number in number_types):
             raise ValueError(f"{ROWS}: column {field.name!r}: found {field.type}; expected numbers")
     rows = file.read().to_pandas(ignore_metadata=True)
     if "id" not in rows or "fold" not in rows or not (rows["fold"] == fold).all():
-        raise ValueError(f"{ROWS}: expected the columns id and fold, and rows of fold {fold} alone")
+        raise ValueError(f"{ROWS}: expected the columns id and fold, and only rows of fold {fold}")
     return rows
 
 
 def pack_history(history: list[Epoch]) -> bytes:
-    """Write each epoch's metrics as JSON, what is not finite as its name."""
+    """Write each epoch's metrics as JSON; numbers that are not finite become the strings nan, inf and -inf."""
     lines = [{name: _named(value) for name, value in epoch.items()} for epoch in history]
     return json.dumps(lines, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def unpack_history(content: bytes) -> list[Epoch]:
-    """Read each epoch's metrics; raise ValueError where there is something else."""
+    """Read each epoch's metrics; raise ValueError if they are not valid."""
     history = json.loads(content)
     if not isinstance(history, list) or not all(isinstance(epoch, dict) for epoch in history):
         raise ValueError(f"{HISTORY}: expected a list of epochs")
@@ -168,17 +170,17 @@ def _number(value: Any) -> float:
 
 
 def pack_made(facts: Mapping[str, Any]) -> bytes:
-    """Write how a fold was made as JSON, with the number of this format."""
+    """Write how a fold was made as JSON, with the version of this format."""
     content = {"format": FORMAT, **facts}
     return (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
 
 
 def unpack_made(content: bytes) -> dict[str, Any]:
-    """Read how a fold was made; raise ValueError if the format is not known."""
+    """Read how a fold was made; raise ValueError if the format is another."""
     facts = json.loads(content)
     if not isinstance(facts, dict):
         raise ValueError(f"{MADE}: expected keys and values")
-    found = facts.pop("format", None)
-    if type(found) is not int or found != FORMAT:
-        raise ValueError(f"{MADE}: found format {found!r}; this version of Groundwork reads format {FORMAT}")
+    version = facts.pop("format", None)
+    if type(version) is not int or version != FORMAT:
+        raise ValueError(f"{MADE}: found format {version!r}; this version of Groundwork reads format {FORMAT}")
     return facts

@@ -1,7 +1,7 @@
-"""Batches of data that fits in memory: slices of one permutation, made where the data lies.
+"""Draws shuffled mini-batches from rows that are in memory, on the device of the rows.
 
-A `torch.utils.data.DataLoader` fetches rows one by one and collates them: for the networks here that costs more than
-the training step itself.
+A `torch.utils.data.DataLoader` fetches and collates rows one at a time, which takes longer than a training step of the
+networks here.
 """
 
 import math
@@ -14,15 +14,15 @@ from torch import Tensor
 from groundwork.encoders.ragged import Augment, Encoded, Inputs, lengths
 
 NOISE = 1 << 32  # beyond every seed that params.yaml allows
-# Mini-batches that are filled from one pool of rows, sorted by length: enough to waste little on padding, few enough
-# that rows meet others in each epoch.
+# Mini-batches that are filled from one pool of rows sorted by length: enough to need little padding, and few enough
+# that the rows of a mini-batch differ from epoch to epoch.
 POOL = 50
-# Rows that a network answers at once when it does not learn: fewer where they are sequences, which fill the memory.
+# Rows in a piece when the network is evaluated: fewer where they are sequences, which need more memory.
 ROWS_AT_ONCE, SEQUENCES_AT_ONCE = 4096, 512
 
 
 def pieces(inputs: Encoded) -> Iterator[tuple[Tensor, Inputs]]:
-    """Cut all rows into pieces to be answered at once: row numbers and inputs; sequences by their length."""
+    """Cut all rows into pieces for evaluation: row numbers and inputs, with sequences in order of their length."""
     long, first = lengths(inputs), next(iter(inputs.values()))
     if long is None:
         assert isinstance(first, Tensor)
@@ -35,14 +35,14 @@ def pieces(inputs: Encoded) -> Iterator[tuple[Tensor, Inputs]]:
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows: a network's inputs by name, and what it should answer.
+    """Encoded rows: a network's inputs by name, and the targets.
 
     Attributes
     ----------
     inputs
-        Tensors whose first dimension is the row, or sequences of a length for each row.
+        Tensors whose first dimension is the row, or ragged sequences.
     target
-        What the objective takes: class indices (int64) or numbers (float32) ``[rows]``, several ``[rows, columns]``.
+        As the objective takes them: class indices (int64) or numbers (float32), ``[rows]`` or ``[rows, columns]``.
     """
 
     inputs: Encoded
@@ -68,16 +68,16 @@ class Batches:
     rows
         The training rows.
     size
-        The most rows in a mini-batch. Sizes differ by one at most within an epoch, so that none is a leftover.
+        The most rows in a mini-batch. Within an epoch sizes differ by one at most, so that no small remainder is left.
     generator
-        Source of the shuffling, on the device of the rows; the same in every process.
+        Random numbers for the shuffling, on the device of the rows; the same in every process.
     noise
-        Source of the augmentation, on the device of the rows; each process has its own. What augmentation draws
-        depends on a batch's size: from the source of the shuffling, it would part the processes' permutations.
+        Random numbers for the augmentation, on the device of the rows; each process has its own. How many are drawn
+        depends on a batch's size: drawn from `generator`, the permutations of the processes would diverge.
     augment
         Changes a mini-batch's inputs at random, or None.
     rank, world_size
-        Which share of each epoch's permutation this process takes (data-parallel training).
+        The share of each epoch's permutation that this process takes (data-parallel training).
     """
 
     rows: Rows
@@ -95,7 +95,7 @@ class Batches:
         return cls(rows, size, _generator(device, seed), _generator(device, seed, NOISE), augment)
 
     def to(self, device: torch.device, rank: int = 0, world_size: int = 1) -> "Batches":
-        """Copy to `device` for one process of `world_size`; the order is that of the generator's initial seed."""
+        """Copy to `device` for one process of `world_size`; generators start again from their initial seed."""
         seed = self.generator.initial_seed()
         return replace(
             self,
@@ -108,13 +108,13 @@ class Batches:
 
     @property
     def steps(self) -> int:
-        """Mini-batches in an epoch, the same in every process."""
+        """Number of mini-batches in an epoch, the same in every process."""
         return math.ceil(math.ceil(len(self.rows) / self.world_size) / self.size)
 
     def epoch(self) -> tuple[Tensor, ...]:
         """Draw the row numbers of one epoch's mini-batches; every row comes once.
 
-        Sequences of like length share a mini-batch: what is shorter than the longest is padding.
+        Sequences of similar length share a mini-batch, because the shorter ones are padded to the longest.
         """
         order = self._permutation(len(self.rows))[self.rank :: self.world_size]
         long = lengths(self.rows.inputs)

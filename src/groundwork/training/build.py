@@ -1,8 +1,8 @@
-"""From settings to the parts of a run: encoder, objective, network.
+"""Builds the encoder, the objective and the network that a lane's settings describe.
 
-A new network has three places: its file in `groundwork.models` with its `build`, the section of its sizes in
-`groundwork.sections.networks`, and its entry in `NETWORKS`. A new encoder likewise: its file with its `of`, its
-section, its entry in `ENCODERS`.
+A new network needs a file in `groundwork.models` with a function `build`, a section for its sizes in
+`groundwork.sections.networks`, and an entry in `NETWORKS`. A new encoder needs a file with a class method `of`, a
+section, and an entry in `ENCODERS`.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ from groundwork.sections.networks import (
 )
 from groundwork.settings import Lane
 
-# By `encoding.inputs`; a fold on the disk names its encoder so.
+# By `encoding.inputs`; a fold's file names its encoder by the same key.
 ENCODERS: ByName[type[Encoder]] = {
     "table": TableEncoder,
     "image": ImageEncoder,
@@ -58,15 +58,15 @@ NETWORKS: ByName[tuple[type[Network], Callable[..., Any]]] = {
     "transformer": (TransformerSettings, transformer.build),
     "two_tower": (TwoTowerSettings, two_tower.build),
 }
-# The same networks made from nothing, which `backend: scratch` puts in their places.
-TWINS: ByName[Any] = {
+# The same networks from `groundwork.scratch`, which `backend: scratch` uses instead.
+SCRATCH_NETWORKS: ByName[Any] = {
     "fnn": scratch.FNN,
     "cnn": scratch.CNN,
 }
 
 
 def make_encoder(competition: Competition, lane: Lane, prepared: Prepared) -> Encoder:
-    """Make the transform that turns the competition's columns into tensors; it is not fitted yet."""
+    """Make the unfitted encoder that turns the competition's columns into tensors."""
     return ENCODERS[lane.encoding.inputs].of(lane.encoding, competition, prepared, lane.model.quantile_bins)
 
 
@@ -76,7 +76,7 @@ def make_objective(competition: Competition, loss: LossSettings, train: pd.DataF
 
 
 def make_network(model: Network, encoder: Encoder, objective: Objective) -> nn.Module:
-    """Make a network with fresh weights for what `encoder` (fitted) gives."""
+    """Make a network with new weights for the inputs that the fitted `encoder` gives."""
     return BACKENDS[model.computed_by](model, encoder, objective)
 
 
@@ -86,13 +86,13 @@ def _by_torch(model: Network, encoder: Encoder, objective: Objective) -> nn.Modu
 
 
 def _by_scratch(model: Network, encoder: Encoder, objective: Objective) -> nn.Module:
-    """Make the same network from nothing; with PyTorch's first weights, so that arithmetic alone differs."""
+    """Make the network of `groundwork.scratch` with PyTorch's initial weights, so that only the arithmetic differs."""
     _, build = NETWORKS[model.network]
-    twin = build(model.sizes, encoder, objective, network=_of_arrays(TWINS[model.network]))
-    twin.load_state_dict(_by_torch(model, encoder, objective).state_dict())
-    # Dropout in the twin draws from a generator of its own: a fold's seed decides it too.
+    network = build(model.sizes, encoder, objective, network=_from_arrays(SCRATCH_NETWORKS[model.network]))
+    network.load_state_dict(_by_torch(model, encoder, objective).state_dict())
+    # Dropout in `groundwork.scratch` draws from its own generator, which the fold's seed sets too.
     manual_seed(int(torch.randint(2**31, ())))
-    return as_torch_module(twin)
+    return as_torch_module(network)
 
 
 # By `Network.computed_by`.
@@ -102,10 +102,10 @@ BACKENDS: ByName[Callable[[Network, Encoder, Objective], nn.Module]] = {
 }
 
 
-def _of_arrays(twin: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a twin arrays where its network takes tensors."""
+def _from_arrays(network: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a network's class so that it gets arrays where tensors are passed."""
 
-    def made(*parts: Any, **sizes: Any) -> Any:
-        return twin(*(part.numpy() if isinstance(part, Tensor) else part for part in parts), **sizes)
+    def make(*parts: Any, **sizes: Any) -> Any:
+        return network(*(part.numpy() if isinstance(part, Tensor) else part for part in parts), **sizes)
 
-    return made
+    return make

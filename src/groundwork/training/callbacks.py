@@ -1,4 +1,4 @@
-"""Early stopping, the best epoch's weights, averaged weights, and a person's own callbacks."""
+"""Callbacks: early stopping, the best epoch's weights, averaged weights, and those that params.yaml names."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ from groundwork.training.dotted import KEY, locate
 
 OnStep = Callable[[float, dict[str, float]], None]
 
-# Hooks that Lightning calls once for each of its steps, whatever lies in one; it calls those of gradients and of
-# optimizers for each mini-batch.
+# Hooks that Lightning calls once for each of its steps, however many mini-batches it has; hooks of gradients and
+# optimizers are called for each mini-batch.
 BY_STEP = ("on_train_batch_start", "on_train_batch_end")
-# Lightning's callbacks that have such a hook and do nothing in it, given these options.
+# Lightning's callbacks that have such a hook, and the options with which it does nothing.
 BY_EPOCH: dict[str, Callable[[dict[str, Any]], bool]] = {
     "pytorch_lightning.callbacks.LearningRateMonitor": lambda options: options.get("logging_interval") == "epoch",
     "pytorch_lightning.callbacks.ModelCheckpoint": lambda options: not options.get("every_n_train_steps"),
@@ -39,7 +39,7 @@ INSTEAD = {
 
 
 def early_stopping(metric: Metric, patience: int, min_delta: float) -> EarlyStopping:
-    """Stop after `patience` epochs in which the validation metric got better by no more than `min_delta`."""
+    """Make the callback that stops after `patience` epochs without an improvement of more than `min_delta`."""
     mode = "max" if metric.higher_is_better else "min"
     return EarlyStopping(
         f"val_{metric.name}",
@@ -52,15 +52,15 @@ def early_stopping(metric: Metric, patience: int, min_delta: float) -> EarlyStop
 
 
 class BestWeights(Checkpoint):
-    """Keep the weights of the epoch with the best validation metric; give them back when training ends.
+    """Keeps the weights of the epoch with the best validation metric and restores them when training ends.
 
-    They stay in memory until then: a checkpoint file for each better epoch costs more than a small network's epoch.
-    A `Checkpoint`, because Lightning calls those after the module has logged its epoch.
+    They are kept in memory: writing a checkpoint file for each better epoch takes longer than a small network's epoch.
+    This is a `Checkpoint`, because Lightning calls checkpoints after the module has logged its epoch.
 
     Parameters
     ----------
     metric
-        What is compared, in its own direction. Of equal epochs the last counts: its weights have learned for longer.
+        The metric to compare. Of equal epochs the last one is kept, whose weights have been trained for longer.
     """
 
     def __init__(self, metric: Metric) -> None:
@@ -83,7 +83,7 @@ class BestWeights(Checkpoint):
 
 
 def averaged(network: nn.Module, decay: float) -> AveragedModel:
-    """Follow `network` with an exponential moving average of its weights and of its running statistics.
+    """Make an exponential moving average of a network's weights and running statistics.
 
     The average of the last ``1 / (1 - decay)`` mini-batches generalizes better than the last weights
     (Polyak and Juditsky, https://doi.org/10.1137/0330046). The decay starts low, so that the random initial
@@ -102,47 +102,47 @@ def averaged(network: nn.Module, decay: float) -> AveragedModel:
     return average.requires_grad_(False)
 
 
-def own(named: Sequence[OwnCallback]) -> list[pl.Callback]:
+def make_callbacks(named: Sequence[OwnCallback]) -> list[pl.Callback]:
     """Make the callbacks that section ``training.callbacks`` of params.yaml names.
 
-    A path leads into this repository's ``src/`` or to Lightning's own (see `groundwork.training.dotted`), so that what
-    runs is code that the repository holds, and nothing that came with data.
+    A path names a class in this repository's ``src/`` or one of Lightning's callbacks (see
+    `groundwork.training.dotted`), so that only code of the repository runs, and none that came with data.
 
     Raises
     ------
     UserError
-        If a path leads nowhere, its module cannot be imported, or the callback does not take its options.
+        If a path names no such class, its module cannot be imported, or the callback does not take its options.
     """
-    return [_made(entry) for entry in named]
+    return [_make(entry) for entry in named]
 
 
-def _made(entry: OwnCallback) -> pl.Callback:
+def _make(entry: OwnCallback) -> pl.Callback:
     file = locate(entry.callback)
     name = entry.callback.rpartition(".")[2]
     try:
         loaded = load(entry.callback)
-        if file is not None and Path(found := getfile(loaded)).resolve() != file.resolve():
-            raise ImportError(f"another module of this name comes first: {found}")
-        made = loaded(**entry.options)
+        if file is not None and Path(imported := getfile(loaded)).resolve() != file.resolve():
+            raise ImportError(f"another module of this name comes first: {imported}")
+        callback = loaded(**entry.options)
     except (MisconfigurationException, Exception) as error:
-        # A person writes module and options: whatever is wrong with them is theirs to fix.
+        # The user writes module and options, so any error in them is the user's to fix.
         raise UserError(
             f"{KEY}: {entry.callback}: {type(error).__name__}: {' '.join(str(error).split())}",
             f"fix its options in params.yaml ({', '.join(entry.options) or 'none are given'})"
             + (f", or the file {file}" if file else ""),
         ) from error
-    if not isinstance(made, pl.Callback):
+    if not isinstance(callback, pl.Callback):
         raise UserError(
-            f"{KEY}: {entry.callback}: found a {type(made).__name__}; expected a Lightning callback",
+            f"{KEY}: {entry.callback}: found a {type(callback).__name__}; expected a Lightning callback",
             f"derive it from pytorch_lightning.Callback: class {name}(pl.Callback)",
         )
-    return made
+    return callback
 
 
-def by_step(named: Sequence[OwnCallback], made: Sequence[pl.Callback]) -> list[str]:
-    """Say which of these callbacks count Lightning's steps, and what to write in their place."""
+def by_step(named: Sequence[OwnCallback], callbacks: Sequence[pl.Callback]) -> list[str]:
+    """Say which of these callbacks count Lightning's steps, and what to use instead."""
     counting = []
-    for entry, callback in zip(named, made, strict=True):
+    for entry, callback in zip(named, callbacks, strict=True):
         overridden = [hook for hook in BY_STEP if getattr(type(callback), hook) is not getattr(pl.Callback, hook)]
         suits = BY_EPOCH.get(entry.callback)
         harmless = suits is not None and suits(entry.options)
@@ -155,7 +155,7 @@ def by_step(named: Sequence[OwnCallback], made: Sequence[pl.Callback]) -> list[s
 
 
 class StepLog(Logger):
-    """Lightning's logger for callbacks that log by step, such as `LearningRateMonitor`.
+    """A Lightning logger for callbacks that log by step, such as `LearningRateMonitor`.
 
     Parameters
     ----------
@@ -170,19 +170,19 @@ class StepLog(Logger):
 
     @property
     def name(self) -> str:
-        """The folder that Lightning's checkpoints go to, below the working directory, where no ``dirpath`` is given."""
+        """The folder for Lightning's checkpoints in the working directory, if no ``dirpath`` is given."""
         return "lightning_logs"
 
     @property
     def version(self) -> str:
-        """The folder below it."""
+        """The folder inside it; empty for none."""
         return ""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Pass `metrics` on."""
+        """Pass `metrics` to `on_step`."""
         if self.on_step:
             self.on_step((step or 0) / self.steps_per_epoch, {name: float(value) for name, value in metrics.items()})
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
-        """Do nothing: a run's settings are its tracker's."""
+        """Do nothing: the tracker logs a run's settings."""

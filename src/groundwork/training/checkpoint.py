@@ -1,4 +1,4 @@
-"""A trained fold: its network, what was fitted with it, and its out-of-fold rows; one file of plain data."""
+"""Reads and writes trained folds: network, encoder, objective and out-of-fold rows in one file of plain data."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -31,16 +31,16 @@ def fold_file(fold: int) -> str:
 
 @dataclass(frozen=True)
 class TrainedFold:
-    """A fold's network with what was fitted with it.
+    """A fold's network, with the encoder and objective that were fitted with it.
 
     Attributes
     ----------
     fold
-        Its number; `FINAL` for what was trained on everything.
+        Its number; `FINAL` for the final model, which is trained on all rows.
     encoding
-        Name of the encoder's kind, a key of `ENCODERS`.
+        The encoder's key in `ENCODERS`.
     model
-        Section ``model`` of params.yaml that made the network.
+        Section ``model`` of params.yaml.
     encoder, objective
         Fitted on the fold's training rows.
     weights
@@ -48,9 +48,9 @@ class TrainedFold:
     history
         Metrics of each epoch.
     validation
-        Out-of-fold predictions, as `results/<lane>/oof.parquet` holds them; None for what was trained on everything.
+        Out-of-fold predictions, with the columns of `results/<lane>/oof.parquet`; None for the final model.
     origin
-        How it was made.
+        How it was trained.
     """
 
     fold: int
@@ -66,18 +66,18 @@ class TrainedFold:
     @property
     def network(self) -> nn.Module:
         """The trained network, in evaluation mode, on the CPU."""
-        # First weights are drawn and then replaced: no generator of the caller moves.
+        # The initial weights are drawn and then replaced; the caller's generators must not advance.
         with torch.random.fork_rng(devices=[]):
             network = make_network(self.model, self.encoder, self.objective)
         network.load_state_dict(self.weights)
         return network.eval()
 
     def predict(self, frame: pd.DataFrame, device: torch.device) -> NDArray[Any]:
-        """Predict prepared rows, as the objective's `predict` shapes it."""
+        """Predict prepared rows; the shape is that of the objective's `predict`."""
         return predict(self.network, self.objective, self.encoder.transform(frame), device).numpy()
 
     def save(self, path: Path) -> None:
-        """Write to `path`, whole or not at all; equal folds give equal bytes."""
+        """Write the fold to `path` atomically; equal folds give equal bytes."""
         state = {"encoder": self.encoder.state(), "objective": self.objective.state()}
         weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.weights.items()}
         names = {"encoding": self.encoding, "kind": self.objective.kind}
@@ -95,7 +95,7 @@ class TrainedFold:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote. It is data alone: a file from somebody else can be wrong, but runs nothing.
+        """Read what `save` wrote. The file is data only: one from an unknown source can be wrong, but runs no code.
 
         Raises
         ------
@@ -130,8 +130,8 @@ class TrainedFold:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The small part of a fold's file, which stays when weights are given up: rows, history, how it was made."""
+class FoldRecord:
+    """The part of a fold's file that remains when its weights are pruned: rows, history, and how it was trained."""
 
     fold: int
     history: list[Epoch]
@@ -140,7 +140,7 @@ class Judged:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read it from a fold's file, with or without weights; raise `UserError` as `TrainedFold.load` does."""
+        """Read a fold's file, with or without weights; raise `UserError` as `TrainedFold.load` does."""
         try:
             members = archive.read(path, archive.ROWS, archive.HISTORY, archive.MADE)
             return cls(**_rest(members, archive.unpack_made(members[archive.MADE])))
@@ -149,7 +149,7 @@ class Judged:
 
 
 def without_weights(path: Path) -> None:
-    """Write the file at `path` anew without weights and transforms; raise `UserError` if it is broken."""
+    """Rewrite the file at `path` without weights and transforms; raise `UserError` if it is broken."""
     try:
         members = archive.read(path, archive.ROWS, archive.HISTORY, archive.MADE)
     except Exception as error:
@@ -159,7 +159,7 @@ def without_weights(path: Path) -> None:
 
 
 def has_weights(path: Path) -> bool:
-    """Whether a fold's file is there with its weights; False for one that is broken at first sight."""
+    """Whether a fold's file exists with its weights; False if the file cannot be opened as an archive."""
     try:
         return archive.WEIGHTS in archive.names(path)
     except Exception:
@@ -188,7 +188,7 @@ def _rest(members: Mapping[str, bytes], facts: Mapping[str, Any]) -> dict[str, A
 
 
 def refuse(path: Path, error: Exception) -> NoReturn:
-    """Raise what is wrong with a fold's file as one message that says how to make the file anew."""
+    """Raise a `UserError` that says what is wrong with a fold's file and how to make it again."""
     lane_name = path.parts[-3] if len(path.parts) > 2 else None
     again = f"dvc repro --force train@{lane_name}" if lane_name else "dvc repro"
     former = path.with_suffix(".pt")
@@ -201,7 +201,7 @@ def refuse(path: Path, error: Exception) -> NoReturn:
     if isinstance(error, FileNotFoundError):
         raise UserError(f"{path}: not found", "train first: `dvc repro`") from None
     if isinstance(error, archive.NoWeightsError):
-        raise UserError(f"{path}: its weights were given up to keep the fold store small", f"train again: `{again}`")
+        raise UserError(f"{path}: its weights were removed to keep the fold store small", f"train again: `{again}`")
     raise UserError(
         f"{path}: cannot be read as a fold ({type(error).__name__}: {' '.join(str(error).split())[:300]})",
         f"train again: `{again}`",

@@ -1,9 +1,9 @@
-"""Where a callback that `params.yaml` names by a dotted path is defined; found without running its code.
+"""Locates the class that a dotted path in params.yaml names, without running its code.
 
 The rule: ``module.Class`` or ``package.module.Class`` is the class ``Class`` in ``src/module.py`` or
 ``src/package/module.py`` of this repository (or in a package's ``__init__.py``), and
-``pytorch_lightning.callbacks.Class`` is one of Lightning's. Nothing else is importable: params.yaml names code that
-lies in the repository, and the code's fingerprint follows it by this rule.
+``pytorch_lightning.callbacks.Class`` is one of Lightning's. No other path is accepted: params.yaml names code of this
+repository, and the code's fingerprint follows it by this rule.
 """
 
 import ast
@@ -19,26 +19,26 @@ KEY = "params.yaml: training.callbacks"
 
 
 def locate(path: str, source: Path = SOURCE) -> Path | None:
-    """Return the file that defines the class of `path`; None for Lightning's own.
+    """Return the file that defines the class of `path`; None for one of Lightning's.
 
     Parameters
     ----------
     path
         Such as ``callbacks.lr.MyMonitor``.
     source
-        The folder that modules are looked for in.
+        The folder to search for modules.
 
     Raises
     ------
     UserError
-        If the path is no such class.
+        If the path names no such class.
     """
     module, _, name = path.rpartition(".")
     if module == LIGHTNING:
-        if name in lightnings():
+        if name in lightning_callbacks():
             return None
         raise UserError(
-            f"{KEY}: found {path!r}; Lightning has no such callback{meant(name, lightnings())}",
+            f"{KEY}: found {path!r}; Lightning has no such callback{meant(name, lightning_callbacks())}",
             "name one of https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html in params.yaml",
         )
     for file in (source / f"{module.replace('.', '/')}.py", source / module.replace(".", "/") / "__init__.py"):
@@ -53,21 +53,21 @@ def locate(path: str, source: Path = SOURCE) -> Path | None:
     raise UserError(
         f"{KEY}: found {path!r}; expected {LIGHTNING}.<Class>, or <module>.<Class> of a file below src/"
         f"{_near(path, source)}",
-        f"write src/{(module or 'callbacks').replace('.', '/')}.py with that class, or mend the path in params.yaml",
+        f"write src/{(module or 'callbacks').replace('.', '/')}.py with that class, or fix the path in params.yaml",
     )
 
 
 def classes(file: Path) -> list[str]:
-    """Names of the classes that `file` defines at its top."""
+    """Return the names of the classes that `file` defines at its top level; raise `UserError` if it is not Python."""
     try:
         tree = ast.parse(file.read_bytes(), str(file))
     except (SyntaxError, ValueError) as error:
-        raise UserError(f"{file}: is not Python: {error}", "mend the file and run the command again") from None
+        raise UserError(f"{file}: is not Python: {error}", "fix the file and run the command again") from None
     return [statement.name for statement in tree.body if isinstance(statement, ast.ClassDef)]
 
 
-def lightnings() -> list[str]:
-    """Names of Lightning's callbacks, read and not imported: Lightning takes seconds to load."""
+def lightning_callbacks() -> list[str]:
+    """Return the names of Lightning's callbacks from its source file, since importing Lightning takes seconds."""
     package = find_spec("pytorch_lightning")
     assert package is not None
     assert package.origin is not None
@@ -77,11 +77,11 @@ def lightnings() -> list[str]:
 
 
 def _near(path: str, source: Path) -> str:
-    """Guess which path was meant."""
+    """Suggest the path that was probably meant."""
     files = [file for file in source.rglob("*.py") if not file.is_relative_to(source / "groundwork")]
     modules = [".".join(file.relative_to(source).with_suffix("").parts).removesuffix(".__init__") for file in files]
     own = [f"{module}.{name}" for module, file in zip(modules, files, strict=True) for name in _classes_or_none(file)]
-    if path.rpartition(".")[2] in lightnings():
+    if path.rpartition(".")[2] in lightning_callbacks():
         return f"; did you mean '{LIGHTNING}.{path.rpartition('.')[2]}'?"
     return meant(path, own)
 

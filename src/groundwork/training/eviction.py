@@ -1,4 +1,4 @@
-"""What the fold store holds, and what it gives up when it is larger than it may be."""
+"""Lists the folds of the fold store, and prunes the least recently used ones to a size."""
 
 import fcntl
 import shutil
@@ -19,17 +19,17 @@ class Entry:
     Attributes
     ----------
     lane_name, key, part
-        What it is: a lane, a key, ``fold_0`` or ``final``.
+        The lane, the fold's key, and ``fold_0`` or ``final``.
     path
         Its file.
     size
-        Of all that lies under the key, in bytes.
+        Size of all files under the key, in bytes.
     used
         When a command last used it, in seconds since 1970.
     whole
-        Whether its weights are there; where they were given up, out-of-fold rows and history still are.
+        Whether it has its weights; a pruned fold has out-of-fold rows and history only.
     reasons
-        Why it is kept, whatever the store's size; empty where it may be given up.
+        Why pruning keeps it, whatever the store's size; empty if it may be pruned.
     """
 
     lane_name: str
@@ -44,36 +44,36 @@ class Entry:
 
 def entries(store: FoldStore) -> list[Entry]:
     """List all folds, the one that was used last first."""
-    found = [_entry(store, path) for path in store.folder.glob("*/*/*.fold")]
-    return sorted((entry for entry in found if entry), key=lambda entry: (-entry.used, entry.path))
+    listed = [_entry(store, path) for path in store.folder.glob("*/*/*.fold")]
+    return sorted((entry for entry in listed if entry), key=lambda entry: (-entry.used, entry.path))
 
 
 def prune(store: FoldStore, limit: int, rows: bool = False) -> list[Entry]:
-    """Give up weights and transforms, those used longest ago first, until the store holds `limit` bytes.
+    """Remove weights and transforms, the least recently used first, until the store is at most `limit` bytes large.
 
-    Never those of a fold that a command uses, that is noted by `FoldStore.keep`, or that its lane's results stand for.
+    Folds that a command uses, folds marked by `FoldStore.keep` and folds of a lane's current results are never pruned.
 
     Parameters
     ----------
     rows
-        Give up out-of-fold rows and history, too, after all weights.
+        Remove out-of-fold rows and history, too, after all weights.
 
     Returns
     -------
     list
-        What was given up, as it was before.
+        The pruned folds, as they were before.
     """
-    given_up: list[Entry] = []
-    for give_up in (_weights, _whole) if rows else (_weights,):
+    pruned: list[Entry] = []
+    for remove in (_remove_weights, _remove_fold) if rows else (_remove_weights,):
         listed = entries(store)
         total = sum(entry.size for entry in listed)
         for entry in reversed(listed):
             if total <= limit:
-                return given_up
-            if not entry.reasons and _under_lock(entry, give_up):
-                given_up.append(entry)
+                return pruned
+            if not entry.reasons and _under_lock(entry, remove):
+                pruned.append(entry)
                 total -= entry.size - _size(entry.path.parent)
-    return given_up
+    return pruned
 
 
 def _entry(store: FoldStore, path: Path) -> Entry | None:
@@ -91,17 +91,17 @@ def _entry(store: FoldStore, path: Path) -> Entry | None:
         size, whole = _size(folder), has_weights(path)
         return Entry(lane_name, folder.name, path.stem, path, size, used, whole, tuple(reasons))
     except FileNotFoundError:
-        return None  # another process has just given it up
+        return None  # another process has just removed it
 
 
-def _under_lock(entry: Entry, give_up: Callable[[Entry], bool]) -> bool:
-    with locked(entry.path.with_name(LEASE), fcntl.LOCK_EX | fcntl.LOCK_NB) as mine:
-        # Looked at again under the lock: it may have been noted since.
-        return mine and not entry.path.with_name(KEPT).exists() and give_up(entry)
+def _under_lock(entry: Entry, remove: Callable[[Entry], bool]) -> bool:
+    with locked(entry.path.with_name(LEASE), fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
+        # Checked again under the lock: the fold may have been marked since it was listed.
+        return free and not entry.path.with_name(KEPT).exists() and remove(entry)
 
 
-def _weights(entry: Entry) -> bool:
-    """Take weights and transforms out of a fold's file; return whether that was possible."""
+def _remove_weights(entry: Entry) -> bool:
+    """Remove weights and transforms from a fold's file; return whether there were any."""
     try:
         if entry.whole:
             without_weights(entry.path)
@@ -110,7 +110,7 @@ def _weights(entry: Entry) -> bool:
     return entry.whole
 
 
-def _whole(entry: Entry) -> bool:
+def _remove_fold(entry: Entry) -> bool:
     shutil.rmtree(entry.path.parent, ignore_errors=True)
     return True
 
@@ -120,16 +120,16 @@ def _size(folder: Path) -> int:
 
 
 def shown(size: int) -> str:
-    """Write a size as people read it."""
+    """Write a size with a unit."""
     for unit, factor in reversed(UNITS.items()):
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
     return f"{size / 1000:.0f} kB"
 
 
-def of_prune(given_up: list[Entry]) -> str:
-    """Say in one line what `prune` gave up."""
-    freed = sum(entry.size - _size(entry.path.parent) for entry in given_up)
-    lanes = ", ".join(sorted({entry.lane_name for entry in given_up}))
-    stay = "; their out-of-fold rows stay" if all(entry.path.exists() for entry in given_up) else ""
-    return f"the fold store gave up {len(given_up)} folds that were used longest ago, of {lanes}: {shown(freed)}{stay}"
+def summary(pruned: list[Entry]) -> str:
+    """Say in one line what `prune` removed."""
+    freed = sum(entry.size - _size(entry.path.parent) for entry in pruned)
+    lanes = ", ".join(sorted({entry.lane_name for entry in pruned}))
+    stay = "; their out-of-fold rows stay" if all(entry.path.exists() for entry in pruned) else ""
+    return f"the fold store pruned its {len(pruned)} least recently used folds, of {lanes}: {shown(freed)}{stay}"

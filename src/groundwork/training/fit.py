@@ -1,4 +1,4 @@
-"""One fit: a network, an objective, rows and settings in; the trained network and its history out."""
+"""Trains a network on rows with an objective and settings; returns it with its history."""
 
 import logging
 import signal
@@ -18,7 +18,7 @@ from groundwork.objectives.metrics import Metric
 from groundwork.sections.training import Training
 from groundwork.settings import Hardware
 from groundwork.training.batches import Batches, Rows
-from groundwork.training.callbacks import BestWeights, OnStep, StepLog, by_step, early_stopping, own
+from groundwork.training.callbacks import BestWeights, OnStep, StepLog, by_step, early_stopping, make_callbacks
 from groundwork.training.inference import AUTO, Epoch, ran_out
 from groundwork.training.memory import explain
 from groundwork.training.module import Learner
@@ -29,12 +29,12 @@ from groundwork.training.steps import LARGE, STEPS_PER_CALL
 
 @dataclass(frozen=True)
 class Fit:
-    """What a fit leaves.
+    """The result of a fit.
 
     Attributes
     ----------
     network
-        On the CPU, in evaluation mode, float32; its weights are the best epoch's with early stopping, the last ones
+        On the CPU, in evaluation mode, float32. Its weights are the best epoch's with early stopping, and the last ones
         without.
     history
         For each epoch: ``epoch``, ``train_loss``, ``val_loss``, ``val_<metric>``, ``learning_rate`` (at its end).
@@ -47,8 +47,8 @@ class Fit:
 class _History(Checkpoint):
     """Collects each epoch's metrics.
 
-    A `Checkpoint`, because Lightning calls those after the module has logged; and where there is one, Lightning adds
-    none of its own, which would write a file each epoch.
+    This is a `Checkpoint`, because Lightning calls checkpoints after the module has logged, and because Lightning then
+    adds no checkpoint of its own, which would write a file each epoch.
     """
 
     def __init__(self, on_epoch: Callable[[Epoch], None] | None) -> None:
@@ -84,11 +84,11 @@ def fit(
         Loss and predictions; the competition's metric, by which early stopping picks the best epoch.
     train, valid
         Training batches and validation rows, in memory, on the CPU. Without validation rows there is no validation
-        loss, and nothing to stop early by.
+        loss and no early stopping.
     settings, hardware
         Sections ``training`` and ``hardware`` of params.yaml.
     callbacks
-        More Lightning callbacks, beside those that ``settings.callbacks`` names.
+        Lightning callbacks, in addition to those that ``settings.callbacks`` names.
     on_epoch
         Called after each epoch with its metrics, in the first process only.
     on_step
@@ -98,7 +98,7 @@ def fit(
     Raises
     ------
     UserError
-        If the loss becomes NaN, `hardware` names what this machine does not have, the device runs out of memory, or a
+        If the loss becomes NaN, this machine lacks what `hardware` names, the device runs out of memory, or a
         callback or an optimizer does not suit.
     KeyboardInterrupt
         On Ctrl-C.
@@ -109,19 +109,19 @@ def fit(
         stop = settings.early_stopping
         stopping = [early_stopping(metric, stop.patience, stop.min_delta), BestWeights(metric)]
     learner = Learner(network, objective, metric, train, valid, settings)
-    mine = own(settings.callbacks)
-    _check_steps(learner, mine)
-    # Only a person's callbacks log by step: what Lightning does for a logger would cost each of its steps something.
+    user_callbacks = make_callbacks(settings.callbacks)
+    _check_steps(learner, user_callbacks)
+    # Only callbacks of params.yaml log by step. Without them there is no logger, since it would slow down each step.
     steps = -(-train.steps // settings.accumulate_grad_batches)
-    logger: StepLog | Literal[False] = StepLog(on_step, steps) if mine else False
-    trainer = _trainer(hardware, settings, [*callbacks, *mine, *stopping, history], logger)
+    logger: StepLog | Literal[False] = StepLog(on_step, steps) if user_callbacks else False
+    trainer = _trainer(hardware, settings, [*callbacks, *user_callbacks, *stopping, history], logger)
     end_with_the_first()
     handler = signal.getsignal(signal.SIGINT)
     out_of_memory = False
     try:
         trainer.fit(learner)
     except SystemExit:
-        # Lightning answers Ctrl-C by ignoring further ones and leaving the process.
+        # On Ctrl-C, Lightning ignores further ones and exits the process.
         if trainer.interrupted:
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from None
@@ -131,7 +131,7 @@ def fit(
     except RuntimeError as error:
         if not ran_out(error):
             raise
-        # Explained below: while the exception lives, so do the tensors that did not fit.
+        # Explained below, because the exception keeps the tensors that did not fit in memory.
         out_of_memory = True
     if out_of_memory:
         raise explain(learner)
@@ -143,22 +143,22 @@ def fit(
     return Fit(learner.scored.float().cpu().eval(), history.epochs)
 
 
-def _check_steps(learner: Learner, mine: Sequence[pl.Callback]) -> None:
-    """Refuse what counts Lightning's steps where several mini-batches go into one."""
+def _check_steps(learner: Learner, user_callbacks: Sequence[pl.Callback]) -> None:
+    """Refuse options that count Lightning's steps if one step has several mini-batches."""
     if learner.automatic_optimization:
         return
     settings = learner.settings
-    found = [f"training.callbacks: {named}" for named in by_step(settings.callbacks, mine)]
+    refused = [f"training.callbacks: {named}" for named in by_step(settings.callbacks, user_callbacks)]
     if settings.accumulate_grad_batches > 1:
         factor = settings.accumulate_grad_batches
-        found.insert(0, f"training.accumulate_grad_batches: {factor} (raise batch_size instead)")
-    if found:
+        refused.insert(0, f"training.accumulate_grad_batches: {factor} (raise batch_size instead)")
+    if refused:
         raise UserError(
-            "\n".join(f"params.yaml: {each}: cannot be had by step" for each in found)
+            "\n".join(f"params.yaml: {option}: does not work by step here" for option in refused)
             + f"\nA mini-batch of this lane takes about {learner.work:,} multiply-adds, fewer than {LARGE:,}: one "
             f"Lightning step takes up to {STEPS_PER_CALL} of them, each with an optimizer step of its own",
-            "write what stands in brackets in params.yaml; or raise training.batch_size or the network's width: from "
-            "that size on, a mini-batch is one Lightning step",
+            "write the alternative in brackets into params.yaml; or raise training.batch_size or the network's width: "
+            "a mini-batch of that size is one Lightning step",
         )
 
 
@@ -169,7 +169,7 @@ def _line(error: Exception) -> str:
 def _trainer(
     hardware: Hardware, settings: Training, callbacks: list[pl.Callback], logger: StepLog | Literal[False]
 ) -> pl.Trainer:
-    # What Lightning says at every start (devices found, tips, data-loader workers) is noise over five folds.
+    # Lightning prints devices, tips and advice on data loaders at every start, which is noise over five folds.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings(
         "ignore", message=".*(does not have many workers|LeafSpec|smaller than the logging interval)"
@@ -188,10 +188,10 @@ def _trainer(
             accumulate_grad_batches=settings.accumulate_grad_batches,
             callbacks=callbacks,
             logger=logger,
-            # The same seed on the same machine gives the same bits. Without it several threads of a CPU add up the
-            # gradients of an embedding in the order in which they come.
+            # Equal seeds give equal bits on the same machine. Without this option, several threads of a CPU add the
+            # gradients of an embedding in the order in which they arrive.
             deterministic="warn",
-            # Each of these costs more than a small network's whole epoch; callbacks and the tracker do their work.
+            # Each of these takes longer than a small network's epoch; callbacks and the tracker replace them.
             enable_progress_bar=False,
             enable_model_summary=False,
         )

@@ -1,4 +1,4 @@
-"""One fold: what is fitted on its training rows, and what that predicts for its validation rows."""
+"""Trains a fold: fits encoder, objective and network on its training rows, and predicts its validation rows."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from groundwork.data.prepared import FINAL, Prepared
 from groundwork.errors import UserError
 from groundwork.objectives import KINDS
 from groundwork.objectives.metrics import METRICS
-from groundwork.objectives.oof import outcome
+from groundwork.objectives.oof import out_of_fold_rows
 from groundwork.settings import Hardware, Lane
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.build import make_encoder, make_network, make_objective
@@ -35,12 +35,12 @@ def train_fold(
     replicate: int = 0,
     on_step: OnStep | None = None,
 ) -> TrainedFold:
-    """Fit transforms and network on what `fold` may learn from, and predict what it is judged by.
+    """Fit encoder, objective and network on the training rows of `fold`, and predict its validation rows.
 
     Parameters
     ----------
     fold
-        Its number; `FINAL` learns from everything, and nothing is left to judge it by.
+        Its number; `FINAL` trains on all rows and has no validation rows.
     seed, replicate
         See `groundwork.training.seeds.fold_seed`.
     callbacks, on_epoch, on_step
@@ -49,7 +49,7 @@ def train_fold(
     Raises
     ------
     UserError
-        If the rows do not suffice, or the loss becomes NaN.
+        If there are too few rows, or the loss becomes NaN.
     """
     start, hardware = fold_seed(seed, replicate, fold), resolved(hardware)
     pl.seed_everything(start, workers=True, verbose=False)
@@ -80,7 +80,7 @@ def train_fold(
     if valid is not None:
         inputs = watched_rows.inputs if watched_rows and watched is valid else encoder.transform(valid)
         predicted = predict(result.network, objective, inputs, device(hardware))
-        validation = outcome(valid, competition.task, fold, objective.tensor(valid).numpy(), predicted.numpy())
+        validation = out_of_fold_rows(valid, competition.task, fold, objective.tensor(valid).numpy(), predicted.numpy())
     return TrainedFold(
         fold,
         lane.encoding.inputs,
@@ -97,7 +97,7 @@ def train_fold(
 def _held_out(
     competition: Competition, train: pd.DataFrame, share: float, fold: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part training rows into those to learn from and those to stop by; groups stay whole."""
+    """Split training rows into those to learn from and a hold-out for early stopping; groups stay together."""
     task = competition.task
     try:
         if task.groups:

@@ -1,4 +1,4 @@
-"""A device that runs out of memory: which part did, and the batch size that fits."""
+"""Explains why a device ran out of memory, and finds the batch size that fits."""
 
 import gc
 from typing import TYPE_CHECKING
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from groundwork.training.module import Learner
 
 
-SMALLER = "make the network smaller (section model in params.yaml), or free the device: `nvidia-smi` lists who uses it"
+SMALLER = "make the network smaller (section model in params.yaml), or free the device: `nvidia-smi` lists its users"
 
 
 def explain(learner: "Learner") -> UserError:
-    """Say what did not fit, after a training ended by `ran_out`.
+    """Say what did not fit after training ran out of memory.
 
     Parameters
     ----------
     learner
-        The Lightning module whose training ended; it knows what it was at.
+        The Lightning module whose training failed; its attribute `at` says in which part.
     """
     rows, settings = learner.batches.rows, learner.settings
     device = rows.target.device
@@ -31,7 +31,7 @@ def explain(learner: "Learner") -> UserError:
     if learner.at == "rows":
         return UserError(
             f"the device ran out of memory while it took {len(rows)} training rows; they must fit into it as a whole",
-            "set hardware.accelerator to cpu in params.yaml, or free the device: `nvidia-smi` lists who uses it",
+            "set hardware.accelerator to cpu in params.yaml, or free the device: `nvidia-smi` lists its users",
         )
     if learner.at == "validation":
         return UserError(
@@ -39,7 +39,7 @@ def explain(learner: "Learner") -> UserError:
             SMALLER,
         )
     if learner.trainer.world_size > 1:
-        # The processes would have to try together.
+        # Trying out sizes would need all processes at once.
         return UserError(
             f"the device ({device}) ran out of memory with training.batch_size {settings.batch_size} in each process",
             f"set training.batch_size to {max(1, size // 2)} or less in params.yaml",
@@ -54,8 +54,8 @@ def explain(learner: "Learner") -> UserError:
     if fits >= size:
         return UserError(
             f"the device ({device}) ran out of memory with training.batch_size {settings.batch_size}, which fits now: "
-            "another program has used its memory meanwhile",
-            "type the same command again; `nvidia-smi` lists who uses the device",
+            "another program used its memory in the meantime",
+            "run the same command again; `nvidia-smi` lists the programs that use the device",
         )
     times = -(-size // fits)
     return UserError(
@@ -66,8 +66,8 @@ def explain(learner: "Learner") -> UserError:
 
 
 def largest(learner: "Learner", size: int) -> int:
-    """Find how many rows, `size` at most, fit into a step: tried on the device, to within a sixteenth; 0 if none do."""
-    learner.to(learner.batches.rows.target.device)  # Lightning has moved it to the CPU when the training ended
+    """Try on the device how many rows, `size` at most, fit into a step, to within a sixteenth; 0 if none do."""
+    learner.to(learner.batches.rows.target.device)  # Lightning moved it to the CPU when training ended
     learner.network.train()
     if _fits(learner, size):
         return size
@@ -79,7 +79,7 @@ def largest(learner: "Learner", size: int) -> int:
 
 
 def _fits(learner: "Learner", size: int) -> bool:
-    """Whether a whole step with `size` rows, the longest ones, leaves the device with memory."""
+    """Whether a step with the `size` longest rows fits into the device's memory."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -87,7 +87,7 @@ def _fits(learner: "Learner", size: int) -> bool:
     target = learner.batches.rows.target
     order = torch.arange(len(target), device=target.device) if long is None else long.argsort(descending=True)
     try:
-        # What the optimizer remembers of each weight needs memory from its first step on.
+        # The optimizer's state takes memory from the first step on.
         optimizer = make_optimizer(learner.network, learner.settings)
         with learner.trainer.precision_plugin.forward_context():
             loss = learner.loss(order[:size])

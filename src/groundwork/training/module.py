@@ -1,15 +1,15 @@
-"""The one Lightning module: a network, an objective and an optimizer make a run.
+"""The Lightning module that trains every network.
 
-What a Lightning step is depends on the size of a mini-batch, by the rule in `groundwork.training.steps`:
+How many mini-batches a Lightning step has depends on their size, by the rule in `groundwork.training.steps`:
 
-- **A large one** (pictures, texts, wide networks) is one Lightning step, by automatic optimization. Callbacks by step
-  (``LearningRateMonitor(logging_interval="step")``, ``ModelCheckpoint(every_n_train_steps=...)``) and
-  ``accumulate_grad_batches`` mean what Lightning's documentation says; the learning rate's schedule steps with the
+- **A large mini-batch** (pictures, texts, wide networks) is one Lightning step, with automatic optimization. Callbacks
+  by step (``LearningRateMonitor(logging_interval="step")``, ``ModelCheckpoint(every_n_train_steps=...)``) and
+  ``accumulate_grad_batches`` work as Lightning's documentation says; the learning rate's schedule steps with the
   optimizer (``interval: step``).
-- **Small ones** (tables) go up to `STEPS_PER_CALL` into one Lightning step, by manual optimization: Lightning spends
-  about as long on each of its steps as such a network needs for a mini-batch. Each mini-batch still has an optimizer
-  step of its own, the same as above to the last bit on a CPU; hooks of gradients and optimizers are called for each,
-  but ``on_train_batch_start`` and ``on_train_batch_end`` are not. What counts by them is refused by name.
+- **Small mini-batches** (tables) share a Lightning step, up to `STEPS_PER_CALL` of them, with manual optimization:
+  Lightning's overhead for a step is about as long as such a network's mini-batch. Each mini-batch still has its own
+  optimizer step, equal to the last bit on a CPU. Hooks of gradients and optimizers are called for each mini-batch, but
+  ``on_train_batch_start`` and ``on_train_batch_end`` are not; callbacks that rely on those are refused by name.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Learner(pl.LightningModule):
     metric
         The competition's metric; logged as ``val_<metric>``.
     train, valid
-        Training batches and validation rows, in memory; None where nothing is held back.
+        Training batches and validation rows, in memory; None where there are no validation rows.
     settings
         Optimizer, schedule, clipping.
 
@@ -67,11 +67,11 @@ class Learner(pl.LightningModule):
         settings: Training,
     ) -> None:
         super().__init__()
-        # Several mini-batches in one Lightning step need several optimizer steps in it.
+        # A Lightning step of several mini-batches needs several optimizer steps, so optimization is manual.
         self.work = work(network, train)
         self.mini_batches_per_step = mini_batches_per_step(self.work)
         self.automatic_optimization = self.mini_batches_per_step == 1
-        self.at = "rows"  # what is being done, for the message when a device runs out of memory
+        self.at = "rows"  # the current part of training, for the message if a device runs out of memory
         self.network = network
         self.objective = objective
         self.metric = metric
@@ -82,7 +82,7 @@ class Learner(pl.LightningModule):
 
     @property
     def scored(self) -> nn.Module:
-        """The network that validation looks at, and that remains: the averaged one if there is one."""
+        """The network that is validated and kept: the averaged one if there is one."""
         return self.network if self.average is None else self.average.module
 
     def setup(self, stage: str) -> None:
@@ -93,11 +93,11 @@ class Learner(pl.LightningModule):
             self.valid = self._converted(self.valid.to(self.device))
 
     def train_dataloader(self) -> EpochLoader:
-        """Row numbers of the epoch's mini-batches."""
+        """Return a loader of the row numbers of the epoch's mini-batches."""
         return EpochLoader(self.batches, self.mini_batches_per_step)
 
     def configure_optimizers(self) -> Any:
-        """Make the optimizer; its schedule, and the average of the weights, step with it."""
+        """Make the optimizer; its schedule and the average of the weights are updated at each of its steps."""
         optimizer = make_optimizer(self.network, self.settings)
         self.schedule = schedule(optimizer, self.settings.schedule, self.optimizer_steps, self.settings.warmup)
         if self.average is not None:
@@ -107,11 +107,11 @@ class Learner(pl.LightningModule):
 
     @property
     def optimizer_steps(self) -> int:
-        """Optimizer steps of the whole training, if it is not stopped early."""
+        """Number of optimizer steps of the whole training, if it is not stopped early."""
         epochs = range(self.settings.epochs)
-        scheduled = [one for one in self._callbacks if isinstance(one, GradientAccumulationScheduler)]
+        schedulers = [callback for callback in self._callbacks if isinstance(callback, GradientAccumulationScheduler)]
         factors = [
-            scheduled[0].get_accumulate_grad_batches(epoch) if scheduled else self.settings.accumulate_grad_batches
+            schedulers[0].get_accumulate_grad_batches(epoch) if schedulers else self.settings.accumulate_grad_batches
             for epoch in epochs
         ]
         return sum(-(-self.batches.steps // factor) for factor in factors)
@@ -121,17 +121,17 @@ class Learner(pl.LightningModule):
         return self.trainer.callbacks  # type: ignore[attr-defined]
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's mean loss; it stays on the device until the epoch ends."""
+        """Reset the epoch's losses; they stay on the device until the epoch ends."""
         self.losses: list[Tensor] = []
         self.at = "training"
 
     def training_step(self, mini_batches: tuple[Tensor, ...], _: int) -> Tensor | None:
-        """Return the loss of the one mini-batch (row numbers), or take an optimizer step for each of several."""
+        """Return the loss of a single mini-batch (row numbers), or take an optimizer step for each of several."""
         if self.automatic_optimization:
-            return self._noted_loss(mini_batches[0])
+            return self._recorded_loss(mini_batches[0])
         optimizer = self._optimizer()
         for rows in mini_batches:
-            loss = self._noted_loss(rows)
+            loss = self._recorded_loss(rows)
             optimizer.zero_grad()
             self.manual_backward(loss)
             optimizer.step()
@@ -139,21 +139,21 @@ class Learner(pl.LightningModule):
         return None
 
     def loss(self, rows: Tensor) -> Tensor:
-        """Mean loss of a mini-batch of row numbers."""
+        """Compute the mean loss of a mini-batch of row numbers."""
         inputs, target = self.batches.take(rows)
         return self.objective.loss(self.network(**inputs), target)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip the gradients' norm.
 
-        Not by the Trainer's ``gradient_clip_val``: Lightning refuses it for fused optimizers in mixed precision, since
-        they undo the loss's scale themselves. This hook is called in both modes, after the backward pass; where there
-        is a scale, it is undone here, and the scaler then tells the optimizer so.
+        The Trainer's ``gradient_clip_val`` is not used: Lightning refuses it for fused optimizers in mixed precision,
+        since they undo the loss's scale themselves. This hook is called with automatic and manual optimization, after
+        the backward pass. If there is a scale, it is undone here, and the scaler lets the optimizer know.
         """
         if self.settings.gradient_clip is None:
             return
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        # For other optimizers Lightning has done it.
+        # For other optimizers Lightning has undone the scale already.
         if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
             scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
@@ -164,7 +164,7 @@ class Learner(pl.LightningModule):
         logged = {"train_loss": torch.stack(self.losses).mean()}
         if self.valid is not None:
             logged |= self._validated(self.valid)
-        # The validation loss too: the last mini-batch can ruin the weights after its own loss was taken.
+        # The validation loss is checked too: the last mini-batch can ruin the weights after its loss was computed.
         for name, loss in (("training", "train_loss"), ("validation", "val_loss")):
             if loss in logged and not logged[loss].isfinite():
                 clip = "" if self.settings.gradient_clip else ", or set gradient_clip: 1.0"
@@ -174,12 +174,12 @@ class Learner(pl.LightningModule):
                     f"lower the lane's training.learning_rate ({self.settings.learning_rate}){clip} in params.yaml",
                 )
         logged["learning_rate"] = self._optimizer().param_groups[0]["lr"]
-        # Several processes must choose the same best epoch, and stop together. A logger is there for callbacks alone.
+        # Several processes must choose the same best epoch and stop together. The logger is for callbacks only.
         self.log_dict(logged, sync_dist=True, logger=False)
 
     @torch.no_grad()
     def _validated(self, rows: Rows) -> dict[str, Tensor]:
-        """Mean loss and metric of `rows`, in evaluation mode, a piece at a time."""
+        """Compute mean loss and metric of `rows`, in evaluation mode, a piece at a time."""
         network = self.scored
         training = network.training
         network.eval()
@@ -189,11 +189,11 @@ class Learner(pl.LightningModule):
                 return network(**piece)
 
         losses, targets, predictions = [], [], []
-        for which, logits in in_pieces(logits_of, rows.inputs):
-            # A mean over rows in half precision would keep two digits.
+        for numbers, logits in in_pieces(logits_of, rows.inputs):
+            # A mean over rows in half precision would have only two correct digits.
             exact = logits if logits.dtype == torch.float64 else logits.float()
-            target = rows.target[which]
-            losses.append(self.objective.loss(exact, target) * len(which))
+            target = rows.target[numbers]
+            losses.append(self.objective.loss(exact, target) * len(numbers))
             predictions.append(self.objective.predict(exact))
             targets.append(target)
         network.train(training)
@@ -202,7 +202,7 @@ class Learner(pl.LightningModule):
             scored[f"val_{self.metric.name}"] = self.metric.on_device(torch.cat(targets), torch.cat(predictions))
         return scored
 
-    def _noted_loss(self, rows: Tensor) -> Tensor:
+    def _recorded_loss(self, rows: Tensor) -> Tensor:
         loss = self.loss(rows)
         self.losses.append(loss.detach())
         return loss
@@ -213,10 +213,10 @@ class Learner(pl.LightningModule):
         return optimizer
 
     def _converted(self, rows: Rows) -> Rows:
-        """Give `rows` the numbers that the trainer's precision computes in: float64 for 64-true."""
+        """Convert `rows` to the trainer's precision: float64 for 64-true."""
         convert = self.trainer.precision_plugin.convert_input
         inputs = {
-            name: replace(given, values=convert(given.values)) if isinstance(given, Ragged) else convert(given)
-            for name, given in rows.inputs.items()
+            name: replace(values, values=convert(values.values)) if isinstance(values, Ragged) else convert(values)
+            for name, values in rows.inputs.items()
         }
         return replace(rows, inputs=inputs)

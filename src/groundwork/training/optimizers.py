@@ -1,4 +1,4 @@
-"""Optimizers by name, and the learning rate's way through training."""
+"""Makes optimizers and learning rate schedules by name."""
 
 import math
 from collections import defaultdict
@@ -19,20 +19,21 @@ Group = dict[str, Any]
 class MuonAndAdamW(Optimizer):
     """Muon (https://kellerjordan.github.io/posts/muon/) for hidden matrices, AdamW for every other parameter.
 
-    PyTorch's Muon takes matrices alone and its documentation leaves the rest to "a standard method such as AdamW". They
-    are one optimizer here, because Lightning's automatic optimization takes one. Muon's steps are scaled to the size of
-    AdamW's (https://arxiv.org/abs/2502.16982), so that both share a learning rate and a weight decay.
+    PyTorch's Muon takes only matrices, and its documentation recommends "a standard method such as AdamW" for the rest.
+    The two are combined into one optimizer, because Lightning's automatic optimization takes one. Muon's steps are
+    scaled to the size of AdamW's (https://arxiv.org/abs/2502.16982), so that both share a learning rate and a weight
+    decay.
 
     Parameters
     ----------
     groups
-        Parameter groups; those with ``muon`` true are Muon's, and hold matrices alone.
+        Parameter groups; those with ``muon`` true are optimized by Muon and have only matrices.
     lr, weight_decay
-        Of groups that name none.
+        Defaults for groups without these options.
     momentum, nesterov
-        Muon's.
+        Options of Muon.
     betas, eps
-        AdamW's.
+        Options of AdamW.
     """
 
     def __init__(
@@ -54,16 +55,16 @@ class MuonAndAdamW(Optimizer):
             scale = "match_rms_adamw"
             muon = torch.optim.Muon(hidden, lr, weight_decay, momentum, nesterov, adjust_lr_fn=scale)
             self.inner.append(muon)
-        # The options that modules may have of their own; the inner optimizers have put theirs into their groups.
+        # Defaults for the options that modules may set; the inner optimizers have added theirs to their groups.
         super().__init__(plain + hidden, {"lr": lr, "weight_decay": weight_decay, "eps": eps, "muon": False})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step of both; `closure` computes the loss and the gradients first."""
+        """Take a step of both optimizers; `closure` first computes the loss and the gradients."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        # Groups and state are this optimizer's: a schedule changes the one, a checkpoint replaces both.
+        # This optimizer owns groups and state: a schedule changes its groups, and a checkpoint replaces both.
         for optimizer, muon in zip(self.inner, self._parts(), strict=True):
             optimizer.param_groups = muon
             optimizer.state = self.state
@@ -103,7 +104,8 @@ def _muon(
 ) -> Optimizer:
     split: list[Group] = []
     for group in groups:
-        # What does not decay is no hidden matrix; a module with options of its own chose them for AdamW.
+        # Only matrices in a group without options are hidden matrices: options are meant for AdamW, and no decay means
+        # that the parameters are biases, scales or embeddings.
         hidden = not group.keys() - {"params"}
         matrices = [parameter for parameter in group["params"] if hidden and parameter.ndim == 2]
         others = [parameter for parameter in group["params"] if not (hidden and parameter.ndim == 2)]
@@ -123,28 +125,29 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 
 
 def make_optimizer(network: nn.Module, settings: Training) -> Optimizer:
-    """Make the optimizer that `settings` name, with weight decay on matrices and kernels whose name holds ``weight``.
+    """Make the optimizer that `settings` name, with weight decay on matrices and kernels named ``weight``.
 
-    Biases, normalization and `torch.nn.Embedding` keep their size: decay there only biases them towards zero, rare
-    categories most of all. So do parameters of any other name: a network names ``weight`` what is to decay. In
-    `groundwork.models.fnn.FNN` those are the weights that the members share; scales, heads and embeddings are free.
+    A matrix or kernel decays if its name contains ``weight``, so that a network can choose by name. Biases,
+    normalization and `torch.nn.Embedding` never decay: decay would only bias them towards zero, rare categories most of
+    all. In `groundwork.models.fnn.FNN` the weights that the members share decay, and scales, heads and embeddings do
+    not.
 
-    A module whose own parameters need other options than the rest carries them as a dictionary ``optimizer_options``
-    (``lr``, ``eps``, ``weight_decay``), and they become a parameter group. Schedules take each group to its own peak.
+    A module whose own parameters need other options has a dictionary ``optimizer_options`` (``lr``, ``eps``,
+    ``weight_decay``); those parameters become a group. A schedule scales the learning rate of each group.
 
     Raises
     ------
     UserError
         If a module has an option that the optimizer lacks.
     """
-    # The plain groups stand first: the learning rate that is logged is that of the first one.
+    # The groups without options come first: the logged learning rate is that of the first group.
     groups: dict[tuple[tuple[str, float], ...], list[nn.Parameter]] = {(): [], (("weight_decay", 0.0),): []}
     owners: dict[str, str] = {}
     for module in network.modules():
         options = getattr(module, "optimizer_options", {})
         owners |= dict.fromkeys(options, type(module).__name__)
         for name, parameter in module.named_parameters(recurse=False):
-            # "weight" in the name: recurrent and attention layers call theirs `weight_ih_l0` and `in_proj_weight`.
+            # Recurrent and attention layers have names such as `weight_ih_l0` and `in_proj_weight`.
             matrix = "weight" in name and parameter.ndim > 1 and not isinstance(module, nn.Embedding)
             own = options if matrix else {"weight_decay": 0.0} | options
             groups.setdefault(tuple(sorted(own.items())), []).append(parameter)
@@ -152,7 +155,7 @@ def make_optimizer(network: nn.Module, settings: Training) -> Optimizer:
     chosen = settings.optimizer.model_dump()
     name = chosen.pop("name")
     optimizer = OPTIMIZERS[name](filled, settings.learning_rate, settings.weight_decay, **chosen)
-    # PyTorch takes an option that it does not know without a word.
+    # PyTorch silently accepts options that an optimizer does not know.
     for option, owner in owners.items():
         if option not in optimizer.defaults:
             raise UserError(
@@ -170,17 +173,17 @@ def schedule(optimizer: Optimizer, name: str, steps: int, warmup: float) -> LRSc
     ----------
     name
         ``constant``, ``cosine`` (to zero), or ``one-cycle`` (https://arxiv.org/abs/1708.07120: up and down again; an
-        optimizer's momentum, or Adam's first beta, goes from .95 to .85 and back, whatever its section says. Where it
-        has none, or a momentum of 0, and in Muon, it stays).
+        optimizer's momentum, or Adam's first beta, goes from .95 to .85 and back, whatever its section says; it stays
+        as it is in Muon, and where there is none or a momentum of 0).
     steps
-        Optimizer steps in all.
+        Total number of optimizer steps.
     warmup
-        Share of the steps in which the rate rises to its peak.
+        Share of the steps in which the learning rate rises to its peak.
     """
     if name == "one-cycle":
         peaks = [group["lr"] for group in optimizer.param_groups]
         momentum = "betas" in optimizer.defaults or bool(optimizer.defaults.get("momentum"))
-        # The rise takes one step at least: OneCycleLR divides by its length.
+        # The warm-up has one step at least, since OneCycleLR divides by its length.
         rising = max(warmup, 2 / (steps + 1))
         return OneCycleLR(optimizer, peaks, total_steps=steps + 1, pct_start=rising, cycle_momentum=momentum)
     return LambdaLR(optimizer, _factor(name, steps, warmup))

@@ -1,4 +1,4 @@
-"""How a fold was made: what its key says in short, and what the key leaves out."""
+"""Records how a fold was trained: seeds, key, device and library versions."""
 
 import platform
 from collections.abc import Mapping
@@ -19,27 +19,27 @@ from groundwork.training.precision import resolve
 
 @dataclass(frozen=True)
 class Origin:
-    """What a fold's `made.json` says of how it was made.
+    """How a fold was trained, as its `made.json` records it.
 
-    Folds whose records are equal (`record`) are equal bit by bit where their keys are. Nothing here differs between two
-    runs on one machine: how long a fold took stands in `run.json` and beside the fold in the store.
+    Folds with equal keys and equal records (`record`) are equal bit by bit. Nothing here differs between two runs on
+    the same machine; how long a fold took is recorded in `run.json` and in the fold store.
 
     Attributes
     ----------
     seed, replicate
         See `groundwork.training.seeds`.
     key
-        See `groundwork.training.store.fold_key`; empty for a fold that no store keeps.
+        See `groundwork.training.store.fold_key`; empty for a fold that is not in a store.
     precision
-        As Lightning has it, never ``auto``.
+        Lightning's name for it, never ``auto``.
     device
-        The processor's or the GPU's name.
+        Name of the processor or the GPU.
     threads, processes
-        PyTorch's threads in each process, and the processes that trained together.
+        PyTorch's threads in each process, and the number of processes that trained together.
     alone
         Whether the fold was trained by itself, not stacked with others.
     versions
-        Of the libraries that compute.
+        Versions of the libraries that affect results.
     """
 
     seed: int = 0
@@ -54,7 +54,7 @@ class Origin:
 
     @classmethod
     def here(cls, hardware: Hardware, seed: int, replicate: int) -> Self:
-        """Describe this process; `hardware.precision` is resolved."""
+        """Describe this process and its hardware; ``auto`` precision is resolved."""
         where = device(hardware)
         versions = {
             "torch": torch.__version__,
@@ -75,7 +75,7 @@ class Origin:
 
     @classmethod
     def read(cls, facts: Mapping[str, Any]) -> Self:
-        """Make of `facts`, as JSON has them; raise ValueError or KeyError where something else stands."""
+        """Read `facts`, the content of `made.json`; raise ValueError or KeyError if it is not valid."""
         origin = cls(**{name: facts[name] for name in asdict(cls())})
         default = cls()
         for name, value in vars(origin).items():
@@ -87,18 +87,18 @@ class Origin:
 
     @property
     def record(self) -> dict[str, str]:
-        """What the key leaves out, by name: where it differs, folds may differ in the last digits."""
+        """The facts that the key omits, by name; if they differ, folds may differ in the last digits."""
         plain = {name: str(getattr(self, name)) for name in ("device", "threads", "processes", "alone")}
         return {**plain, **self.versions}
 
 
 def resolved(hardware: Hardware) -> Hardware:
-    """Replace the precision ``auto`` by what `groundwork.training.precision` says that it means here."""
+    """Replace the precision ``auto`` by the one that `groundwork.training.precision` chooses for this machine."""
     return hardware.model_copy(update={"precision": resolve(hardware)})
 
 
 def processor() -> str:
-    """Name of the processor: libraries choose their instructions by it."""
+    """Return the name of the processor, by which libraries choose their instructions."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""What `hardware.precision: auto` means: a rule of the chip, never a measurement."""
+"""Resolves `hardware.precision: auto` by the kind of device, never by a measurement."""
 
 from typing import Literal
 
@@ -11,25 +11,25 @@ Precision = Literal["32-true", "16-mixed", "bf16-mixed", "64-true"]
 
 
 def resolve(hardware: Hardware) -> Precision:
-    """Return the precision that Lightning's Trainer is given; the same for every network of a machine.
+    """Return the precision for Lightning's Trainer; it is the same for every network on a machine.
 
     - A CUDA GPU with bfloat16 (Ampere and later): ``bf16-mixed``. Tensor cores compute it several times as fast as
-      float32, it needs half the memory for activations, and it has float32's range, so that no loss scaling is needed.
+      float32, activations need half the memory, and its range is that of float32, so that no loss scaling is needed.
     - Any other GPU, and Apple's MPS: ``32-true``.
     - A CPU: ``32-true``. bfloat16 autocast halves a convolutional network's step on a CPU with AMX and slows others
-      down; a score that depends on such an instruction would not come out again on the next machine.
+      down, and a score that depends on such an instruction could not be reproduced on another machine.
 
-    The network and its size do not enter: the rule is to hold before a fold's data are read, as part of its key.
+    The network and its size do not matter, because the precision is part of a fold's key, which is computed before data
 
     Parameters
     ----------
     hardware
-        Section ``hardware`` of params.yaml; a precision that is named there is returned as it is.
+        Section ``hardware`` of params.yaml; any precision other than ``auto`` is returned as it is.
 
     Raises
     ------
     UserError
-        If the precision that is named cannot be had on the accelerator that is used.
+        If the accelerator does not support the precision.
     """
     named = hardware.precision
     used = accelerator(hardware)
@@ -47,22 +47,22 @@ def resolve(hardware: Hardware) -> Precision:
         )
     if named != "auto":
         return named
-    # `is_bf16_supported` counts emulation too, which is slower than float32.
+    # By default `is_bf16_supported` includes emulation, which is slower than float32.
     fast = used == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16-mixed" if fast else "32-true"
 
 
 def accelerator(hardware: Hardware) -> str:
-    """Return what training runs on: ``cuda``, ``mps`` or ``cpu``, as Lightning chooses it.
+    """Return the device type that Lightning trains on: ``cuda``, ``mps`` or ``cpu``.
 
     Raises
     ------
     UserError
-        If the accelerator that is named is not there.
+        If this machine lacks the accelerator that `hardware` names.
     """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    there = {"cpu": "cpu", "mps": "mps" if mps else "", "gpu": "mps" if mps else "cuda" if cuda else ""}
-    used = (there["gpu"] or "cpu") if hardware.accelerator == "auto" else there[hardware.accelerator]
+    available = {"cpu": "cpu", "mps": "mps" if mps else "", "gpu": "mps" if mps else "cuda" if cuda else ""}
+    used = (available["gpu"] or "cpu") if hardware.accelerator == "auto" else available[hardware.accelerator]
     if used:
         return used
     missing = {"gpu": "no GPU that PyTorch can use", "mps": "no Apple GPU (MPS) that PyTorch can use"}

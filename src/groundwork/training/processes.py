@@ -1,4 +1,4 @@
-"""The processes of a data-parallel training: no more on a CPU than it has cores, and none outlives the first one."""
+"""Limits the processes of data-parallel training to the CPU's cores, and ends them when the first process ends."""
 
 import os
 
@@ -6,19 +6,19 @@ from groundwork.errors import UserError
 from groundwork.processes import follow_parent
 from groundwork.settings import Hardware
 
-# Holds the first process's id, for those that Lightning starts: they inherit its environment.
+# The environment variable with the first process's id, which the processes that Lightning starts inherit.
 FIRST = "GROUNDWORK_FIRST_PROCESS"
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def check_count(hardware: Hardware, accelerator: str) -> None:
-    """Refuse more processes on a CPU than it has cores: each computes with all its might.
+    """Refuse more processes on a CPU than it has cores, since each process uses a core fully.
 
     Raises
     ------
@@ -34,10 +34,10 @@ def check_count(hardware: Hardware, accelerator: str) -> None:
 
 
 def end_with_the_first() -> None:
-    """Tell the processes that Lightning starts who the first one is; in one of them, watch it, and end when it is gone.
+    """Pass the first process's id to those that Lightning starts; in one of those, end when the first process ends.
 
-    Whoever kills the first process (the out-of-memory killer, `kill -9`) leaves the others waiting for it, for up to
-    half an hour. Asking for the parent's id works on every POSIX system; a signal at the parent's death does on Linux.
+    If the first process is killed (by the out-of-memory killer or `kill -9`), the others would wait for it for up to
+    half an hour. Polling the parent's id works on every POSIX system; a signal at the parent's death only on Linux.
     """
     first = os.environ.get(FIRST)
     if not int(os.environ.get("LOCAL_RANK", "0")):

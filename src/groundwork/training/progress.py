@@ -1,4 +1,4 @@
-"""Progress of a training run: a bar on a terminal, plain lines elsewhere."""
+"""Shows the progress of a training run: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -15,23 +15,23 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class TrainingProgress(AbstractContextManager["TrainingProgress"]):
-    """Shows fold, epoch, metric and time left over all folds of a run.
+    """Shows fold, epoch, metric and remaining time over all folds of a run.
 
     Parameters
     ----------
-    name
-        What is being trained.
+    lane_name
+        The lane that is trained.
     folds
-        How many folds will be.
+        Number of folds.
     epochs
-        The most epochs that a fold takes.
+        The most epochs of a fold.
     metric
         Logged name of the metric to show, such as ``val_accuracy``.
     """
 
-    def __init__(self, name: str, folds: int, epochs: int, metric: str) -> None:
-        self.name, self.folds, self.epochs, self.metric = name, folds, epochs, metric
-        # Of the processes of a data-parallel training, the first one speaks.
+    def __init__(self, lane_name: str, folds: int, epochs: int, metric: str) -> None:
+        self.lane_name, self.folds, self.epochs, self.metric = lane_name, folds, epochs, metric
+        # In data-parallel training, only the first process prints.
         quiet = bool(getattr(rank_zero_only, "rank", 0))
         self.console = Console(file=sys.stdout, highlight=False, quiet=quiet)
         self.bar = Progress(
@@ -44,8 +44,8 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
             disable=not self.console.is_terminal,
             refresh_per_second=4,
         )
-        self.task = self.bar.add_task(name, total=folds * epochs, state="")
-        self.said = time.monotonic()
+        self.task = self.bar.add_task(lane_name, total=folds * epochs, state="")
+        self.last_line = time.monotonic()
 
     def __enter__(self) -> "TrainingProgress":
         self.bar.start()
@@ -56,8 +56,8 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
 
     def line(self, text: str) -> None:
         """Print a line above the bar."""
-        self.console.print(f"{self.name}: {text}", soft_wrap=True)
-        self.said = time.monotonic()
+        self.console.print(f"{self.lane_name}: {text}", soft_wrap=True)
+        self.last_line = time.monotonic()
 
     def skip(self, position: int) -> None:
         """Count the fold at `position` (from 0) as done."""
@@ -69,10 +69,10 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
 
 
 class _FoldProgress(Checkpoint):
-    # A `Checkpoint`, because Lightning calls those after the module has logged its epoch.
+    # This is a `Checkpoint`, because Lightning calls checkpoints after the module has logged its epoch.
     def __init__(self, progress: TrainingProgress, position: int, part: str) -> None:
         self.progress, self.position, self.part = progress, position, part
-        # Read once an epoch: asking a GPU for a number makes each step wait for the one before.
+        # Read once an epoch, since reading a number from a GPU waits for all of its steps.
         self.score = ""
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -82,11 +82,11 @@ class _FoldProgress(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         score = trainer.callback_metrics.get(self.progress.metric)
         self.score = "" if score is None else f"  {self.progress.metric} {score.item():.4f}"
-        if self.progress.bar.disable and time.monotonic() - self.progress.said > SECONDS_BETWEEN_LINES:
+        if self.progress.bar.disable and time.monotonic() - self.progress.last_line > SECONDS_BETWEEN_LINES:
             self.progress.line(self._state(trainer))
 
     def on_train_end(self, trainer: pl.Trainer, module: Any) -> None:
-        # Early stopping leaves epochs over: they count as done, so that the time left stays true.
+        # Epochs left out by early stopping count as done, so that the remaining time is right.
         self._update(trainer, self.progress.epochs)
 
     def _update(self, trainer: pl.Trainer, epochs: float) -> None:

@@ -1,22 +1,22 @@
-"""Seeds: one number for each fold of each replicate."""
+"""Derives the seed of each fold and replicate from the seed of params.yaml."""
 
 import numpy as np
 
-SEEDS = 2**32  # where NumPy's seeds end
+SEEDS = 2**32  # number of seeds that NumPy accepts
 
 
 def fold_seed(seed: int, replicate: int, fold: int) -> int:
-    """Return the seed that a fold starts from: of weights, order, dropout and augmentation.
+    """Return the seed of a fold's weights, order of rows, dropout and augmentation.
 
     Parameters
     ----------
     seed
-        Of params.yaml, 0 to 2**32 - 1.
+        The seed of params.yaml, 0 to 2**32 - 1.
     replicate
-        Which repetition of the whole training. Replicate 0 takes ``seed + fold``, so that fold 1 of seed 0 starts as
-        fold 0 of seed 1 does; the others have independent streams.
+        Number of the repetition of the whole training. Replicate 0 has ``seed + fold``, so that fold 1 of seed 0 has
+        the same seed as fold 0 of seed 1; the seeds of other replicates are independent.
     fold
-        Its number; -1 for what is trained on everything.
+        Its number; -1 for the final model.
 
     Returns
     -------

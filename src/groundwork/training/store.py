@@ -1,8 +1,9 @@
-"""The fold store: finished folds by their keys, whoever trained them.
+"""The fold store keeps finished folds by their keys.
 
-``results/.folds/<lane>/<key>/`` holds one fold: its file, `ABOUT` (what differs between two runs on one machine, such
-as how long it took), `LEASE` (locked while a command uses the fold; its time is when that last was), and `KEPT` where
-another command noted the fold for good. Folds are written by renaming, so that two processes may finish the same one.
+``results/.folds/<lane>/<key>/`` has the files of one fold: the fold itself, `ABOUT` (facts that differ between two runs
+on one machine, such as how long it took), `LEASE` (locked while a command uses the fold; its modification time is the
+last use), and `KEPT` if a command marked the fold to be kept. Folds are written by renaming, so that two processes may
+finish the same fold.
 """
 
 import fcntl
@@ -28,31 +29,31 @@ KEY = re.compile(r"[0-9a-f]{16}")
 
 
 def fold_key(lane: Lane, prepared: Prepared, *, seed: int, replicate: int, fold: int, precision: str, code: str) -> str:
-    """Hash what decides a fold's training: equal keys, equal folds.
+    """Hash everything that determines a fold's training; folds with equal keys are equal.
 
     Parameters
     ----------
     lane
-        Its competition, encoding, model, objective and training decide; how many of the folds are trained does not.
+        Its competition, encoding, model, objective and training count; the number of folds to train does not.
     prepared
-        Its hashes of data and folds decide.
+        Its hashes of data and folds count.
     seed, replicate, fold
         See `groundwork.training.seeds`.
     precision
         As `groundwork.training.origin.resolved` gives it.
     code
-        The fingerprint of the source that this lane's training uses.
+        Hash of the fingerprint of the code that this lane's training uses.
 
     Returns
     -------
     str
-        16 hexadecimal digits. Device, threads and versions take no part: the fold records them.
+        16 hexadecimal digits. Device, threads and versions do not count; the fold's origin records them.
     """
     settings = lane.model_dump(mode="json", include={"competition", "encoding", "model", "objective", "training"})
     settings["training"].pop("folds")
     data = [prepared.data_sha256, prepared.folds_sha256]
-    decides = [settings, data, seed, replicate, fold, precision, code]
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+    content = [settings, data, seed, replicate, fold, precision, code]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class FoldStore:
@@ -61,18 +62,18 @@ class FoldStore:
     Parameters
     ----------
     folder
-        ``results/.folds``; the lanes' results lie beside it.
+        ``results/.folds``; the lanes' results are in the same parent folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, lane_name: str, key: str, fold: int) -> Path:
-        """Return where a fold's file lies, or would lie."""
+        """Return the path of a fold's file, whether it exists or not."""
         return self.folder / lane_name / key / fold_file(fold)
 
     def find(self, lane_name: str, key: str, fold: int, say: Callable[[str], None]) -> TrainedFold | None:
-        """Load a fold; None where it is not there, or cannot be used: then `say` gets a line about it."""
+        """Load a fold; return None if it is missing, or after a line to `say` if it cannot be used."""
         path = self.path(lane_name, key, fold)
         if not path.exists():
             return None
@@ -82,35 +83,34 @@ class FoldStore:
             say(f"{error.problem}; it is trained again")
             return None
         if (trained.origin.key, trained.fold) != (key, fold):
-            say(f"{path}: is another fold than its name says; it is trained again")
+            say(f"{path}: is another fold than its path says; it is trained again")
             return None
         return trained
 
     def put(self, lane_name: str, trained: TrainedFold, key: str, seconds: float) -> TrainedFold:
-        """Keep a finished fold; return it as its file has it, which has let go of the data that it was fitted on."""
+        """Store a finished fold; return it as read from its file, without the data that it was fitted on."""
         path = self.path(lane_name, key, trained.fold)
         replace(trained, origin=replace(trained.origin, key=key)).save(path)
         write_json(path.with_name(ABOUT), {"seconds": round(seconds, 1)})
         return TrainedFold.load(path)
 
     def seconds(self, lane_name: str, key: str) -> float | None:
-        """Return how long a fold took to train; None where that is not known."""
-        found = read_or_empty(self.folder / lane_name / key / ABOUT).get("seconds")
-        return found if isinstance(found, float) else None
+        """Return how many seconds a fold took to train; None if that is not known."""
+        seconds = read_or_empty(self.folder / lane_name / key / ABOUT).get("seconds")
+        return seconds if isinstance(seconds, float) else None
 
     def absorb(self, lane_name: str, say: Callable[[str], None]) -> None:
-        """Take the folds of ``<lane>/checkpoints`` in, such as those that came by `dvc pull`.
+        """Add the folds of ``<lane>/checkpoints`` to the store, such as those that `dvc pull` brought.
 
-        Before DVC deletes them: a stage's outputs are gone when it starts. Files are linked, not copied, where the disk
-        can.
+        Files are linked instead of copied where the file system allows it.
         """
         results = self.folder.parent / lane_name
-        took = {made.get("key"): made.get("seconds") for made in current_folds(results).values()}
+        durations = {made.get("key"): made.get("seconds") for made in current_folds(results).values()}
         for source in sorted((results / "checkpoints").glob("*.fold")):
             try:
                 key = key_of(source)
             except UserError as error:
-                say(f"{error.problem}; it is not taken into the fold store")
+                say(f"{error.problem}; it is not added to the fold store")
                 continue
             if not KEY.fullmatch(key) or has_weights(target := self.folder / lane_name / key / source.name):
                 continue
@@ -119,20 +119,20 @@ class FoldStore:
                     os.link(source, temporary)
                 except OSError:
                     shutil.copyfile(source, temporary)
-            if took.get(key) is not None:
-                write_json(target.with_name(ABOUT), {"seconds": took[key]})
+            if durations.get(key) is not None:
+                write_json(target.with_name(ABOUT), {"seconds": durations[key]})
 
     def keep(self, lane_name: str, key: str, why: str) -> None:
-        """Note that a fold stays, whatever the store's size; `why` is shown by `groundwork store`."""
+        """Mark a fold to be kept, whatever the store's size; `groundwork store` shows `why`."""
         write_text(self.folder / lane_name / key / KEPT, why + "\n")
 
     def release(self, lane_name: str, key: str) -> None:
-        """Take back what `keep` noted."""
+        """Remove the mark that `keep` made."""
         (self.folder / lane_name / key / KEPT).unlink(missing_ok=True)
 
     @contextmanager
     def lease(self, lane_name: str, keys: Iterable[str]) -> Iterator[None]:
-        """Keep folds from being given up, finished or not, until the block or the process ends."""
+        """Protect folds, finished or not, from pruning until the block or the process ends."""
         with ExitStack() as stack:
             for key in keys:
                 lease = self.folder / lane_name / key / LEASE
@@ -143,7 +143,7 @@ class FoldStore:
 
 @contextmanager
 def locked(path: Path, how: int) -> Iterator[bool]:
-    """Lock the file `path`, which is made if need be.
+    """Lock the file `path`; create it if it is missing.
 
     Yields
     ------
@@ -158,7 +158,7 @@ def locked(path: Path, how: int) -> Iterator[bool]:
             except BlockingIOError:
                 yield False
                 return
-            # A file that was removed while this process waited protects nothing: then once more.
+            # If the file was removed while this process waited, the lock protects nothing: try again.
             if path.exists() and path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
                 break
         yield True
@@ -167,23 +167,23 @@ def locked(path: Path, how: int) -> Iterator[bool]:
 def _opened(path: Path) -> IO[bytes]:
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # the folder was removed in between
+        with suppress(FileNotFoundError):  # another process removed the folder
             return path.open("ab")
 
 
 def current_folds(results: Path) -> dict[str, dict[str, Any]]:
-    """Read which folds a lane's current results are made of, by part: ``key`` and ``seconds``."""
+    """Read the ``key`` and ``seconds`` of each fold of a lane's current results, by part."""
     return folds_of(read_or_empty(results / "run.json"))
 
 
 def folds_of(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return which folds a run is made of, by part: ``key`` and ``seconds``."""
+    """Return the ``key`` and ``seconds`` of each fold of a run, by part."""
     folds = run.get("folds")
     return {name: made for name, made in folds.items() if isinstance(made, dict)} if isinstance(folds, dict) else {}
 
 
 def read_or_empty(path: Path) -> dict[str, Any]:
-    """Read a JSON object; an empty one where there is none to be read."""
+    """Read a JSON object; return an empty one if it is missing or broken."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
