@@ -167,7 +167,7 @@ left.plot(*best, "k*", markersize=11, label="polyfit's answer")
 left.set(xlabel="slope", ylabel="height", title="two knobs, 60 pushes")
 left.legend()
 right.loglog(list(prices), list(prices.values()), "o-")
-right.set(xlabel="number of knobs", ylabel="evaluations of the loss", title="the price of no gradient")
+right.set(xlabel="number of knobs", ylabel="evaluations", title="the price of no gradient")
 show()
 claim("from 10 knobs to 1000, the price grows by about 100", 50 < prices[1000] / prices[10] < 200)
 

@@ -68,12 +68,12 @@ claim("one in a hundred costs twice as much", -math.log(0.01) / -math.log(0.1), 
 # %%
 chances = np.linspace(0.01, 0.99, 99)
 cost = -(3 * np.log(chances) + 7 * np.log(1 - chances)) / 10
-claim("cross-entropy is lowest at the true frequency", chances[cost.argmin()], 0.3, 1e-9)
+claim("lowest cross-entropy: at the true frequency", chances[cost.argmin()], 0.3, 1e-9)
 prices = np.array([1, 2, 3, 4, 40])
 guesses = np.linspace(0, 40, 401)
 errors = guesses[:, None] - prices
-claim("squared error is lowest at the mean", guesses[(errors**2).mean(1).argmin()], prices.mean(), 1e-9)
-claim("absolute error is lowest at the median", guesses[abs(errors).mean(1).argmin()], 3, 1e-9)
+claim("squared error: at the mean", guesses[(errors**2).mean(1).argmin()], prices.mean(), 1e-9)
+claim("absolute error: at the median", guesses[abs(errors).mean(1).argmin()], 3, 1e-9)
 
 # %% [markdown]
 # A network gives logits $x$, any numbers, one for each class. Softmax turns them into shares, and the loss depends on

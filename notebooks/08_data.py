@@ -80,9 +80,9 @@ show()
 #
 # $$z = \frac{x - \mu}{\sigma}$$
 #
-# Filling, counting categories and taking means all learn something from rows, and that is where a common mistake is
-# hard to notice. Some rows are kept apart as **validation** rows, to score on. **Leakage** is information in training
-# that will be missing in use: the score looks good, and the model fails. It has three common causes:
+# Filling, counting categories and taking means all learn something from rows, which invites a common mistake. Some rows
+# are kept apart as **validation** rows, to score on. **Leakage** is information in training that will be missing in
+# use: the score looks good, and the model fails. It has three common causes:
 #
 # - a transform that is fitted on all rows, so that $\mu$ and $\sigma$ know the validation rows;
 # - a column that knows the target, such as the mean target of a row's street, with the row's own target in it;
@@ -193,9 +193,8 @@ claim("scaled: less than a hundredth", left["scaled"] < 0.01)
 # Areas are far larger numbers than rooms, so the loss is hundreds of times as curved along their weight. The rate that
 # is stable there is far too small for the other weight. Scaled columns give equal curvature.
 #
-# Last, a leak. Here targets are coin tosses: they cannot be predicted, and an honest score is 50 %. A row's input is
-# the mean target of its street, once over all rows, once over training rows only. The answer is 1 where it is above one
-# half.
+# Last, a leak. Here targets are coin tosses, so an honest score is 50 %. A row's input is the mean target of its
+# street, once over all rows, once over training rows only. The answer is 1 where it is above one half.
 
 # %%
 per_street, leaking, honest = [1, 2, 4, 8, 16, 32, 64], [], []

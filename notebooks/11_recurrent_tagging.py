@@ -55,8 +55,8 @@ show()
 #
 # How much does the first word matter at the end? That is measured by the gradient of the last state with respect to the
 # first input, a product with one factor for each step between. If each factor is about a half, almost nothing remains
-# after forty, and nothing is learned there: the **vanishing gradient**. (With large factors it *explodes*: `clip_norm`,
-# below, limits it.)
+# after forty, and nothing is learned there: the **vanishing gradient**. (With large factors it *explodes*: `clip_norm`
+# limits it.)
 #
 # The **LSTM** (long short-term memory) keeps a second list, the **cell** $c$, and does not recompute it at each word.
 # Three **gates** between 0 and 1, each a sigmoid of word and state, control how it changes:
@@ -94,9 +94,8 @@ claim("in the first two, less than a millionth gets through", sorted(shares.valu
 claim("with its forget gates open, over a tenth does", shares["LSTM, forget gates open"] > 0.1)
 
 # %% [markdown]
-# So an LSTM does not remember automatically. It *can*, and training decides, gate by gate, what to keep. An LSTM of one
-# number with weights set by hand shows how the gates work: it writes when its input is 1, never forgets and always
-# shows.
+# So an LSTM does not remember automatically. It *can*, and training decides, gate by gate, what to keep. Here is an
+# LSTM of one number with weights set by hand: it writes when its input is 1, never forgets and always shows.
 
 # %%
 latch = nn.LSTM(1, 1)
@@ -121,7 +120,7 @@ claim("without the one, it has 0", cell.data[0, 1, 0], 0, 0.01)
 # - **Loss**: **binary cross-entropy**, minus the log of the probability given to the true answer, for each tag; then
 #   the mean.
 # - **Metric**: Kaggle's is the **ROC AUC**, averaged over the tags. It measures how often a row with the tag gets a
-#   higher score than a row without it. Only the ranking counts, and no threshold is needed.
+#   higher score than one without. Only the ranking counts, without a threshold.
 
 # %%
 logits, yes = Tensor(np.array([[3.0, 2.0, -2.0]])), np.array([[1.0, 1.0, 0.0]])
@@ -157,10 +156,9 @@ print(compare(nn.LSTM(3, 4), torch.nn.LSTM(3, 4), sequence, steps=20))
 # %% [markdown]
 # ## See
 #
-# Now a whole tagger, small enough to train here: the first forty words of a comment, an embedding, an LSTM, a head. The
-# head gets the maximum of each state over all words, so a rude word counts at any position. The comments are the sample
-# that comes with Groundwork, generated and mild. Most have no tag; the network learns from all that have one and from
-# two hundred others.
+# Now a small but complete tagger: the first forty words of a comment, an embedding, an LSTM, a head. The head gets the
+# maximum of each state over all words, so a rude word counts at any position. The comments are Groundwork's sample,
+# generated and mild. Most have no tag; the network learns from all that have one and from two hundred others.
 
 # %%
 competition, prepared = apply.tables("toxic-comments")
@@ -170,7 +168,7 @@ train = pd.concat([train[tagged], train[~tagged].sample(200, random_state=0)])
 
 
 def words(text):
-    """Split a text into words and exclamation or question marks."""
+    """Split a text into words and punctuation."""
     return re.findall(r"\w+|[!?\".]", text.lower())
 
 
@@ -234,9 +232,9 @@ claim("and like no threat", rise["threat"] < 0.1)
 # ## Try
 #
 # A probability is not yet a decision. It takes a **threshold** from which a comment is marked. One half is arbitrary:
-# it suits neither a rare tag, which hardly ever reaches it, nor our tagger, which was trained on too large a share of
-# rude comments. **F1** combines missed rows and wrongly marked ones in one number: twice the correctly marked rows,
-# divided by the marked ones plus those with the tag. (Few rows are *severe_toxic*: a curve with steps.)
+# it suits neither a rare tag, which hardly ever reaches it, nor our tagger, trained on too many rude comments. **F1**
+# combines missed rows and wrongly marked ones in one number: twice the correctly marked rows, divided by the marked
+# ones plus those with the tag. (Few rows are *severe_toxic*: a curve with steps.)
 
 # %%
 with no_grad():
@@ -280,9 +278,9 @@ claim("our tagger has learned to rank", ladder["LSTM from scratch, above"] > 0.7
 
 # %% [markdown]
 # On the sample the linear model on words and parts of words is hard to beat: there are few comments, and many rude
-# words are disguised, as in *h0gwash*. Our tagger does not know that word, while parts of it are known, and word order
-# does not compensate. The pipeline's LSTM reads sub-words in both directions, combined with a linear model. On Kaggle's
-# real comments it is a little better: `docs/scores.md`.
+# words are disguised, as in *h0gwash*. Our tagger does not know that word, while parts of it are known. The pipeline's
+# LSTM reads sub-words in both directions, combined with a linear model. On Kaggle's real comments it is a little
+# better: `docs/scores.md`.
 #
 # In a terminal, run the same on all folds, then with a wider LSTM, and compare both:
 #
