@@ -2,8 +2,7 @@
 # # 12. Transformers: attention ranks products for a query
 #
 # A customer types *brass gate pivot*, and the shop has thousands of products. Which come first? After this lesson you
-# can read an attention map, name the parts of a transformer's encoder, explain BM25 by counting, and measure how good a
-# ranking is.
+# can read an attention map, name the parts of a transformer's encoder, explain BM25 by counting, and measure a ranking.
 #
 # **Topics:** transformers, search
 #
@@ -11,7 +10,7 @@
 #
 # Compare a query with a product's title. Your eye goes from each word of the query to the matching words. **Attention**
 # does the same with numbers. Each word is a vector, its embedding. Below, each word of a query distributes its
-# attention over a title. Equal words have equal vectors, and *pivot* has one close to that of *hinge*.
+# attention over a title. Equal words have equal vectors; *pivot* is close to *hinge*.
 
 # %%
 from collections import Counter
@@ -71,7 +70,7 @@ show()
 # make query, key and value of each word. Several **heads** do it in parallel. The encoder's layer adds the result to
 # its input, sends each word through a small network, and adds again; *normalize* brings a vector to mean 0, spread 1.
 # Attention ignores order: shuffled words give a shuffled result. **Positional encoding** adds waves to each word's
-# vector that encode its position: on the right, a column for each position.
+# vector for its position (on the right, a column for each).
 
 # %%
 figure, (left, right) = subplots(1, 2, height=3.6, width_ratios=(1, 1.5))
@@ -124,7 +123,7 @@ claim("the tenth occurrence adds less than a tenth of the first", rare[9] - rare
 #
 # People gave each pair of query and product a grade from 1, irrelevant, to 3, a perfect match. The **target** is one
 # number for a pair. So the **head** has one output, and the **loss** is the squared error. Kaggle's **metric** is the
-# root of its mean, RMSE. (Where only the order matters, a ranking loss compares two products of one query instead.)
+# root of its mean, RMSE. (If only the order matters, a ranking loss compares two products of one query.)
 #
 # But a person who searches sees a ranking and reads it from the top. **NDCG** measures that. A product of grade $g$
 # gains $2^g - 1$, divided by $\log_2(\text{place} + 1)$; the sum, **DCG**, is then divided by that of the best order.
@@ -168,8 +167,8 @@ claim("NDCG agrees", ndcg(grades, scores, 10), ndcg_score([2.0**grades - 1], [sc
 #
 # A small encoder reads query and title as one text, without positions; each word's vector also says to which of the two
 # it belongs. The head gets the mean of the query's words. Groundwork's sample has too few pairs to learn that equal
-# words match. So one of two networks gets a head start: its matrices for query and key begin as twice the identity, so
-# that equal vectors score highest.
+# words match. So one of two networks gets a head start: its query and key matrices begin as twice the identity, so
+# equal vectors score highest.
 
 # %%
 competition, prepared = apply.tables("product-search")
@@ -284,8 +283,7 @@ for hit in catalogue.find("terracotta flower pot", top=3):
     print(f"{hit.score:.2f}  {catalogue.products['product_title'][hit.row]}  {hit.matched}")
 
 # %% [markdown]
-# After each title are the query's words that occur in any of the product's texts. In a terminal, the last command with
-# small batches:
+# After each title are the query's words that occur in any of the product's texts. In a terminal:
 #
 # ```
 # groundwork repro product-search

@@ -59,8 +59,8 @@ show()
 #
 # $$s_{ui} = p_u \cdot q_i + b_i$$
 #
-# All scores make a table as large as the picture, and it is the product of two thin tables. So the method is called
-# **matrix factorization**.
+# All scores make a table as large as the picture, and it is the product of two thin tables. Hence the name **matrix
+# factorization**.
 #
 # ### From target to head, loss and metric
 #
@@ -69,8 +69,8 @@ show()
 #
 # For the loss, consider what the log does not say. An empty cell does not mean "dislikes"; mostly it means "has not
 # seen". So no single cell is a target. But of two articles, the one that was bought ($i$) should rank above one that
-# was not ($j$). That is **Bayesian personalized ranking**, BPR: a yes-or-no target with the difference of two scores as
-# its logit.
+# was not ($j$). That is **Bayesian personalized ranking**, BPR: a yes-or-no target whose logit is the difference of two
+# scores.
 #
 # $$L = -\log \sigma(s_{ui} - s_{uj})$$
 #
@@ -162,7 +162,7 @@ for number, marker in enumerate("os^"):
 left.set(title="learned vectors", xlabel="first number", ylabel="second number", ylim=(-4.2, 2))
 left.legend(fontsize=8, loc="lower left")
 right.plot(curve, "o-", markersize=3, label="matrix factorization")
-right.axhline(judge(recipe), color="0.3", linestyle="--", label="the hidden recipe")
+right.axhline(judge(recipe), color="0.3", linestyle="--", label="the true probabilities")
 right.axhline(judge(popularity), color="0.3", linestyle=":", label="popularity")
 right.set(title="the week kept aside", xlabel="epoch", ylabel="MAP@12", ylim=(0, 0.4))
 right.legend(fontsize=8, loc="upper right")
@@ -174,7 +174,7 @@ show()
 # number of a vector means nothing by itself.
 #
 # The curve rises from chance over the best-sellers to about the score of the true probabilities. If all customers had
-# the same taste, best-sellers would be the best list, and vectors could only add noise. So measure popularity first.
+# the same taste, best-sellers would be the best list. So measure popularity first.
 
 # %%
 unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -197,7 +197,7 @@ claim("a rotation changes no score", np.allclose(turned, customers @ vectors.T, 
 
 # %%
 def map_at_k(recommended, bought, k):
-    # Of each user: the recommended items, best first, and the items that were bought.
+    # For each user: the recommended items, best first, and the items that were bought.
     raise NotAttempted
 
 
@@ -211,7 +211,7 @@ check("13.map_at_k", map_at_k)
 
 # %%
 def time_split(customer, day, days):
-    # Two boolean arrays [rows]: what is trained on, and the last `days` days.
+    # Two boolean arrays [rows]: the training rows, and those of the last `days` days.
     raise NotAttempted
 
 
@@ -221,8 +221,7 @@ check("13.time_split", time_split)
 # ## Apply
 #
 # *H&M Personalized Fashion Recommendations* asks for twelve articles that each customer will buy next week. On the
-# sample that comes with Groundwork, articles come into fashion and go out again. Compare these by MAP@12 on the log's
-# last week:
+# sample that comes with Groundwork, articles come into fashion and go out again. Compare by MAP@12 on the last week:
 #
 # - the constant: best-sellers of the week before, for everybody;
 # - in place of a linear model: the customer's own articles again (repurchase), and articles that the same people bought
@@ -262,7 +261,7 @@ for name, score in ladder.items():
 #
 # The lane's network has the same core, a dot product, and more inputs: the order of a customer's purchases, each
 # article's labels (colour, type, department), what sold in each week, and what was bought before. In a small shop with
-# a few simple tastes that gains little; among 100,000 articles, most of them new or rare, labels and order count.
+# a few simple tastes that gains little; among 100,000 articles, most of them new or rare, labels and order matter.
 
 # %%
 constant, again, neighbours, plain, timely, _ = ladder.values()

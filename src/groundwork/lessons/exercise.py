@@ -1,6 +1,6 @@
-"""Exercises: what a lesson asks for, the answer, the answers that people really give, and how to tell them apart.
+"""Exercises: the task, a solution, wrong answers that people really give, and the check that tells them apart.
 
-A judgement is about behaviour: what an answer does with inputs, never how it is written.
+A check tests behaviour: what an answer does with inputs, not how it is written.
 """
 
 import ast
@@ -27,7 +27,7 @@ NOT_A_LEARNERS = (
 
 
 class NotAttempted(Exception):
-    """Raised by a blank: there is nothing to judge yet."""
+    """Raised by a blank: there is no answer yet."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Exercise:
     examine: Callable[[Any], Finding | None]
 
     def judge(self, answer: Any) -> Finding | None:
-        """Give the first finding about `answer`, or None if it is right.
+        """Return the first finding about `answer`, or None if it is right.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Exercise:
             return self.examine(answer)
         except NotAttempted:
             raise
-        # Whatever a learner's code raises is about that code, and no failure of ours; so is leaving the program.
+        # Any exception of a learner's code, an exit included, is a finding about that code.
         except (Exception, SystemExit) as error:
             line = line_at_work(error)
             cause = "the message says what does not fit" + (f"; it was raised at `{line}`" if line else "")
@@ -155,12 +155,12 @@ def load(name: str) -> Exercise:
 
 
 def line_at_work(error: BaseException) -> str:
-    """Give the last line of a learner's own code that was at work when `error` was raised; empty if there is none."""
+    """Return the last line of the learner's own code in the traceback of `error`; empty if there is none."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(NOT_A_LEARNERS)]
     return (own[-1].line or "") if own else ""
 
 
 def _indented(value: Any) -> str:
-    """Lay out what may have several lines, as an array, below a word of 13 letters and spaces."""
+    """Align the lines of a value, such as an array, after a label of 13 characters."""
     return str(value).replace("\n", "\n" + " " * 15)

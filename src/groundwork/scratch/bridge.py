@@ -1,7 +1,7 @@
-"""The way into PyTorch: a scratch network becomes an ordinary `torch.nn.Module`. Only this module knows torch.
+"""The bridge to PyTorch: turns a scratch network into an ordinary `torch.nn.Module`. Only this module imports torch.
 
 PyTorch owns the weights, so that its optimizers, Lightning and checkpoints treat them like any others. Forward runs our
-operations on the same memory; backward walks our graph, and hands the gradients over: one `torch.autograd.Function`.
+operations on the same memory; backward walks our graph and returns the gradients: one `torch.autograd.Function`.
 """
 
 import copy
@@ -68,7 +68,7 @@ class _Mirror(torch.nn.Module):
         return f"scratch.{type(self._mirrored).__name__}"
 
     def lend(self) -> Iterator[tuple[torch.Tensor, Tensor]]:
-        """Let the scratch module see PyTorch's numbers, wherever they lie by now; yield what learns, on both sides."""
+        """Let the scratch module use PyTorch's memory, wherever it is; yield the parameters of both sides."""
         self._mirrored.training = self.training
         for name, theirs in self._parameters.items():
             assert theirs is not None
@@ -113,7 +113,7 @@ class _Bridge(_Mirror):
 
 
 class _Run(torch.autograd.Function):
-    """What PyTorch's graph sees of a whole scratch network: one node."""
+    """The node of PyTorch's graph that stands for a whole scratch network."""
 
     @staticmethod
     def forward(ctx: Any, output: Tensor, ours: list[Tensor], *theirs: torch.Tensor) -> torch.Tensor:
@@ -149,7 +149,7 @@ class Reference:
 
     @property
     def training(self) -> bool:
-        """Whether it is in the mode for learning."""
+        """Whether it is in training mode."""
         return self.module.training
 
     def state(self) -> dict[str, Array]:
@@ -157,7 +157,7 @@ class Reference:
         return {name: np.array(_numbers(values)) for name, values in self.module.state_dict().items()}
 
     def run(self, inputs: Sequence[Any], arguments: dict[str, Any]) -> list[Array]:
-        """Compute, and list the outputs."""
+        """Compute and list the outputs."""
         self.inputs = converted(tuple(inputs), _leaf)
         self.outputs = flat(self.function(*self.inputs, **converted(arguments, torch.from_numpy)))
         return [_numbers(output) for output in self.outputs]

@@ -1,4 +1,4 @@
-"""Several tensors become one."""
+"""Combines several tensors into one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def stack(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
 
 
 def where(condition: Any, input: Any, other: Any) -> Tensor:
-    """Take numbers of `input` where `condition` holds, of `other` elsewhere; one of them may be a plain number."""
+    """Take numbers of `input` where `condition` is true, of `other` elsewhere; one of them may be a plain number."""
     a = input if isinstance(input, Tensor) else other.operand(input)
     b, chosen = a.operand(other), np.asarray(condition)
     value = np.where(chosen, a.data, b.data)

@@ -1,4 +1,4 @@
-"""Proof, for anyone: `gradcheck` asks whether gradients are right, `compare` whether a block does what PyTorch's does.
+"""Checks of blocks: `gradcheck` tests gradients, `compare` compares a block with PyTorch's.
 
     >>> from groundwork.scratch import functional as F
     >>> gradcheck(lambda x: F.softmax(x, 1), (np.eye(3),))
@@ -25,7 +25,7 @@ STEP = 1e-5  # near the cube root of float64's precision, where central differen
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found; true where nothing differs by more than it may.
+    """The result of a check; true where all differences are within their tolerances.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ def compare(
     tolerance: float = 1e-10,
     **arguments: Any,
 ) -> Report:
-    """Run a block of ours and one of PyTorch's side by side, in float64, with PyTorch's weights; neither is changed.
+    """Run one of our blocks and one of PyTorch's in float64, with PyTorch's weights; neither is changed.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def converted(value: Any, convert: Callable[[Array], Any]) -> Any:
 
 
 def flat(value: Any) -> list[Any]:
-    """List what nested tuples and lists hold, in order; None is left out."""
+    """List the elements of nested tuples and lists in order, without None."""
     if isinstance(value, tuple | list):
         return [leaf for one in value for leaf in flat(one)]
     return [] if value is None else [value]

@@ -1,4 +1,4 @@
-"""Thresholds for tags, judged by what they decide on rows that took no part in choosing them."""
+"""An exercise on thresholds for tags, checked by their decisions on rows that were not used to choose them."""
 
 from typing import Any
 
@@ -93,7 +93,7 @@ CASES: tuple[tuple[str, tuple[Any, ...]], ...] = (
         ),
     ),
 )
-ON_TEST = "the threshold was tuned on the test rows: choose it on the validation rows, and look at the test rows once"
+ON_TEST = "the threshold was tuned on the test rows: choose it on the validation rows, and use the test rows once"
 NAMES = "valid_logits", "valid_tags", "test_logits", "test_tags"
 
 
@@ -115,7 +115,7 @@ def examine(answer: Any) -> Finding | None:
         if not np.allclose(scores, best, atol=1e-6):
             return Finding(case, yours, shown, _cause(defect, chosen, scores, given))
         if not np.allclose(_reached(chosen, *given[:2]), _reached(wanted, *given[:2])):
-            cause = "these thresholds do not reach that: return the probabilities that the sigmoids are compared with"
+            cause = "these thresholds do not give that F1: return the probabilities that the sigmoids are compared with"
             if np.allclose(_reached(chosen, *given[2:]), _reached(thresholds_on_test(*given)[0], *given[2:])):
                 cause = ON_TEST
             return Finding(case, yours, shown, cause)
@@ -138,16 +138,16 @@ def _right(chosen: Array, logits: Array, tags: Array) -> Array:
 
 def _cause(defect: str, chosen: Array, scores: Array, given: list[Array]) -> str:
     if defect == "softmax":
-        return "a softmax over tags makes them compete; tags do not exclude each other: each has a sigmoid of its own"
+        return "a softmax over tags makes them compete; tags do not exclude each other: use a sigmoid for each"
     if len(chosen) > 1 and np.ptp(chosen) < 1e-9:
         return "one threshold for all tags: a rare tag hardly ever reaches 0.5, so each tag needs its own"
     wanted = thresholds_solution(*given)[0]
     if np.allclose(_reached(chosen, *given[:2]), _reached(wanted, *given[:2])):
-        return "the thresholds are as good as any, but F1 is not theirs on the test rows: 2 * hits / (asked + marked)"
+        return "the thresholds are optimal, but F1 is not theirs on the test rows: 2 * hits / (tagged + marked)"
     if np.allclose(scores, thresholds_on_test(*given)[1], atol=1e-6) and defect == "test":
         return ON_TEST
     if defect == "accuracy" and (_right(chosen, *given[:2]) >= _right(wanted, *given[:2])).all():
-        return "these thresholds make the fewest mistakes, or nearly: choose those of the highest F1, not of accuracy"
+        return "these thresholds make the fewest mistakes, or nearly: choose those with the highest F1, not of accuracy"
     return "on the validation rows, another threshold reaches a higher F1: try every probability that occurs there"
 
 
@@ -167,9 +167,9 @@ EXERCISE = Exercise(
         thresholds_on_test: "tuned on the test rows",
     },
     hints=(
-        "Four steps: probabilities from logits, candidates for a threshold, the best of each tag, and F1 elsewhere.",
+        "Four steps: probabilities from logits, candidates for a threshold, the best for each tag, F1 on test rows.",
         "A tag's probability is sigmoid(logit). F1 changes only at probabilities that occur: those are the candidates.",
-        "F1 is 2 * hits / (rows with the tag + rows that are said to have it); test_tags serve for the last line only.",
+        "F1 is 2 * hits / (rows with the tag + rows marked with it); use test_tags for the last line only.",
     ),
     examine=examine,
 )
