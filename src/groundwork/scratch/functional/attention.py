@@ -47,7 +47,7 @@ def attention_weights(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """The weight of each key for each query, ``[..., queries, keys]``; see `scaled_dot_product_attention`."""
+    """Weigh each key for each query, ``[..., queries, keys]``; see `scaled_dot_product_attention`."""
     if is_causal and attn_mask is not None:
         raise ValueError("attn_mask and is_causal: found both; expected one of them")
     # Variances add up over the width: without the root, softmax saturates and hardly learns.
