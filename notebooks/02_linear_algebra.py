@@ -108,7 +108,9 @@ chance = np.random.default_rng(0)
 tall, wide = chance.normal(size=(60, 50)), chance.normal(size=(50, 70))
 for multiply in ladder:
     claim(f"{multiply.__name__} is numpy's @", np.allclose(multiply(tall, wide), tall @ wide))
-slow, fast = (min(repeat(partial(one, tall, wide), number=1)) for one in (ladder[0], ladder[-1]))
+slow, fast = (
+    min(repeat(partial(multiply, tall, wide), number=1)) for multiply in (ladder[0], ladder[-1])
+)
 claim("no loop in Python is at least 20 times as fast as three", slow > 20 * fast)
 
 goal = chance.normal(size=60)

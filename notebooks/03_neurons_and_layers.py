@@ -96,7 +96,7 @@ ours = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 2), nn.Sigmoid(
 theirs = kit.Sequential(kit.Linear(3, 4), kit.Sigmoid(), kit.Linear(4, 2), kit.Sigmoid())
 for name, values in ours.state_dict().items():
     print(f"{name:9} {values.shape}")
-claim("weights and biases in the picture", sum(one.data.size for one in ours.parameters()), 26)
+claim("weights and biases in the picture", sum(w.data.size for w in ours.parameters()), 26)
 
 # %% [markdown]
 # ## Prove

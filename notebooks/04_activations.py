@@ -54,9 +54,9 @@ first, second = nn.Linear(5, 100).double(), nn.Linear(100, 3).double()
 weight = Tensor(second.weight.data @ first.weight.data)
 bias = Tensor(second.weight.data @ first.bias.data + second.bias.data)
 rows = Tensor(np.random.default_rng(0).normal(size=(50, 5)))
-one = F.linear(rows, weight, bias).data
-claim("800 weights do what 15 can do", np.allclose(second(first(rows)).data, one))
-claim("with ReLU in between they do more", not np.allclose(second(F.relu(first(rows))).data, one))
+flat = F.linear(rows, weight, bias).data
+claim("800 weights do what 15 can do", np.allclose(second(first(rows)).data, flat))
+claim("with ReLU in between they do more", not np.allclose(second(F.relu(first(rows))).data, flat))
 
 # %% [markdown]
 # Here are the four that you will meet most. **GELU** is $z$ times the probability that a draw from the standard bell

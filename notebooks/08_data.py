@@ -129,7 +129,7 @@ claim("k_fold is scikit-learn's", all((a[1] == b[1]).all() for a, b in splits))
 def error(*arguments):
     """Train twice; return the mean root mean squared distance from the truth."""
     answers = [learn(*arguments, seed=seed)[2] for seed in (0, 1)]
-    return np.mean([np.sqrt(np.mean((one - truth(everywhere)) ** 2)) for one in answers])
+    return np.mean([np.sqrt(np.mean((answer - truth(everywhere)) ** 2)) for answer in answers])
 
 
 sizes = [10, 30, 100, 300, 1000]
@@ -232,8 +232,8 @@ claim("without the leak, nothing is predicted", max(abs(score - 0.5) for score i
 def prepare(numbers, street, target, flat):
     raise NotAttempted  # delete this line; then fix the three leaks below
     scaled = StandardScaler().fit_transform(numbers)
-    rates = {one: target[street == one].mean() for one in np.unique(street)}
-    inputs = np.column_stack([scaled, [rates[one] for one in street]])
+    rates = {name: target[street == name].mean() for name in np.unique(street)}
+    inputs = np.column_stack([scaled, [rates[name] for name in street]])
     order = np.random.default_rng(0).permutation(len(target))
     valid, train = np.split(order, [len(order) // 4])
     return inputs, train, valid

@@ -103,9 +103,9 @@ for values in latch.state_dict().values():
     values[:] = 0
 latch.weight_ih_l0.data[0] = 20  # the write gate opens at an input of 1 ...
 latch.bias_ih_l0.data[:] = -10, 10, 10, 10  # ... and is shut at 0; the others are always near 1
-told = np.zeros((51, 2, 1), np.float32)  # [times, rows, inputs]
-told[0, 0] = 1  # the first row begins with a one; fifty zeros follow
-_, (_, cell) = latch(Tensor(told))
+pulses = np.zeros((51, 2, 1), np.float32)  # [times, rows, inputs]
+pulses[0, 0] = 1  # the first row begins with a one; fifty zeros follow
+_, (_, cell) = latch(Tensor(pulses))
 claim("fifty zeros after the one, the cell still has it", cell.data[0, 0, 0], 1, 0.01)
 claim("without the one, it has 0", cell.data[0, 1, 0], 0, 0.01)
 

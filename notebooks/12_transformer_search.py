@@ -113,7 +113,7 @@ figure, axis = subplots(height=2.7)
 axis.plot(times, rare[:12], "o-", label="a word that a quarter of the documents hold")
 axis.plot(times, rare[12:24], "s--", label="the same word, documents three times as long")
 axis.plot(times, ranker.weights("door")[24:36], "^:", label="a word that three quarters hold")
-axis.set(xlabel="how often the word stands there", ylabel="added to the score", ylim=(0, 4.2))
+axis.set(xlabel="occurrences of the word", ylabel="added to the score", ylim=(0, 4.2))
 axis.legend()
 show()
 claim("the tenth occurrence adds less than a tenth of the first", rare[9] - rare[8] < 0.1 * rare[0])
@@ -152,9 +152,9 @@ torch.manual_seed(0)
 q, k, v = (chance.normal(size=(2, 4, 8)) for _ in range(3))
 padding = np.array([[False, False, False, True], [False, False, True, True]])
 print(gradcheck(F.scaled_dot_product_attention, (q, k, v), attn_mask=~padding[:, None]))
-heads = [one.MultiheadAttention(8, 2, batch_first=True) for one in (nn, torch.nn)]
+heads = [lib.MultiheadAttention(8, 2, batch_first=True) for lib in (nn, torch.nn)]
 print(compare(*heads, q, k, v, key_padding_mask=padding))
-layers = [one.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True) for one in (nn, torch.nn)]
+layers = [lib.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True) for lib in (nn, torch.nn)]
 print(compare(*layers, q, src_key_padding_mask=padding, steps=20))
 pipeline = bm25.BM25(analyzer=list).fit(short + long)
 wanted = (pipeline.asked([["hinge"]]) @ pipeline.weights(short + long).T).toarray()[0]
@@ -266,7 +266,7 @@ for name, score in apply.baselines("product-search").items():
 grades, queries = valid["relevance"].to_numpy(), valid["search_term"].to_numpy()
 names = "scratch encoder, random start", "scratch encoder, head start", "two towers, PyTorch"
 for name, said in zip(names, (plain, helped, towers), strict=True):
-    rmse, order = (METRICS[one].score(grades, said, queries) for one in ("rmse", "ndcg@10"))
+    rmse, order = (METRICS[name].score(grades, said, queries) for name in ("rmse", "ndcg@10"))
     print(f"{name:36} RMSE {rmse:.3f}  NDCG@10 {order:.3f}")
 error, started = (((grades - said) ** 2).mean() for said in (plain, helped))
 claim("the head start helps", started < error)

@@ -41,7 +41,7 @@ def learn(p=0.0, weight_decay=0.0):
             with no_grad():
                 training = F.mse_loss(learner(points), values).item()
                 validation = F.mse_loss(learner(others), targets).item()
-                norm = np.sqrt(sum((one.data**2).sum() for one in learner.parameters()))
+                norm = np.sqrt(sum((parameter.data**2).sum() for parameter in learner.parameters()))
                 notes.append((step, training, validation, norm, learner(grid).data))
     return [np.array(column) for column in zip(*notes, strict=True)]
 

@@ -118,7 +118,7 @@ ladder = [linalg.matmul_loops, linalg.matmul_dots, linalg.matmul_columns]
 ladder += [linalg.matmul_outer, linalg.matmul_einsum]
 products = [matmul(a, b) for matmul in ladder]
 products += [matmul_blocked(a, b, FastMemory(3 * 8 * 8), 8), SystolicArray(b).multiply(a)]
-claim("all seven give the product", max(abs(one - a @ b).max() for one in products) < 1e-12)
+claim("all seven give the product", max(abs(product - a @ b).max() for product in products) < 1e-12)
 
 
 def seconds(matmul, tries):

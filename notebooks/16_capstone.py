@@ -53,10 +53,12 @@ for name, (x, y, lessons) in PARTS.items():
 for start, end in ["archive tables".split(), "tables tensors".split(), "logits answers".split()]:
     tip = {"arrowstyle": "->", "shrinkA": 26, "shrinkB": 26}
     axis.annotate("", PARTS[end][:2], PARTS[start][:2], arrowprops=tip)
-for one in ("PyTorch", "ours"):
+for backend in ("PyTorch", "ours"):
     tip = {"arrowstyle": "->", "shrinkA": 28, "shrinkB": 26}
-    axis.annotate("", PARTS[one][:2], PARTS["tensors"][:2], arrowprops=tip)
-    axis.annotate("", PARTS["logits"][:2], PARTS[one][:2], arrowprops=tip | {"arrowstyle": "<->"})
+    axis.annotate("", PARTS[backend][:2], PARTS["tensors"][:2], arrowprops=tip)
+    axis.annotate(
+        "", PARTS["logits"][:2], PARTS[backend][:2], arrowprops=tip | {"arrowstyle": "<->"}
+    )
 axis.text(3.8, 1.5, "logits forth,\ngradients back: 6, 7", fontsize=8.5, va="center")
 axis.set(xlim=(-0.45, 5.6), ylim=(0, 2))
 axis.axis("off")

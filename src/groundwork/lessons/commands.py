@@ -94,8 +94,8 @@ def check(
 
     found = load(exercise)
     with _at_most(SECONDS):
-        right, told = verdict(found, answer(found, file))
-    typer.echo(told)
+        right, message = verdict(found, answer(found, file))
+    typer.echo(message)
     if right:
         typer.echo("What is left: groundwork lesson")
     else:

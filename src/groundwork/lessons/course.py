@@ -75,12 +75,12 @@ def load(name: str) -> Lesson:
     """
     known = {lesson.name: lesson for lesson in lessons()}
     word = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
-    found = [one for one in known.values() if word.zfill(2) == one.number] or [
-        one for one in known.values() if word and word in one.name
+    found = [lesson for lesson in known.values() if word.zfill(2) == lesson.number] or [
+        lesson for lesson in known.values() if word and word in lesson.name
     ]
     if len(found) == 1:
         return found[0]
-    problem = f"matches {', '.join(one.name for one in found)}" if found else f"not found{meant(name, known)}"
+    problem = f"matches {', '.join(lesson.name for lesson in found)}" if found else f"not found{meant(name, known)}"
     raise UserError(f"lesson {name!r}: {problem}", f"name one of: {', '.join(known)}")
 
 

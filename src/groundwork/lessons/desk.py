@@ -28,8 +28,8 @@ def check(name: str, answer: Any) -> None:
         If there is no such exercise.
     """
     exercise = load(name)
-    right, told = verdict(exercise, answer)
-    print(told if right else f'{told}\nFor a hint: from groundwork.lessons import hint; hint("{exercise.name}")')
+    right, message = verdict(exercise, answer)
+    print(message if right else f'{message}\nFor a hint: from groundwork.lessons import hint; hint("{exercise.name}")')
 
 
 def verdict(exercise: Exercise, answer: Any) -> tuple[bool, str]:

@@ -119,7 +119,7 @@ class Exercise:
         needed = []
         for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom):
-                node.names = [one for one in node.names if re.search(rf"\b{one.asname or one.name}\b", code)]
+                node.names = [alias for alias in node.names if re.search(rf"\b{alias.asname or alias.name}\b", code)]
                 needed += [ast.unparse(node)] if node.names else []
         return "\n".join([*needed, "", "", code])
 
@@ -135,7 +135,8 @@ def exercises() -> dict[str, Exercise]:
     modules = [
         importlib.import_module(f"{room.__name__}.{found.name}") for found in pkgutil.iter_modules(room.__path__)
     ]
-    return {one.name: one for one in sorted((module.EXERCISE for module in modules), key=lambda one: one.name)}
+    found = sorted((module.EXERCISE for module in modules), key=lambda exercise: exercise.name)
+    return {exercise.name: exercise for exercise in found}
 
 
 def load(name: str) -> Exercise:
@@ -147,7 +148,7 @@ def load(name: str) -> Exercise:
         If there is none; it names the nearest.
     """
     known = exercises()
-    if len(own := [one for one in known if one.startswith(f"{name.zfill(2)}.")]) == 1:
+    if len(own := [key for key in known if key.startswith(f"{name.zfill(2)}.")]) == 1:
         return known[own[0]]  # a lesson's number, where there is one exercise
     if name not in known:
         raise UserError(f"exercise {name!r}: not found{meant(name, known)}", f"name one of: {', '.join(known)}")

@@ -11,15 +11,19 @@ from groundwork.scratch.tensor import Tensor, operation
 
 def cat(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
     """Join tensors along a dimension."""
-    joined = [one if isinstance(one, Tensor) else Tensor(one) for one in tensors]
+    joined = [tensor if isinstance(tensor, Tensor) else Tensor(tensor) for tensor in tensors]
     ends = np.cumsum([tensor.shape[dim] for tensor in joined])[:-1]
-    return operation(np.concatenate([one.data for one in joined], dim), joined, lambda dy: np.split(dy, ends, dim))
+    return operation(
+        np.concatenate([tensor.data for tensor in joined], dim), joined, lambda dy: np.split(dy, ends, dim)
+    )
 
 
 def stack(tensors: Sequence[Tensor | Array], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dimension."""
-    joined = [one if isinstance(one, Tensor) else Tensor(one) for one in tensors]
-    return operation(np.stack([one.data for one in joined], dim), joined, lambda dy: list(np.moveaxis(dy, dim, 0)))
+    joined = [tensor if isinstance(tensor, Tensor) else Tensor(tensor) for tensor in tensors]
+    return operation(
+        np.stack([tensor.data for tensor in joined], dim), joined, lambda dy: list(np.moveaxis(dy, dim, 0))
+    )
 
 
 def where(condition: Any, input: Any, other: Any) -> Tensor:

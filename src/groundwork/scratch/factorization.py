@@ -1,7 +1,7 @@
 """Recommendation: users and items as vectors, learned from pairs, and the score of a ranked list.
 
 A log of purchases says what was liked, never what was disliked: what a user did not buy may be unknown to them. So
-nothing is learnt about a single pair. What is learnt is an order: of two items, the one that the user bought ranks
+nothing is learned about a single pair. What is learned is an order: of two items, the one that the user bought ranks
 above one that they did not.
 
 Koren et al., "Matrix Factorization Techniques for Recommender Systems", https://doi.org/10.1109/MC.2009.263
@@ -29,7 +29,7 @@ class MatrixFactorization(nn.Module):
     users, items
         How many there are.
     width
-        Length of a vector: the number of tastes that can be told apart.
+        Length of a vector: the number of tastes that can be distinguished.
     std
         Standard deviation of the first vectors.
     """
@@ -141,8 +141,8 @@ def average_precision(recommended: Sequence[int], bought: Iterable[int], k: int 
 
 def mean_average_precision(recommended: Sequence[Sequence[int]], bought: Sequence[Iterable[int]], k: int = 12) -> float:
     """Average `average_precision` over users, MAP@k; those who bought nothing are left out, ValueError if all are."""
-    pairs = [(one, set(items)) for one, items in zip(recommended, bought, strict=True)]
-    scores = [average_precision(one, items, k) for one, items in pairs if items]
+    pairs = [(ranked, set(items)) for ranked, items in zip(recommended, bought, strict=True)]
+    scores = [average_precision(ranked, items, k) for ranked, items in pairs if items]
     if not scores:
         raise ValueError(f"bought: found {len(pairs)} users and none who bought anything; expected 1 or more")
     return float(np.mean(scores))

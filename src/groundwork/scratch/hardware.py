@@ -67,7 +67,7 @@ def _products(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> int:
         # The kernels are applied at each place of each image.
         return layer.weight.data.size * output.shape[0] * math.prod(output.shape[2:])
     if isinstance(layer, Recurrent):
-        weights = sum(one.data.size for one in layer.parameters() if one.ndim == 2)
+        weights = sum(parameter.data.size for parameter in layer.parameters() if parameter.ndim == 2)
         return weights * math.prod(inputs[0].shape[:2])
     assert isinstance(layer, nn.MultiheadAttention)
     rows_first = layer.batch_first

@@ -143,7 +143,7 @@ def power_iteration(a: Array, tolerance: float | None = None, steps: int = 10_00
 
     Each step stretches a vector's share of every eigenvector by its eigenvalue: the dominant one outgrows the others.
     It ends where a v - λ v is no longer than a share `tolerance` of `a` ``[n, n]``, by default 64 roundings.
-    ArithmeticError is raised if that takes more than `steps`: a rotation has no such λ, and λ beside -λ is none.
+    ArithmeticError is raised if that takes more than `steps`: a rotation has no such λ, and of λ and -λ none dominates.
     """
     a = _matrix(a)
     _require_square(a)

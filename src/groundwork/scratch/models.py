@@ -97,7 +97,7 @@ class FNN(nn.Module):
     edges
         Bin edges of the numeric features, float32 ``[numeric, bins + 1]``.
     categories
-        Number of codes of each categorical feature; code 0 stands for unknown.
+        Number of codes of each categorical feature; code 0 means unknown.
     outputs
         Logits of each row and member.
     members, width, depth, embedding, dropout

@@ -242,7 +242,7 @@ class OneCycleLR:
     base_momentum, max_momentum
         Momentum, or the first beta, at the peak and at both ends.
     div_factor, final_div_factor
-        By how much the first learning rate lies below the peak, and the last below the first.
+        The quotients of the peak and the first learning rate, and of the first and the last.
     """
 
     def __init__(

@@ -61,7 +61,7 @@ class BM25:
         times = np.array([count[word] for count in self.counts], np.float64)
         # Documents of average length have 1 here; in a longer one, a word has to occur more often to count as much.
         length = 1 - self.b + self.b * self.lengths / (self.lengths.mean() or 1.0)
-        # Towards 1 as the word stands there more often. (With k1 of 0 and without the word, it would be 0/0.)
+        # Approaches 1 as the word occurs more often. (With k1 of 0 and without the word, it would be 0/0.)
         share = times / np.maximum(times + self.k1 * length, 1e-9)
         return self.rarity(word) * (self.k1 + 1) * share
 

@@ -65,7 +65,7 @@ def fit(
     -------
     list of dict
         For each epoch ``epoch``, from 0, ``train_loss``, and ``val_loss`` if there is `valid`: means over rows. The
-        training loss is that of each batch before it was learnt from.
+        training loss is that of each batch before its step.
     """
     if early_stopping and (valid is None or early_stopping.weights):
         raise ValueError("early stopping needs validation batches to look at, and must not remember another fit")

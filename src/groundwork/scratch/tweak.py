@@ -36,7 +36,7 @@ class Tweaker:
     size : float
         Of the next push.
     evaluations : int
-        How often a loss was asked for.
+        Number of evaluations of the loss.
     """
 
     def __init__(self, params: Iterable[Tensor], size: float = 0.1) -> None:

@@ -90,7 +90,7 @@ def examine(answer: Any) -> Finding | None:
     )
     slopes = ((ONE_ROW, 1, SLOPE[:1]), (TWO_ROWS, 1, SLOPE), (TWO_ROWS, 0, SLOPE), (TWO_ROWS, -1, 10 * SLOPE),
               (FLAT, 0, SLOPE[1]), (CUBE, 1, CUBE[::-1]))  # fmt: skip
-    # The learner's overflow shall be told by the finding, not by a warning as well.
+    # The finding reports the learner's overflow; a warning is not needed.
     with np.errstate(all="ignore"):
         for x, dim in values:
             if finding := _value(answer, x, dim):

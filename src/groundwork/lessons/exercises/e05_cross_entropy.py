@@ -54,7 +54,7 @@ def examine(answer: Any) -> Finding | None:
     """Look at one row, then at several, then at logits far apart."""
     for logits, target in (ONE, THREE, FAR):
         given, classes = logits.copy(), target.copy()
-        # The learner's overflow shall be told by the finding, not by a warning as well.
+        # The finding reports the learner's overflow; a warning is not needed.
         with np.errstate(all="ignore"):
             found = answer(given, classes)
         case = f"logits {logits.tolist()}, target {target.tolist()}"

@@ -46,9 +46,9 @@ def is_broken_in_one_entry(function, inputs):
     for leaf in leaves:
         step = np.zeros(leaf.shape)
         step.flat[0] = 1e-5
-        others = [one.data for one in leaves]
-        above = [data + step if one is leaf else data for one, data in zip(leaves, others, strict=True)]
-        below = [data - step if one is leaf else data for one, data in zip(leaves, others, strict=True)]
+        others = [tensor.data for tensor in leaves]
+        above = [data + step if tensor is leaf else data for tensor, data in zip(leaves, others, strict=True)]
+        below = [data - step if tensor is leaf else data for tensor, data in zip(leaves, others, strict=True)]
         rise = function(*map(Tensor, above)).data - function(*map(Tensor, below)).data
         if not np.isclose(leaf.grad.flat[0], (rise * direction).sum() / 2e-5, rtol=1e-5, atol=1e-7):
             return True

@@ -114,12 +114,16 @@ def examine(answer: Any) -> Finding | None:
     for step, gradients in enumerate(GRADIENTS, start=1):
         _step(learner, yours, gradients)
         _step(reference, ours, gradients)
-        for place, (one, other) in enumerate(zip(yours, ours, strict=True)):
-            if one.data.shape != other.data.shape or not np.allclose(one.data, other.data, rtol=1e-9, atol=1e-12):
+        for place, (answered, ours_after) in enumerate(zip(yours, ours, strict=True)):
+            if answered.data.shape != ours_after.data.shape or not np.allclose(
+                answered.data, ours_after.data, rtol=1e-9, atol=1e-12
+            ):
                 which = "a parameter" if place == 0 else "the second of two parameters"
                 case = f"step {step} of {which} that starts at [0, 0, 0]; gradients {GRADIENTS[:step, place].tolist()}"
                 settings = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
-                return Finding(f"{case}; {settings}", one.data, other.data, _cause(step, place, one.data))
+                return Finding(
+                    f"{case}; {settings}", answered.data, ours_after.data, _cause(step, place, answered.data)
+                )
     return None
 
 

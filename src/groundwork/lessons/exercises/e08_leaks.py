@@ -13,8 +13,8 @@ from groundwork.scratch.data import StandardScaler
 def prepare_blank(numbers, street, target, flat):
     raise NotAttempted  # delete this line; then fix the three leaks below
     scaled = StandardScaler().fit_transform(numbers)
-    rates = {one: target[street == one].mean() for one in np.unique(street)}
-    inputs = np.column_stack([scaled, [rates[one] for one in street]])
+    rates = {name: target[street == name].mean() for name in np.unique(street)}
+    inputs = np.column_stack([scaled, [rates[name] for name in street]])
     order = np.random.default_rng(0).permutation(len(target))
     valid, train = np.split(order, [len(order) // 4])
     return inputs, train, valid
@@ -26,9 +26,9 @@ def prepare_solution(numbers, street, target, flat):
     train, valid = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     scaler = StandardScaler().fit(numbers[train])
     known, taught = street[train], target[train]
-    rates = {one: taught[known == one].mean() for one in np.unique(known)}
+    rates = {name: taught[known == name].mean() for name in np.unique(known)}
     # A street that no training row has: what is known of it is what is known of all.
-    rate = [rates.get(one, taught.mean()) for one in street]
+    rate = [rates.get(name, taught.mean()) for name in street]
     return np.column_stack([scaler.transform(numbers), rate]), train, valid
 
 
@@ -37,8 +37,8 @@ def prepare_scales_all(numbers, street, target, flat):
     held_out = np.isin(flat, flats[: len(flats) // 4])
     train, valid = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     known, taught = street[train], target[train]
-    rates = {one: taught[known == one].mean() for one in np.unique(known)}
-    rate = [rates.get(one, taught.mean()) for one in street]
+    rates = {name: taught[known == name].mean() for name in np.unique(known)}
+    rate = [rates.get(name, taught.mean()) for name in street]
     return np.column_stack([StandardScaler().fit_transform(numbers), rate]), train, valid
 
 
@@ -47,8 +47,8 @@ def prepare_rates_all(numbers, street, target, flat):
     held_out = np.isin(flat, flats[: len(flats) // 4])
     train, valid = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     scaler = StandardScaler().fit(numbers[train])
-    rates = {one: target[street == one].mean() for one in np.unique(street)}
-    return np.column_stack([scaler.transform(numbers), [rates[one] for one in street]]), train, valid
+    rates = {name: target[street == name].mean() for name in np.unique(street)}
+    return np.column_stack([scaler.transform(numbers), [rates[name] for name in street]]), train, valid
 
 
 def prepare_splits_rows(numbers, street, target, flat):
@@ -56,8 +56,8 @@ def prepare_splits_rows(numbers, street, target, flat):
     valid, train = np.split(order, [len(order) // 4])
     scaler = StandardScaler().fit(numbers[train])
     known, taught = street[train], target[train]
-    rates = {one: taught[known == one].mean() for one in np.unique(known)}
-    rate = [rates.get(one, taught.mean()) for one in street]
+    rates = {name: taught[known == name].mean() for name in np.unique(known)}
+    rate = [rates.get(name, taught.mean()) for name in street]
     return np.column_stack([scaler.transform(numbers), rate]), train, valid
 
 
@@ -167,7 +167,7 @@ def _useless(inputs: Array, train: Array, valid: Array, street: Array, target: A
     if not (np.allclose(mean, 0, atol=1e-6) and np.allclose(spread, 1, atol=0.01)):
         cause = "area and rooms are not scaled: each column of the training rows has mean 0 and deviation 1"
         return Finding("table()", f"means {mean}, deviations {spread}", "means 0, deviations 1", cause)
-    rates = np.array([target[train][street[train] == one].mean() for one in street[valid] if one in street[train]])
+    rates = np.array([target[train][street[train] == name].mean() for name in street[valid] if name in street[train]])
     given = inputs[valid, 2][np.isin(street[valid], street[train])]
     if np.ptp(given) < 1e-9 or np.corrcoef(rates, given)[0, 1] < 0.7:
         cause = "the last column is not a rate: it must be the mean target of the street's training rows"

@@ -25,8 +25,8 @@ class Neighbours:
         """Predict rows ``[rows, columns]``: ``[rows]``."""
         if self.rows is None:
             raise RuntimeError("the regressor is not fitted; call its fit(rows, target) first")
-        self.asked = np.array(rows, np.float64)
-        distances = np.linalg.norm(self.asked[:, None] - self.rows, axis=-1)
+        self.queries = np.array(rows, np.float64)
+        distances = np.linalg.norm(self.queries[:, None] - self.rows, axis=-1)
         nearest = distances.argsort(1, kind="stable")[:, : self.count]
         answers: Array = self.target[nearest].mean(1)
         return answers
@@ -119,7 +119,7 @@ def _cause(regressor: Neighbours, prices: Array, found: Array, expected: Array) 
     if np.allclose(regressor.rows, both.transform(ROWS)):
         return "mean and spread were computed from all rows; they come from the training rows only"
     if np.allclose(regressor.rows, scaler.transform(ROWS)) and not np.allclose(
-        regressor.asked, scaler.transform(NEW_ROWS)
+        regressor.queries, scaler.transform(NEW_ROWS)
     ):
         return "the new rows were not scaled by the training rows' mean and spread; the scaler is fitted once"
     return "scale by the training rows, fit on log1p of the prices, and go back by expm1; one of these differs"

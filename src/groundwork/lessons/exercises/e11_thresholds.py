@@ -19,9 +19,9 @@ def thresholds_solution(valid_logits, valid_tags, test_logits, test_tags):
         said, truth = valid[:, tag], valid_tags[:, tag]
         candidates = np.unique(said)
         best = max(candidates, key=lambda t: 2 * (truth * (said >= t)).sum() / (truth.sum() + (said >= t).sum()))
-        yes, asked = test[:, tag] >= best, test_tags[:, tag]
+        yes, tagged = test[:, tag] >= best, test_tags[:, tag]
         chosen.append(best)
-        scores.append(2 * (asked * yes).sum() / (asked.sum() + yes.sum()))
+        scores.append(2 * (tagged * yes).sum() / (tagged.sum() + yes.sum()))
     return np.array(chosen), np.array(scores)
 
 
@@ -42,7 +42,7 @@ def thresholds_half(valid_logits, valid_tags, test_logits, test_tags):
 def thresholds_accurate(valid_logits, valid_tags, test_logits, test_tags):
     valid, test = 1 / (1 + np.exp(-valid_logits)), 1 / (1 + np.exp(-test_logits))
     grid = np.linspace(0.01, 0.99, 99)
-    right = [((valid >= one) == valid_tags).mean(0) for one in grid]
+    right = [((valid >= threshold) == valid_tags).mean(0) for threshold in grid]
     chosen = grid[np.argmax(right, axis=0)]
     yes = test >= chosen
     return chosen, 2 * (test_tags * yes).sum(0) / (test_tags.sum(0) + yes.sum(0))
@@ -100,9 +100,9 @@ NAMES = "valid_logits", "valid_tags", "test_logits", "test_tags"
 def examine(answer: Any) -> Finding | None:
     """Compare F1 on the test rows with that of the thresholds that are best on the validation rows."""
     for defect, values in CASES:
-        given = [np.array(one, int if "tags" in name else float) for name, one in zip(NAMES, values, strict=True)]
-        case = "\n".join(f"{name} = {one.tolist()}" for name, one in zip(NAMES, given, strict=True))
-        found = answer(*(one.copy() for one in given))
+        given = [np.array(value, int if "tags" in name else float) for name, value in zip(NAMES, values, strict=True)]
+        case = "\n".join(f"{name} = {value.tolist()}" for name, value in zip(NAMES, given, strict=True))
+        found = answer(*(array.copy() for array in given))
         wanted, best = thresholds_solution(*given)
         shown = f"thresholds {wanted.round(3)}, F1 {best.round(3)}"
         if not isinstance(found, tuple | list) or len(found) != 2:

@@ -82,7 +82,7 @@ def _compared(answer: Any, case: str, given: tuple[Array, ...], kind: str) -> Fi
     query, key, value, real = given
     expected = _attend(query, key, value, real)
     with np.errstate(all="ignore"):  # an overflow is judged by its result
-        found = answer(*(one.copy() for one in given))
+        found = answer(*(array.copy() for array in given))
     if found is None:
         return Finding(case, None, expected.round(3), "nothing was returned")
     yours = np.asarray(found.data if isinstance(found, Tensor) else found)
@@ -131,7 +131,7 @@ def _attend(query: Array, key: Array, value: Array, real: Array, scale: float | 
 
 def _typed(real: Array) -> str:
     lists = {"query": QUERY, "key": KEY, "value": VALUE, "real": real}
-    return "\n".join(f"{name} = np.array({one.tolist()})" for name, one in lists.items())
+    return "\n".join(f"{name} = np.array({array.tolist()})" for name, array in lists.items())
 
 
 EXERCISE = Exercise(

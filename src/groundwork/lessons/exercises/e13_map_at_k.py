@@ -71,7 +71,7 @@ def map_at_k_ignores_order(recommended, bought, k):
 CASES: tuple[tuple[list[list[int]], list[list[int]], int], ...] = (
     ([[7, 4, 9, 2, 5]], [[4, 9, 8]], 5),
     ([[4, 7, 2, 9]], [[2, 9, 1, 5, 6, 8]], 4),  # more was bought than the list can hold
-    ([[7, 4, 9, 2]], [[2]], 3),  # the hit stands below the cut
+    ([[7, 4, 9, 2]], [[2]], 3),  # the hit is below the cut
     ([[4, 4, 7, 4, 2]], [[4, 2]], 5),  # recommended several times
     ([[7, 4, 9, 2]], [[4, 4, 2, 4]], 4),  # bought several times
     ([[4, 7, 9], [7, 4, 9], [1, 2, 3]], [[4], [4], [5]], 3),
@@ -84,7 +84,7 @@ def examine(answer: Any) -> Finding | None:
     for recommended, bought, k in CASES:
         expected = mean_average_precision(recommended, bought, k)
         case = f"recommended={recommended}, bought={bought}, k={k}"
-        found = answer([list(one) for one in recommended], [list(one) for one in bought], k)
+        found = answer([list(items) for items in recommended], [list(items) for items in bought], k)
         if found is None or np.ndim(found) or not np.isclose(float(found), expected, rtol=1e-5):
             return Finding(case, found, f"{expected:.6g}", _cause(found, recommended, bought, k))
     return None

@@ -25,8 +25,8 @@ def time_split_random(customer, day, days):
 
 def time_split_per_customer(customer, day, days):
     valid = np.zeros(len(day), bool)
-    for one in np.unique(customer):
-        rows = np.flatnonzero(customer == one)
+    for buyer in np.unique(customer):
+        rows = np.flatnonzero(customer == buyer)
         last = max(1, round(len(rows) * days / (day.max() - day.min() + 1)))
         valid[rows[np.argsort(day[rows], kind="stable")[-last:]]] = True
     return ~valid, valid
@@ -111,8 +111,8 @@ def _cause(customer: Array, day: Array, train: Array, valid: Array) -> str:
         return f"the purchases of day {day[train].max()} are divided between the sides: count days, not rows"
     if day[train].max() > day[valid].min():
         apart = all(
-            day[train & (customer == one)].max(initial=-1) <= day[valid & (customer == one)].min(initial=99)
-            for one in set(customer.tolist())
+            day[train & (customer == buyer)].max(initial=-1) <= day[valid & (customer == buyer)].min(initial=99)
+            for buyer in set(customer.tolist())
         )
         if apart:
             return (

@@ -139,7 +139,7 @@ def examine(answer: Any) -> Finding | None:
             return Finding(case, yours, f"an array of shape {expected.shape}", cause)
         found = np.asarray(found)
         if not np.allclose(found, expected):
-            place = tuple(int(one) for one in np.argwhere(~np.isclose(found, expected))[0])
+            place = tuple(int(index) for index in np.argwhere(~np.isclose(found, expected))[0])
             yours = f"c{list(place)} = {float(found[place]):g}"
             return Finding(case, yours, f"{expected[place]:g}", _cause(a, b, found, place, block))
         if memory.used < 0:

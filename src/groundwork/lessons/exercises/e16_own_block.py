@@ -146,7 +146,7 @@ def _formula(input: Array, yours: Array) -> str:
 def _gradients(answer: Any) -> Finding | None:
     """Compare the gradients of the sum of all outputs with the solution's."""
     input = np.array([[-2.0, 0.5], [1.0, 3.0]])
-    found, expected = (_of_sum(_made(one), input) for one in (answer, GatedBlockSolution))
+    found, expected = (_of_sum(_made(block), input) for block in (answer, GatedBlockSolution))
     for name in ("down.bias", "down.weight", "up.bias", "up.weight", "gate.bias", "gate.weight", "input"):
         wanted, yours = expected[name], found[name]
         assert wanted is not None

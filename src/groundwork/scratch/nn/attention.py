@@ -81,14 +81,14 @@ class MultiheadAttention(Module):
         TypeError
             If a mask is not boolean.
         """
-        batched = [query, key, value] if self.batch_first else [one.transpose(0, 1) for one in (query, key, value)]
+        batched = [query, key, value] if self.batch_first else [rows.transpose(0, 1) for rows in (query, key, value)]
         size = query.shape[-1]
         heads = []
-        for place, one in enumerate(batched):
+        for place, rows in enumerate(batched):
             part = slice(place * size, (place + 1) * size)
             bias = None if self.in_proj_bias is None else self.in_proj_bias[part]
-            projected = F.linear(one, self.in_proj_weight[part], bias)
-            heads.append(projected.reshape(*one.shape[:2], self.num_heads, -1).transpose(1, 2))
+            projected = F.linear(rows, self.in_proj_weight[part], bias)
+            heads.append(projected.reshape(*rows.shape[:2], self.num_heads, -1).transpose(1, 2))
         hidden = np.zeros((), bool)
         if attn_mask is not None:
             hidden = hidden | _boolean("attn_mask", attn_mask)

@@ -47,7 +47,7 @@ class Embedding(Module):
     Parameters
     ----------
     padding_idx
-        A number that stands for nothing: its vector starts at 0 and does not learn.
+        The number of padding: its vector starts at 0 and does not learn.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:

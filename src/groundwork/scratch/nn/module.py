@@ -1,6 +1,6 @@
 """What has weights: `Parameter`, `Module`, and modules made of modules.
 
-A module is known by its attributes: a `Parameter` learns, an array is kept beside it (PyTorch calls it a buffer), a
+A module is known by its attributes: a `Parameter` learns, an array is kept with it (PyTorch calls it a buffer), a
 `Module` is a part of it. A state dict names their numbers, as in ``layers.0.weight``; the names are PyTorch's, so that
 weights travel both ways.
 """
