@@ -1,6 +1,6 @@
-# Two commands matter: `make repro` and `make test`. Both set up .venv first when it is missing or out of date.
+# The main commands are `make repro` and `make test`. Both set up .venv first when it is missing or out of date.
 
-# The first of these that is new enough makes .venv; `make PYTHON=/path/to/python` decides otherwise.
+# The first of these that is new enough makes .venv; `make PYTHON=/path/to/python` overrides the choice.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 IS_NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
@@ -23,7 +23,7 @@ repro: $(READY)  ## Fetch, train, evaluate, predict and report every competition
 test: $(READY)  ## Run the whole test suite (one file: make test ARGS=tests/test_files.py)
 	@$(RUN) python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
-campaign: $(READY)  ## Kill `groundwork repro` at random moments, and see that it goes on well (minutes)
+campaign: $(READY)  ## Kill `groundwork repro` at random moments and check that it recovers (minutes)
 	@$(RUN) python -m tests.campaign $(ARGS)
 
 lint: $(READY)  ## Check style, types, the direction of imports and the workflows
@@ -35,38 +35,38 @@ lint: $(READY)  ## Check style, types, the direction of imports and the workflow
 	$(RUN) zizmor --offline --quiet .github/workflows
 	$(RUN) dvc stage list --all > /dev/null
 
-format: $(READY)  ## Mend what ruff can mend
+format: $(READY)  ## Fix what ruff can fix
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
 
 lessons: $(READY)  ## Run the lessons and write their notebooks (one: make lessons ARGS=07)
 	@$(RUN) python -m groundwork.lessons.build $(ARGS)
 
-parity: $(READY)  ## Compare every block of groundwork.scratch with PyTorch's: numbers, gradients, learning, time
+parity: $(READY)  ## Compare every block of groundwork.scratch with PyTorch's: outputs, gradients, training, time
 	@$(RUN) python -m benchmarks.parity
 
-bench: $(READY)  ## Time our training against a loop written by hand
+bench: $(READY)  ## Compare the training time with that of a hand-written loop
 	@$(RUN) python benchmarks/fit.py
 
-bench-scale: $(READY)  ## Time and weigh each stage on a generated table of H&M's size: 31.8 million purchases
+bench-scale: $(READY)  ## Measure time and memory of each stage on a generated table of H&M's size: 31.8 million purchases
 	@$(RUN) python benchmarks/scale.py $(ARGS)
 
 scores: $(READY)  ## Score the shipped parameters on Kaggle's real archives: make scores ARCHIVES=folder
 	@$(RUN) python benchmarks/scores.py $(ARCHIVES)
 
-# Constraints for pip: versions only, one for every Python we support. Where pip looks and which build of
-# torch it finds there stay the machine's affair. What is locked stays; `make lock ARGS=--upgrade` renews it.
+# Constraints for pip: versions only, the same for every supported Python. The package index and torch's build are left
+# to the machine. Locked versions stay; `make lock ARGS=--upgrade` renews them.
 lock: $(READY)  ## Rewrite requirements.lock after a change of dependencies in pyproject.toml
 	.venv/bin/python -m pip install --quiet uv
 	.venv/bin/uv pip compile --quiet --universal --all-extras --fork-strategy fewest --annotation-style line \
 		--custom-compile-command 'make lock' --output-file requirements.lock $(ARGS) pyproject.toml
 
-clean:  ## Remove .venv and the tools' caches, never data or results
+clean:  ## Remove .venv and the tools' caches, but no data or results
 	rm -rf .venv .venv.unfinished .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache notebooks/.ruff_cache
 	find main.py src tests -name __pycache__ -prune -exec rm -rf {} +
 
-# .venv.unfinished outlives an interrupted set-up: the next one then starts over, unless the process it names is
-# still at it. torch comes first and alone, so that its build is the one that pip is set up for on this machine.
+# .venv.unfinished remains after an interrupted set-up: the next one then starts over, unless the process that it names
+# is still running. torch is installed first and alone, so that its build is the one that pip is configured for.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(IS_NEW_ENOUGH)' || { echo "Groundwork needs Python 3.11 or newer; $(PYTHON) is older or missing."; \
 		echo "  -> install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }

@@ -1,4 +1,4 @@
-"""The front door: `python main.py` runs the whole pipeline; with arguments it is the `groundwork` command."""
+"""Run the whole pipeline: `python main.py`; with arguments it is the `groundwork` command."""
 
 import os
 import sys

@@ -26,15 +26,15 @@ PAGE = Path("docs/scores.md")
 FOLDS = {"digit-recognizer": 1}
 HEAD = """# Scores of the shipped parameters
 
-Written by `make scores ARCHIVES=...` on Kaggle's real files: {machine}. Five folds, seed 0; the last two weeks where
-the future is asked for. A score is on rows that neither the network nor its transforms nor early stopping have seen;
-test rows have no public answers and took no part. The settings, though, were chosen by a person who looked at
-out-of-fold scores on these rows, most often of fold seed 0: expect a little less on new ones. House prices depends on
-its folds more than on its network: try another seed. Comments, products and purchases are what was at hand, not all of
-Kaggle's: a fortieth of the comments, product titles without their descriptions, and films that were rated in place of
-clothes that were bought.
+Written by `make scores ARCHIVES=...` on Kaggle's real files: {machine}. Five folds with seed 0; for forecasts, the last
+two weeks. Each score is computed on rows that the network, its transforms and early stopping have not seen. Test
+rows were not used, since their answers are not public. The settings were chosen by a person who looked at out-of-fold
+scores on these rows, mostly with fold seed 0, so expect a slightly lower score on new rows. The score of
+`house-prices` depends more on its folds than on its network: try another `folds_seed`. Three data sets are substitutes
+for Kaggle's: a fortieth of the comments, product titles without their descriptions, and ratings of films instead of
+purchases of clothes.
 
-The best baseline is scored on the folds that were trained, by their mean.
+The best baseline is scored on the same folds, by their mean.
 
 | Lane | Metric | Out-of-fold | Mean ± sd of folds | Folds trained | Best baseline | Further metrics | Seconds |
 |---|---|---|---|---|---|---|---|

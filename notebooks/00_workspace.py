@@ -2,16 +2,15 @@
 # # 0. Workspace: a machine that is ready
 #
 # Before anything learns, you need a place where commands run, where work is remembered, and where your tokens are safe.
-# This lesson sets one up, on a laptop or on a machine that you rent, and shows where other courses meet these lessons.
-# Afterwards `groundwork doctor` finds nothing wrong on your machine, and you know what each of its lines is about.
+# This lesson sets one up, on a laptop or on a rented machine, and shows which other courses cover the same subjects.
+# Afterwards `groundwork doctor` finds nothing wrong on your machine, and you know what each line of its report means.
 #
 # **Topics:** workspace
 #
 # ## Idea
 #
-# A competition asks a question and hands out data. You train something, and hand in answers. Between the two lie a
-# dozen files made of other files, and after a week nobody remembers which came from what. So each thing gets a tool
-# whose business it is to remember it.
+# A competition asks a question and provides data. You train a model and submit answers. Between the two there are a
+# dozen files made from other files. So there is a tool to record how each was made.
 
 # %%
 import subprocess
@@ -24,7 +23,7 @@ from groundwork import doctor
 from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
 from groundwork.lessons.exercises.e00_doctor import sandbox
 
-STAGES = {  # where it stands, and what it leaves
+STAGES = {  # its position, and what it writes
     "fetch": (0, 1, "Kaggle's\narchive"),
     "prepare": (1, 1, "tables,\nfolds"),
     "train": (2, 1, "networks,\npredictions"),
@@ -56,16 +55,16 @@ axis.axis("off")
 show()
 
 # %% [markdown]
-# A box is a **stage**: a program that reads the files of the stages before it and leaves those named below it. *fetch*
-# gets the data. *prepare* makes tables, and deals the rows into parts, the **folds**: each in turn stays hidden while a
-# network learns, and judges it afterwards. *train* makes the networks, *evaluate* scores them, *predict* answers.
-# Handing in is left to you. Such a chain, for one competition, is called a **lane**.
+# A box is a **stage**: a program that reads the files of the stages before it and writes those named below it. *fetch*
+# gets the data. *prepare* makes tables and divides the rows into parts, the **folds**: each in turn is hidden while a
+# network learns, and is used to score it afterwards. *train* makes the networks, *evaluate* scores them, *predict*
+# predicts the test rows. You submit by hand. Such a chain, for one competition, is called a **lane**.
 #
-# **The shell** reads a line, runs a program and says how that ended: an exit code, 0 when all is well. Groundwork's
-# commands end with 2 when something is yours to mend, and say what; with 1 when the mistake is ours.
+# **The shell** reads a line, runs a program and reports how it ended: an exit code, 0 for success. Groundwork's
+# commands end with 2 for an error that you can fix, and say which; with 1 when the mistake is ours.
 #
-# **The editor** may be any that opens a whole folder. What you change most is `params.yaml`: each number in it is a
-# knob of an experiment.
+# **The editor** may be any that opens a whole folder. The file that you change most is `params.yaml`: each number in it
+# is a setting of an experiment.
 #
 # **git** keeps versions of what people write. It has three places: the *working tree* is the files as you see them, the
 # *index* is what the next commit will hold, and the *history* is all commits. `git add` copies from the first to the
@@ -73,13 +72,14 @@ show()
 # a copy of the history for others, and `gh` is its command.
 #
 # **DVC** keeps versions of what programs make. A data set is too large for git, so git gets a small file, `dvc.lock`,
-# with a hash of each input and output. A hash is a number computed of the content: one byte changed, and it is another.
-# That is how `dvc repro` knows what to run again, and that nothing else needs to.
+# with a hash of each input and output. A hash is a number computed from the content: if one byte changes, the hash
+# changes. That is how `dvc repro` knows which stages to run again.
 #
 # **Kaggle** has the questions, the data and the judge; **W&B** (Weights & Biases) draws the curves of all your
-# trainings on one page. For both a *token* speaks for you: a long random word, kept in a file. Whoever reads it is you.
+# trainings on one page. For both a *token* identifies you: a long random word, kept in a file. Anyone who reads it can
+# act as you.
 #
-# The doctor looks at all of these. Here it visits Ada, whose home and project are made up. Two things went wrong there.
+# The doctor checks all of these. Here it checks the machine of Ada, a made-up user. Two things are wrong there.
 
 # %%
 room = tempfile.TemporaryDirectory()
@@ -88,8 +88,8 @@ for line in doctor.examine(ada, doctor.ACCOUNTS):
     print(line)
 
 # %% [markdown]
-# The state of a line is *ok*, *advice* or *wrong*. No account is advice: on the first day nobody has one, and nothing
-# stops for it. Now the two that are wrong.
+# The state of a line is *ok*, *advice* or *wrong*. A missing account is only advice: on the first day nobody has one,
+# and everything works without. Now the two that are wrong.
 #
 # A file's **mode** says who may do what: three digits, for the owner, for the owner's group and for everybody. Each is
 # a sum: 4 to read, 2 to write, 1 to run. Browsers mostly save files with 644, which lets everybody on the machine read
@@ -112,20 +112,21 @@ claim("the token is among what git tracks", b"kaggle.json" in index.stdout.split
 # ## Build
 #
 # The report is a loop over checks. A check takes a `Place`, which is a home, a repository and the shell's variables,
-# and gives one line. Here are the loop and the check about tokens in git. Notice that it asks git about the index
-# (`ls-files`, `grep --cached`), where a deleted file may still be, and that no secret gets into what it says.
+# and gives one line. Here are the loop and the check about tokens in git. Notice that it queries git's index
+# (`ls-files`, `grep --cached`), where a deleted file may remain, and prints no secret.
 
 # %%
 walkthrough(doctor.examine, doctor.secrets)
 
 # %% [markdown]
-# The check about Kaggle looks where Kaggle's client does, and the first that is there counts: `KAGGLE_API_TOKEN` (a
-# variable), the file `~/.kaggle/access_token`, `KAGGLE_USERNAME` with `KAGGLE_KEY`, and last `~/.kaggle/kaggle.json`.
+# The check about Kaggle looks in the same places as Kaggle's client, and the first one that exists counts:
+# `KAGGLE_API_TOKEN` (a variable), the file `~/.kaggle/access_token`, `KAGGLE_USERNAME` with `KAGGLE_KEY`, and last
+# `~/.kaggle/kaggle.json`.
 #
 # ## Prove
 #
-# A report that is always green proves nothing. So start from a sound place, plant one defect after the other, and see
-# whether the line about it, and no other, turns wrong. The key is random letters. It must not be printed all the same.
+# A report that is always green proves nothing. So start from a place without defects, plant one defect at a time, and
+# check that the line about it, and no other, turns wrong. The key is random, but must not be printed.
 
 
 # %%
@@ -164,7 +165,7 @@ DEFECTS = {  # the line of the report that should turn wrong, and what is done t
     "a key inside a program": ("secrets", lambda place: track(place, "run.py", program)),
 }
 report = list(doctor.examine(sound("sound"), doctor.ACCOUNTS))
-claim("in a sound place nothing is wrong", all(line.state != "wrong" for line in report))
+claim("in a place without defects nothing is wrong", all(line.state != "wrong" for line in report))
 shown = []
 for defect, (thing, plant) in DEFECTS.items():
     place = sound(defect)
@@ -173,15 +174,14 @@ for defect, (thing, plant) in DEFECTS.items():
     print(*wrong)
     shown += map(str, wrong)
     claim(f"{defect}: that line alone is wrong", [line.thing for line in wrong] == [thing])
-claim("no key is shown", key[:8] not in "".join(shown))
+claim("no key is printed", key[:8] not in "".join(shown))
 
 # %% [markdown]
 # ## See
 #
-# Seventeen lessons lie before you: the ground (0 to 2), a network and how it learns (3 to 7), data (8), five kinds of
-# problems (9 to 13), and what makes a network better and faster (14 to 16). Each ends with courses that say the same in
-# another voice. This is the whole map: a full circle where a course is the best second voice, an open one where it
-# touches the subject.
+# There are seventeen lessons: the basics (0 to 2), a network and how it learns (3 to 7), data (8), five kinds of
+# problems (9 to 13), and what makes a network better and faster (14 to 16). Each ends with courses on the same subject.
+# In this map, a full circle marks the best second explanation, an open one a course that touches the subject.
 
 # %%
 LESSONS = [
@@ -212,7 +212,7 @@ axis.set_xticks(range(17), [f"{n:02} {name}" for n, name in enumerate(LESSONS)],
 axis.set(xlim=(-0.5, 16.5), ylim=(len(COURSES) - 0.5, -0.5))
 show()
 met = {lesson for best, _ in COURSES.values() for lesson in best}
-claim("each of the seventeen has a best second voice", met == set(range(17)))
+claim("each of the seventeen has a best second course", met == set(range(17)))
 
 # %% [markdown]
 # - [The Missing Semester](https://missing.csail.mit.edu/): the tools of this lesson.
@@ -230,41 +230,41 @@ claim("each of the seventeen has a best second voice", met == set(range(17)))
 # %% [markdown]
 # ## Try
 #
-# Write `mend`, which makes the report on a sandbox like Ada's green. `home` and `repository` are `pathlib.Path`s. The
-# token stays in `home/.kaggle/kaggle.json`, where Kaggle's client finds it, and readable by its owner alone. Out of
-# git it goes, and the next `git add .` must not bring it back.
+# Write `fix`, which makes the report on a sandbox like Ada's green. `home` and `repository` are `pathlib.Path`s. The
+# token stays in `home/.kaggle/kaggle.json`, where Kaggle's client finds it, readable by its owner alone. Remove it from
+# git, and make sure that the next `git add .` does not add it again.
 #
 # `groundwork lesson start 0` makes a copy of this notebook that is yours to write in. Put your code in place of `raise
 # NotAttempted` and run the cell: `check` shows what is still wrong. If you are stuck, run `from groundwork.lessons
-# import hint`, and then `hint("00.doctor")`; each call says more than the one before. So it goes in every lesson.
+# import hint`, and then `hint("00.doctor")`; each call says more than the one before. All lessons work this way.
 
 
 # %%
-def mend(home, repository):
+def fix(home, repository):
     raise NotAttempted  # home and repository are paths; run git with subprocess.run([...], cwd=repository)
 
 
-check("00.doctor", mend)
+check("00.doctor", fix)
 
 # %% [markdown]
 # ## Apply
 #
-# Now on your machine. These lines in a terminal take you from nothing to a first training; the last one needs some
-# minutes, and no account:
+# Now on your machine. These commands take you from nothing to a first training; the last one takes some minutes and
+# needs no account:
 #
 # ```
 # git clone <this repository> groundwork && cd groundwork
 # make setup                     # an environment of its own, with locked versions
 # . .venv/bin/activate           # once in each shell
-# groundwork doctor              # what is ready, what is missing, what to type
-# make repro                     # every competition, on samples
+# groundwork doctor              # what is ready, what is missing, and how to fix it
+# make repro                     # runs every competition on its sample
 # ```
 #
-# **A machine that you rent** (a cloud VM) gets the same lines. Three habits make it bearable. Train inside `tmux`, so
-# that the training outlives your connection: `tmux new -s train` opens a session, Ctrl-B and D leave it, `tmux attach`
-# comes back. Open its notebooks in your own browser through a tunnel: `ssh -L 8888:localhost:8888 <machine>`, and there
-# `jupyter lab --no-browser notebooks`. And let DVC carry what was made: before you give the machine back, `dvc push`
-# copies it to the place that `dvc remote add` has named.
+# **A rented machine** (a cloud VM) needs the same commands. Three habits help. Train inside `tmux`, so that the
+# training continues when your connection breaks: `tmux new -s train` opens a session, Ctrl-B and D leave it, `tmux
+# attach` comes back. Open its notebooks in your own browser through a tunnel: `ssh -L 8888:localhost:8888 <machine>`,
+# and there `jupyter lab --no-browser notebooks`. And share results through DVC: before you give the machine back, `dvc
+# push` copies them to the remote that `dvc remote add` has named, and `groundwork pull` fetches them elsewhere.
 #
 # Each competition here comes with a sample in the layout of Kaggle's archive, made by Groundwork. The stage *fetch*
 # takes it, *prepare* makes tables. Here is Titanic's:
@@ -272,7 +272,7 @@ check("00.doctor", mend)
 # %%
 competition, prepared = apply.tables("titanic")
 claim("as many passengers to learn from as in Kaggle's files", len(prepared.train), 891)
-claim("and as many to answer for", len(prepared.test), 418)
+claim("and as many to predict", len(prepared.test), 418)
 prepared.train[["PassengerId", "Sex", "Age", "Embarked", "FamilySize", "Survived"]].head(4)
 
 # %% [markdown]
@@ -283,11 +283,11 @@ prepared.train[["PassengerId", "Sex", "Age", "Embarked", "FamilySize", "Survived
 # dvc repro prepare@titanic
 # ```
 #
-# downloads the archive, checks it and makes the tables. For a machine that shall hold no token, `kaggle competitions
-# download titanic` fetches the same file elsewhere; a copy in `data/kaggle/` is found before anything is downloaded.
+# downloads the archive, checks it and makes the tables. Without a token, `kaggle competitions download titanic` on
+# another machine and a copy in `data/kaggle/` do the same.
 #
-# With a W&B account, `wandb login` and then `groundwork sync` send the trainings that have waited on your machine. With
-# an account at GitHub, `gh auth login` signs in, and `gh repo create` makes a place for your copy of the history.
+# With a W&B account, `wandb login` and then `groundwork sync` upload the runs from your machine. With a GitHub account,
+# `gh auth login` signs in, and `gh repo create` makes a repository for your copy of the history.
 #
 # ## Where to read on
 #

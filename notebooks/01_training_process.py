@@ -9,8 +9,8 @@
 # ## Idea
 #
 # You want a program that hears whether somebody hums *yes*, a tone that rises, or *no*, a tone that falls. You could
-# think up rules. Or you record sounds, note for each what it means, and build a machine with many knobs that turns a
-# sound into an answer. Every position of the knobs is some rule. Learning is the search for a good one.
+# invent rules. Or you record sounds, write down what each means, and build a machine with many knobs that turns a sound
+# into an answer. Each position of the knobs is a rule. Learning is the search for a good one.
 
 # %%
 from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
@@ -51,8 +51,8 @@ show()
 # one number how wrong the prediction is; 0 is perfect. Now the dashed arrows: the **algorithm** looks at the loss and
 # changes the model.
 #
-# So learning has four components. Each has a room in the pipeline, a section in `params.yaml`, and once more a room in
-# `groundwork.scratch`, written with NumPy alone, to be read:
+# So learning has four components. Each has a package in the pipeline, a section in `params.yaml`, and a counterpart in
+# `groundwork.scratch`, which uses NumPy alone and is written to be read:
 #
 # | component | in the example | in the pipeline | section | to be read |
 # |---|---|---|---|---|
@@ -61,7 +61,7 @@ show()
 # | objective | the loss | `groundwork.objectives` | `objective` | `scratch.functional` |
 # | algorithm | what turns the knobs | `groundwork.training` | `training` | `scratch.tweak`, `scratch.train` |
 #
-# The field's word for a knob is **parameter**; most of them are called *weights*. To train is to go round in a circle:
+# The field's word for a knob is **parameter**; most of them are called *weights*. Training is a loop:
 
 # %%
 boxes = {
@@ -76,22 +76,22 @@ picture("The training loop", 2.9, boxes, arrows).text(4.75, 1.7, "no: repeat", v
 show()
 
 # %% [markdown]
-# How does one tweak? Think of an old radio. You push a knob a little and listen. Clearer: leave it there. Worse: turn
-# it back. You need not know what is inside. With all knobs at once, and chance to choose the push, that is a complete
-# algorithm. Write $w$ for all the knobs together, $L$ for the loss, and $\varepsilon$ (epsilon) for random numbers, one
-# for each knob, most of them between -1 and 1. $\sigma$ (sigma) is the size of the push:
+# How do you tweak? Think of an old radio. You turn a knob a little and listen. If the sound is clearer, leave it there;
+# if it is worse, turn it back. You need not know what is inside. With all knobs at once, and random pushes, this is a
+# complete algorithm. Write $w$ for all the knobs together, $L$ for the loss, and $\varepsilon$ (epsilon) for random
+# numbers, one for each knob, most of them between -1 and 1. $\sigma$ (sigma) is the size of the push:
 #
 # $$w' = w + \sigma\,\varepsilon \qquad \text{go on with } w' \text{ if } L(w') < L(w), \text{ else with } w$$
 #
-# Near a good place long pushes fail, and far from it short ones take for ever. So the size learns, too: a success makes
-# it larger by half, and four failures take that back. Where one push in five succeeds, it stays as it is.
+# Near a good position long pushes fail, and far from it short ones take forever. So the size adapts as well: a success
+# makes it larger by half, and four failures undo that. Where one push in five succeeds, it stays the same.
 #
 # ## Build
 #
 # Data are a table, with a **row** for each example, and usually too long to look at all at once. A `DataLoader` hands
 # the rows out in **batches**; one walk through all of them is an **epoch**. `Tweaker.step` is the radio. `search` is
-# the loop. Notice that the loss is asked for twice on the *same* batch, and that the old numbers are kept as a copy:
-# without it there would be no way back. (`network.eval()` switches off what some networks do by chance: lesson 14.)
+# the loop. Notice that the loss is computed twice on the *same* batch, and that the old numbers are kept as a copy:
+# without it there would be no way back. (`network.eval()` switches off randomness in the network: lesson 14.)
 
 # %%
 import numpy as np
@@ -125,7 +125,7 @@ visited = []  # slope, height and loss, in turns before a push and after it
 
 
 def listen():
-    """Give the loss of the knobs as they are, and take it down."""
+    """Compute the loss of the current knobs, and record it."""
     loss = F.mse_loss(line(chirps), warmth).item()
     visited.append((line.weight.data.item(), line.bias.data.item(), loss))
     return loss
@@ -140,15 +140,15 @@ claim("on rows that stay the same, the loss never rises", (np.diff(before[:, 2])
 # %% [markdown]
 # ## See
 #
-# Two knobs span a plane, and over every point of it lies a loss: a landscape. On the left the tweaker goes down in it,
-# seen from above. Crosses are pushes that were tried; where no dot lies on one, it was taken back. On the right the
-# knobs become more. The loss is the mean of their squares, a round bowl, and all are 1 at first. The price is how often
-# the loss is asked for until 99 percent of it are gone.
+# Two knobs span a plane, and every point of it has a loss: a landscape. The left panel shows the tweaker's way down,
+# seen from above. Crosses are pushes that were tried; a cross without a dot was undone. The right panel increases the
+# number of knobs. The loss is the mean of their squares, a round bowl, and all knobs start at 1. The price is the
+# number of evaluations of the loss until it has fallen by 99 percent.
 
 
 # %%
 def price_of(knobs):
-    """Count how often the tweaker asks for the loss until it has fallen from 1 to 0.01."""
+    """Count evaluations of the loss until it has fallen from 1 to 0.01."""
     place = nn.Parameter(np.ones(knobs))
     tweaker = Tweaker([place])
     while (place.data**2).mean() > 0.01:
@@ -167,21 +167,21 @@ left.plot(*best, "k*", markersize=11, label="polyfit's answer")
 left.set(xlabel="slope", ylabel="height", title="two knobs, 60 pushes")
 left.legend()
 right.loglog(list(prices), list(prices.values()), "o-")
-right.set(xlabel="number of knobs", ylabel="losses asked for", title="the price of not knowing why")
+right.set(xlabel="number of knobs", ylabel="evaluations", title="the price of no gradient")
 show()
 claim("from 10 knobs to 1000, the price grows by about 100", 50 < prices[1000] / prices[10] < 200)
 
 # %% [markdown]
-# Ten times the knobs, ten times the work: among many directions, nearly all are nearly useless. A network of today has
-# billions of knobs. It would help to know for each which way to turn it. There is such a thing: the **gradient**.
-# Lesson 6 builds the machine that finds it. One gradient costs about as much as three losses, however many knobs.
+# Ten times the knobs, ten times the work: nearly all directions are nearly useless. Networks today have billions of
+# knobs. It would help to know which way to turn each. The **gradient** says so. Lesson 6 builds the code that computes
+# it. One gradient costs about as much as three losses, however many knobs.
 #
 # ## Try
 #
-# The knobs that were kept look good on their batch, for it chose them. How good they are, only rows that had no say can
-# tell: **held-out** rows, which the pipeline calls *validation* rows.
+# The knobs that were kept look good on their batch, because it selected them. Only rows that took no part in the
+# selection show how good they are: **held-out** rows, which the pipeline calls *validation* rows.
 #
-# Write one step of a tweaker, and let it be honest. `knobs` and `push` are arrays of the same shape; `loss(knobs,
+# Write one step of a tweaker with an unbiased score. `knobs` and `push` are arrays of the same shape; `loss(knobs,
 # rows)` gives a number for knobs and rows of your choice. Try `knobs + push`, and keep whichever knobs are better on
 # `batch`. Return the kept knobs and their score, which is their loss on `held_out`.
 
@@ -196,9 +196,9 @@ check("01.step", step)
 # %% [markdown]
 # ## Apply
 #
-# Now the sounds. To a computer, a recording is a list of numbers, here 4000 a second. We make ours up, hummed at any
-# pitch, with so much noise that nobody would see the tone among the numbers. From each sound come 20 numbers: how loud
-# five bands of pitch are in each quarter of it. Such a table of time and pitch is called a **spectrogram**.
+# Now the sounds. To a computer, a recording is a list of numbers, here 4000 a second. We generate ours, at any pitch,
+# with so much noise that the tone cannot be seen in the numbers. From each sound come 20 numbers: how loud five bands
+# of pitch are in each quarter of it. Such a table of time and pitch is called a **spectrogram**.
 
 
 # %%
@@ -220,13 +220,13 @@ rows = StandardScaler().fit(heard[:500]).transform(heard).astype(np.float32)  # 
 validation = DataLoader(TensorDataset(rows[500:], meaning[500:]), batch_size=300)
 
 # %% [markdown]
-# The model is a small network with hundreds of knobs; lesson 3 says what is inside. It gives a number: above 0 means
-# *yes*, and the further from 0, the surer. The loss is cross-entropy, lesson 5's subject: who tosses a coin pays
-# $\ln 2$, the grey line below, and who is sure and wrong pays most.
+# The model is a small network with hundreds of knobs; lesson 3 says what is inside. It gives a number: above 0
+# means *yes*, and the further from 0, the more certain. The loss is cross-entropy, the subject of lesson 5: a coin
+# toss costs $\ln 2$, the grey line below, and a confident wrong answer costs most.
 #
 # From the same random knobs it is trained in four ways: by pushes and by gradients, each with all 500 sounds at a time
 # and with batches of 50. `fit` is `search` with a gradient, and `SGD` takes the steps (lesson 7). The figure counts
-# sounds heard: each counts twice for a push, and three times for a gradient.
+# sounds processed: each counts twice for a push, and three times for a gradient.
 
 
 # %%
@@ -254,12 +254,12 @@ left.set(title="mean “yes” less mean “no”", xlabel="seconds", ylabel="vi
 for (name, (heard, losses, _)), style in zip(runs.items(), ("-", ":", "--", "-."), strict=True):
     right.semilogx(heard, losses, style, label=name)
 right.axhline(np.log(2), color="0.5", linewidth=0.8)
-right.set(ylim=(0, 1.4), xlabel="sounds heard", ylabel="held-out loss", title="learning")
+right.set(ylim=(0, 1.4), xlabel="sounds processed", ylabel="held-out loss", title="learning")
 right.legend(fontsize="small", loc="upper left")
 show()
 
 # %% [markdown]
-# On the left, white is louder in *yes*, which ends high, and black in *no*. How soon did held-out loss fall to 0.3?
+# On the left, white is louder in *yes*, which ends high, and black in *no*. How soon did the held-out loss fall to 0.3?
 
 # %%
 needed = []
@@ -271,15 +271,15 @@ claim("pushes need over 3 times what gradients need", pushes > 3 * gradients)
 claim("gradients of small batches need less than half of that", small_gradients < gradients / 2)
 claim("pushes with small batches do not get there", small_pushes == np.inf)
 understood = ((runs["gradients, batches of 50"][-1](rows[500:]).data > 0) == meaning[500:]).mean()
-claim("the last network understands nine in ten sounds that it never heard", understood, 0.9, 0.05)
+claim("the last network understands nine in ten new sounds", understood, 0.9, 0.05)
 
 # %% [markdown]
 # Why do small batches ruin one algorithm and help the other? A push that suits 50 sounds by accident is kept, and no
-# later batch takes it back: each judges its own push alone. So accidents pile up. A gradient step is short, and the
-# next batch corrects it; ten short steps in an epoch lead further than one good one.
+# later batch undoes it. So accidents accumulate. A gradient step is short, and the next batch corrects it; ten short
+# steps lead further than one good one.
 #
-# **In the pipeline** these four components stand in `params.yaml` under each competition. Change one number, and
-# another program comes out. Here is Titanic's, on the sample that comes with Groundwork, a fifth of it held out:
+# **In the pipeline** these four components are sections of `params.yaml` under each competition. Change one number, and
+# training gives another program. Here is Titanic, on Groundwork's sample, with a fifth held out:
 
 # %%
 for epochs in (2, 8, 25):
@@ -287,8 +287,8 @@ for epochs in (2, 8, 25):
     print(f"{epochs:2} epochs: held-out {run.metric} {run.score:.3f}")
 
 # %% [markdown]
-# In a terminal, `dvc exp run -S 'competitions.titanic.training.epochs=8'` changes that too and trains five times, with
-# another fifth held out each time. `groundwork leaderboard titanic` shows the experiment beside the others.
+# In a terminal, `dvc exp run -S 'competitions.titanic.training.epochs=8'` makes the same change and trains five times,
+# with another fifth held out each time. `groundwork leaderboard titanic` compares the experiment with the others.
 #
 # ## Where to read on
 #

@@ -1,20 +1,20 @@
 # %% [markdown]
 # # 2. Linear algebra: what a matrix does
 #
-# A network spends nearly all of its time multiplying lists of numbers with tables of numbers. This lesson shows what
-# that does to space, what it cannot bring back, and how one such idea, projection, already prices houses. Afterwards
-# you can read shapes, and write without loops what others loop over.
+# A network spends nearly all of its time multiplying lists of numbers by tables of numbers. This lesson shows what that
+# does to space, what it cannot restore, and how one such idea, projection, can predict house prices. Afterwards you can
+# read shapes, and replace loops by array operations.
 #
 # **Topics:** linear algebra
 #
 # ## Idea
 #
 # A **vector** is a list of numbers: a house by its area, age and quality, a sound by its loudness at each pitch. Two
-# numbers can be drawn, as an arrow from the origin. What holds for arrows holds for lists of a thousand numbers, too.
+# numbers can be drawn, as an arrow from the origin. What is true of arrows is also true of lists of a thousand numbers.
 # So we draw two and mean a thousand.
 #
-# A **matrix** is a machine that turns vectors into vectors. Here are four of them, each with what it makes of a grid,
-# of a circle, and of two arrows: the black one was $(1, 0)$ before, the lighter one $(0, 1)$.
+# A **matrix** is a machine that turns vectors into vectors. Here are four of them, each with its effect on a grid, a
+# circle and two arrows: the black arrow was $(1, 0)$ before, the lighter one $(0, 1)$.
 
 # %%
 import numpy as np
@@ -49,16 +49,16 @@ show()
 
 # %% [markdown]
 # Compare the arrows with the numbers above; each inner bracket is a row. The first column of a matrix is the place
-# where $(1, 0)$ goes, the second where $(0, 1)$ goes. All else follows, for a matrix keeps sums and multiples: $(3,
-# 2)$ is three times the one arrow and twice the other, so its image is three times the first column and twice the
-# second. With columns $a_1$ and $a_2$:
+# where $(1, 0)$ goes, the second where $(0, 1)$ goes. Everything else follows, because a matrix preserves sums and
+# multiples: $(3, 2)$ is three times the one arrow and twice the other, so its image is three times the first column and
+# twice the second. With columns $a_1$ and $a_2$:
 #
 # $$A x = x_1 a_1 + x_2 a_2$$
 #
-# That is one way to see it: a matrix **mixes** its columns. There is a second. Number $i$ of the result multiplies row
-# $i$ of the matrix with $x$, number by number, and adds that up. Such a sum is a **dot product**, and it **compares**:
-# it is large if both point the same way, 0 if they are at right angles. The dot product of a vector with itself is its
-# length squared; the length is its **norm**.
+# That is one way to see it: a matrix **mixes** its columns. There is a second. Number $i$ of the result
+# multiplies row $i$ of the matrix by $x$, number by number, and adds the products. Such a sum is a **dot
+# product**, and it **compares**: it is large if both vectors point the same way, and 0 if they are at right
+# angles. The dot product of a vector with itself is its length squared; the length is its **norm**.
 #
 # $$(A x)_i = \sum_k A_{ik}\, x_k \qquad \|x\| = \sqrt{x \cdot x}$$
 #
@@ -72,23 +72,22 @@ for matrix in machines.values():
 turn, stretch, shear, project = machines.values()
 claim("turning keeps lengths", linalg.norm(turn @ x), linalg.norm(x), 1e-12)
 same = np.allclose(turn @ stretch, stretch @ turn)
-claim("first to stretch and then to turn is not the other way round", not same)
+claim("stretching and then turning differs from turning and then stretching", not same)
 claim("projecting twice changes nothing more", np.allclose(project @ project, project))
 ranks = [np.linalg.matrix_rank(matrix) for matrix in machines.values()]
 claim("the first three are of rank 2, the last of rank 1", ranks == [2, 2, 2, 1])
 
 # %% [markdown]
 # The last machine flattens the plane to a line: its columns point the same way, so mixing them leads nowhere else. The
-# number of directions that are left is the **rank**: 2 for the first three, 1 for the last. What was lost does not come
-# back, for many vectors have the same image. No machine behind it can tell them apart.
+# number of remaining directions is the **rank**: 2 for the first three, 1 for the last. The loss cannot be undone,
+# because many vectors have the same image, and no later machine can tell them apart.
 #
 # ## Build
 #
 # The library multiplies matrices in five ways, from the definition to one line. They give the same numbers. Notice how
-# many loops are left in each, and that two of them are the two ways to see it: `matmul_dots` compares,
-# `matmul_columns` mixes. (Attention is lesson 12's subject, gradients are lesson 6's.) `lstsq` comes last; wait for
-# its picture. It leans on `qr`, which writes a matrix as directions at right angles to each other, times a triangle of
-# numbers.
+# many loops remain in each, and that two of them are the two views from above: `matmul_dots` compares, `matmul_columns`
+# mixes. (Attention is lesson 12's subject, gradients are lesson 6's.) `lstsq` comes last; its picture follows. It uses
+# `qr`, which writes a matrix as a product of directions at right angles to each other and a triangle of numbers.
 
 # %%
 ladder = [linalg.matmul_loops, linalg.matmul_dots, linalg.matmul_columns]
@@ -98,8 +97,8 @@ walkthrough(*ladder, linalg.lstsq)
 # %% [markdown]
 # ## Prove
 #
-# NumPy hands such work to BLAS and LAPACK, which people have relied on for decades. So each of ours is given matrices
-# of random numbers, and has to agree with NumPy's. And fewer loops in Python should pay.
+# NumPy passes such work to BLAS and LAPACK, libraries that have been in use for decades. So each of our functions gets
+# random matrices and must agree with NumPy's. And fewer loops in Python should be faster.
 
 # %%
 from functools import partial
@@ -109,7 +108,9 @@ chance = np.random.default_rng(0)
 tall, wide = chance.normal(size=(60, 50)), chance.normal(size=(50, 70))
 for multiply in ladder:
     claim(f"{multiply.__name__} is numpy's @", np.allclose(multiply(tall, wide), tall @ wide))
-slow, fast = (min(repeat(partial(one, tall, wide), number=1)) for one in (ladder[0], ladder[-1]))
+slow, fast = (
+    min(repeat(partial(multiply, tall, wide), number=1)) for multiply in (ladder[0], ladder[-1])
+)
 claim("no loop in Python is at least 20 times as fast as three", slow > 20 * fast)
 
 goal = chance.normal(size=60)
@@ -120,9 +121,9 @@ claim("qr is numpy's", all(np.allclose(ours, theirs) for ours, theirs in factors
 # %% [markdown]
 # ## See
 #
-# Hold a lamp above a line, at right angles: the shadow of a point is its **projection**, the place on the line that is
-# nearest to it. The same works for planes. All mixes of two columns form a plane; `lstsq` finds the mix that is nearest
-# to a given vector, and what is left over stands at right angles to every column:
+# Hold a lamp above a line, at right angles: the shadow of a point is its **projection**, the nearest point on the line.
+# The same works for planes. All mixes of two columns form a plane; `lstsq` finds the mix nearest to a given vector, and
+# the remainder is at right angles to every column:
 #
 # $$A^\top (b - A x) = 0$$
 #
@@ -136,7 +137,7 @@ shadow = column @ linalg.lstsq(column, b)
 flat.plot(*(column * [-0.3, 1.6]), color="0.6", label="all multiples of the column")
 flat.annotate("", b, (0, 0), arrowprops={"arrowstyle": "-|>", "color": "k", "lw": 2})
 flat.annotate("", shadow, (0, 0), arrowprops={"arrowstyle": "-|>", "color": "C0", "lw": 2})
-flat.plot(*np.stack([b, shadow]).T, "k:", label="what is left over")
+flat.plot(*np.stack([b, shadow]).T, "k:", label="remainder")
 flat.text(1.1, 2.5, "b")
 flat.text(1.9, 0.65, "its projection")
 flat.set(xlim=(-1, 4), ylim=(-0.6, 2.9), aspect="equal", title="onto a line")
@@ -159,17 +160,17 @@ solid.set_box_aspect(np.ptp([*corners.T, point], axis=0), zoom=1.3)
 solid.axis("off")
 solid.view_init(18, -65)
 show()
-claim("what is left over is at right angles", np.allclose(plane.T @ (point - shadow), 0))
+claim("the remainder is at right angles", np.allclose(plane.T @ (point - shadow), 0))
 mixes = plane @ chance.normal(size=(2, 1000))
 nearest = np.sqrt(((mixes - point[:, None]) ** 2).sum(0).min())
 claim("none of 1000 other mixes is nearer", nearest > linalg.norm(point - shadow))
 
 # %% [markdown]
-# A picture is a matrix, too; here is one of hills and a sun. With its grain it has full rank, but it is nearly of a
-# low one: a few columns, mixed in different shares, make almost all of it. `low_rank` finds the matrix of a given rank
-# that is nearest. Rank $k$ can be stored as $k$ columns and $k$ rows. At rank 3 the sun is a square; at rank 12, with
-# less than a third of the numbers, you have to look twice. What is lost can be read from the **singular values**: the
-# lengths to which the matrix stretches a sphere along its main directions.
+# A picture is a matrix, too; here is one of hills and a sun. With its grain it has full rank, but it is close to a
+# matrix of low rank: a few columns, mixed in different shares, give almost all of it. `low_rank` finds the matrix of a
+# given rank that is nearest. Rank $k$ can be stored as $k$ columns and $k$ rows. At rank 3 the sun is a square; at rank
+# 12, with less than a third of the numbers, the difference is hard to see. The error can be read from the **singular
+# values**: the lengths to which the matrix stretches a sphere along its main directions.
 
 # %%
 down, across = np.mgrid[0:64, 0:96]
@@ -193,13 +194,13 @@ nearest = linalg.low_rank(picture, 12)
 theirs = left[:, :12] * values[:12] @ right[:12]
 claim("low_rank is numpy's", np.allclose(nearest, theirs, atol=1e-4))
 lost, left_out = linalg.norm((picture - nearest).ravel()), linalg.norm(values[12:])
-claim("what is lost is as long as the singular values left out", lost, left_out, 1e-3)
+claim("the error is as long as the omitted singular values", lost, left_out, 1e-3)
 claim("rank 12 takes less than a third of the numbers", 12 * (64 + 96) < 64 * 96 / 3)
 
 # %% [markdown]
 # ## Try
 #
-# NumPy puts arrays of different shapes together by **broadcasting**. Write the shapes below each other, aligned at the
+# NumPy combines arrays of different shapes by **broadcasting**. Write the shapes below each other, aligned at the
 # right. In each place the sizes must be equal, or one of them must be 1 or missing: that array is then repeated.
 #
 # | shapes | result | |
@@ -209,12 +210,12 @@ claim("rank 12 takes less than a third of the numbers", 12 * (64 + 96) < 64 * 96
 # | `[4, 1]` and `[3]` | `[4, 3]` | all with all |
 # | `[4, 3]` and `[4]` | an error | 3 against 4 |
 #
-# The last line is the good case. With `[3, 3]` and `[3]` there is no error, and the numbers may still be the wrong
-# ones. Two tools make an axis of length 1: `a[:, None]` puts one in, of `[n, d]` it makes `[n, 1, d]`; and
-# `a.sum(1, keepdims=True)` leaves one where it has added up, `[n, 1]`.
+# The last line is the good case, because you see the mistake. With `[3, 3]` and `[3]` there is no error, but the
+# numbers may be wrong. Two tools make an axis of length 1: `a[:, None]` inserts one, turning `[n, d]` into `[n, 1, d]`;
+# and `a.sum(1, keepdims=True)` keeps one in place of the summed axis, `[n, 1]`.
 #
-# Below is what to write, in loops: from `a` `[n, d]` and `b` `[m, d]`, the shares of each row, the gaps between
-# first columns, and the squared distances between rows. Three lines without a loop do it.
+# The function below computes with loops, from `a` `[n, d]` and `b` `[m, d]`, the shares of each row, the gaps between
+# first columns, and the squared distances between rows. Write it in three lines without a loop.
 
 # %%
 from groundwork.lessons.exercises.e02_broadcasting import specification
@@ -235,10 +236,10 @@ check("02.broadcasting", broadcast)
 #
 # House prices by projection, on the sample that comes with Groundwork. $A$ has seven columns of the prepared table,
 # from the quality of a house to its age, and a column of ones for the price that all have in common. $b$ is the
-# logarithm of the price: what adds to a logarithm multiplies the price. The competition's metric is the root of the
-# mean squared error of that logarithm, lower is better, on houses that were not fitted. To compare, the pipeline's
-# baselines: `constant` gives all houses one price, `ridge` is least squares with all columns and a brake on large
-# numbers.
+# logarithm of the price: adding to a logarithm multiplies the price. The competition's metric is the root of the mean
+# squared error of that logarithm, lower is better, on houses that were not fitted. For comparison, the pipeline's
+# baselines: `constant` gives all houses one price, `ridge` is least squares on all columns with a penalty on large
+# weights.
 
 # %%
 competition, prepared = apply.tables("house-prices")
@@ -247,7 +248,7 @@ columns = ["OverallQual", "OverallCond", "GrLivArea", "TotalSF", "GarageCars", "
 
 
 def design(houses, columns):
-    """Give a row of numbers for each house, the first of which is 1."""
+    """Return a row of numbers for each house, the first of which is 1."""
     return np.column_stack([np.ones(len(houses)), houses[columns]])
 
 
@@ -263,8 +264,8 @@ quality = np.exp(worth[1]) - 1
 claim("a point of quality raises the price by 8 percent, all else equal", quality, 0.08, 0.02)
 
 # %% [markdown]
-# The other columns gain little here: the sample's prices were made of a few, with 0.08 of a logarithm for each point of
-# quality. Kaggle's real houses you can try yourself, once you have a token: `source: kaggle` in `params.yaml`.
+# The other columns gain little here: the sample's prices were generated from a few columns, with 0.08 in the logarithm
+# for each point of quality. Once you have a token, you can try Kaggle's real houses: `source: kaggle` in `params.yaml`.
 #
 # Rank matters here as well. `Baths` adds up four other columns. With all five in the table, any of them can be
 # explained by the rest, and there is no single answer. `lstsq` says so; column 0 is the ones, so column 5 is `Baths`:
@@ -277,8 +278,8 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# Ridge gets along with such columns: among the answers, its brake picks one with small numbers. Lesson 14 puts the same
-# brake on a network. In a terminal, the lane with its baselines, on all five folds, and the leaderboard:
+# Ridge can handle such columns: among the solutions, its penalty selects one with small weights. Lesson 14 applies the
+# same penalty to a network. In a terminal, run the lane with its baselines on all five folds, and show the leaderboard:
 #
 # ```
 # groundwork repro house-prices

@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 3. Neurons and layers: weigh, add, decide
 #
-# A neural network is made of one small part, used many times. This lesson takes the part to pieces, sets its numbers by
-# hand, and then stacks it into layers. Afterwards you can read what a neuron has learnt, say why one neuron is not
-# enough, and start a network with weights that let it learn.
+# A neural network is made of one small part, used many times. This lesson examines the part, sets its numbers by hand,
+# and stacks it into layers. Afterwards you can read the weights of a neuron, explain why one is not enough, and
+# initialize a network so that it can learn.
 #
 # **Topics:** neurons, layers
 #
 # ## Idea
 #
-# Think of a judge who hears witnesses. Each witness says a number, an **input**. The judge multiplies it by how much
-# that witness counts, a **weight**, which is negative for a witness who speaks against. All of it is added up, together
-# with what the judge thought before anybody spoke, the **bias**. The sum becomes a verdict between 0 and 1.
+# Think of a judge who hears witnesses. Each witness gives a number, an **input**. The judge multiplies it by the
+# importance of that witness, a **weight**, which is negative for a witness against. The products are added to the
+# judge's prior opinion, the **bias**. The sum becomes a verdict between 0 and 1.
 
 # %%
 import numpy as np
@@ -55,10 +55,10 @@ show()
 # $$y = \sigma(w \cdot x + b) \qquad w \cdot x = w_1 x_1 + w_2 x_2 + \dots \qquad \sigma(z) = \frac{1}{1 + e^{-z}}$$
 #
 # The sum $z$ before $\sigma$ (sigma, the **sigmoid**) is the **logit**. A logit of 0 is undecided, $y = 0.5$; large
-# ones come out near 1, large negative ones near 0. A function behind the sum is an **activation**; lesson 4 has others.
+# logits give values near 1, large negative ones near 0. The function after the sum is an **activation** (lesson 4).
 #
-# So a neuron says yes where $w \cdot x + b > 0$. With two inputs, the border of yes is a straight line. The weights say
-# which way it faces; the bias shifts it. In code, a `Tensor` is an array that can learn, its `data` the plain numbers.
+# So a neuron says yes where $w \cdot x + b > 0$. With two inputs, the boundary is a straight line. The weights set its
+# direction, and the bias shifts it. A `Tensor` is an array that can learn, its `data` the plain numbers.
 
 # %%
 neuron = nn.Sequential(nn.Linear(2, 1), nn.Sigmoid())
@@ -68,9 +68,9 @@ claim("2 · 4 - 1 · 5 - 3 = 0: undecided", neuron(Tensor([[4.0, 5.0]])).data[0,
 claim("one more of the first input", neuron(Tensor([[5.0, 5.0]])).data[0, 0], 0.881, 0.001)
 
 # %% [markdown]
-# On the right of the picture, a **network**. Neurons that look at the same numbers form a **layer**. The input layer
-# only holds the row of data. What comes out of the **hidden layer** is seen by no one but the next layer, which is
-# where its name comes from. The output layer gives the answer.
+# On the right of the picture, a **network**. Neurons with the same inputs form a **layer**. The input layer only
+# contains the row of data. Only the next layer sees the output of the **hidden layer**. The output layer gives the
+# answer.
 #
 # A layer needs no loop over its neurons. Write the weights of one neuron as one row of a matrix $W$, and many rows of
 # data as a matrix $X$. Then a single product computes each neuron for each row of data:
@@ -80,9 +80,9 @@ claim("one more of the first input", neuron(Tensor([[5.0, 5.0]])).data[0, 0], 0.
 #
 # ## Build
 #
-# Here is the layer as the library ships it, and what makes a network of several. A `Parameter` is a `Tensor` that
-# learns; `reset` draws its first numbers. Notice that `Linear` is the weighted sum alone: the activation is a module of
-# its own. And a module finds what is in it by looking at its own attributes.
+# Here is the layer as the library ships it, and the code that chains several into a network. A `Parameter` is a
+# `Tensor` that learns; `reset` draws its initial values. Notice that `Linear` has no activation: that is a separate
+# module.
 
 # %%
 walkthrough(nn.Linear, nn.Sequential, nn.Module.named_modules, nn.Module.parameters)
@@ -96,12 +96,12 @@ ours = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 2), nn.Sigmoid(
 theirs = kit.Sequential(kit.Linear(3, 4), kit.Sigmoid(), kit.Linear(4, 2), kit.Sigmoid())
 for name, values in ours.state_dict().items():
     print(f"{name:9} {values.shape}")
-claim("weights and biases in the picture", sum(one.data.size for one in ours.parameters()), 26)
+claim("weights and biases in the picture", sum(w.data.size for w in ours.parameters()), 26)
 
 # %% [markdown]
 # ## Prove
 #
-# The **gradient** tells for each weight how the output changes with it; lesson 6 shows how it is found. `gradcheck`
+# The **gradient** says for each weight how the output changes with it; lesson 6 shows how it is computed. `gradcheck`
 # moves each weight a little and divides the change of the output by that of the weight, a **difference quotient**.
 # `compare` gives our network and PyTorch's the same weights and rows.
 
@@ -114,13 +114,13 @@ compare(ours, theirs, rows)
 # ## See
 #
 # **One neuron is not enough.** XOR, "exclusive or", is yes for two inputs that differ and no for two that are equal.
-# The corners that want a yes lie across from each other, and no straight line parts them from the rest.
+# The corners that need a yes are opposite each other, and no straight line separates them from the others.
 #
 # The proof is one line. The two yes corners have the logits $w_1 + b$ and $w_2 + b$, the two no corners $b$ and
 # $w_1 + w_2 + b$. Both pairs have the same sum, so the first two cannot both be positive while the others are negative.
 #
-# Let a neuron and a network with two hidden neurons learn the four corners; lessons 5 to 7 say how. Who says 0.5 each
-# time pays a loss of $\ln 2$. Dark is yes, and dashed lines are the borders of the two hidden neurons.
+# Let a neuron and a network with two hidden neurons learn the four corners; lessons 5 to 7 explain how. A constant
+# answer of 0.5 has a loss of $\ln 2$. Dark is yes; dashed lines are the hidden neurons' boundaries.
 
 # %%
 CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
@@ -161,29 +161,28 @@ for weight, bias in zip(pair[0].weight.data, pair[0].bias.data, strict=True):
 axes[0].set(xlim=(-0.4, 1.4), ylim=(-0.4, 1.4))
 axes[0].legend(loc="center")
 show()
-claim("one neuron is left with ln 2", single_loss, np.log(2), 1e-3)
+claim("one neuron stays at ln 2", single_loss, np.log(2), 1e-3)
 claim("two hidden neurons leave less than a tenth of that", pair_loss < np.log(2) / 10)
 claim("both no corners have moved to one place", abs(moved[0] - moved[3]).max() < 0.1)
 
 # %% [markdown]
-# The right panel is the reason for hidden layers. Its axes are what the two hidden neurons say. Both no corners have
-# moved to one place, and one straight line parts them from the yes corners. Layer by layer, a network moves its rows to
-# where the last layer can part them.
+# The right panel shows why hidden layers help. Its axes are the outputs of the two hidden neurons. Both no corners have
+# moved to one point, and a straight line separates them from the yes corners. That is what hidden layers do.
 #
-# **Weights must start different.** Give all hidden neurons the same first weights. They compute the same, so they get
-# the same gradient, and take the same step. They stay equal for ever, and count as one. Chance breaks this symmetry.
+# **Weights must start different.** Give all hidden neurons the same initial weights. They compute the same value, get
+# the same gradient, and take the same step: they act as one neuron. Random weights break this symmetry.
 
 # %%
 alike = nn.Sequential(nn.Linear(2, 8), nn.Sigmoid(), nn.Linear(8, 1))
 for parameter in alike.parameters():
     nn.init.constant_(parameter, 0.3)
-claim("eight equal neurons have not learnt XOR", learn(alike, CORNERS, XOR) > 0.4)
+claim("eight equal neurons have not learned XOR", learn(alike, CORNERS, XOR) > 0.4)
 claim("and are still equal", np.ptp(alike[0].weight.data, axis=0).max() < 1e-6)
 
 # %% [markdown]
-# **And neither tiny nor large.** Each output of a layer adds up $n$ products. Draw the weights around 0 with standard
-# deviation $s$, and the sums spread $s \sqrt n$ times as wide as the inputs did. Ten layers do it ten times. Gradients
-# travel back through the same matrices, and shrink or grow alike.
+# **And neither tiny nor large.** Each output of a layer adds $n$ products. With weights of standard deviation $s$, the
+# sums spread $s \sqrt n$ times as wide as the inputs. Ten layers repeat this ten times. Gradients pass back through the
+# same matrices, and shrink or grow alike.
 
 
 # %%
@@ -215,19 +214,19 @@ drawn = nn.init.kaiming_uniform_(nn.Linear(256, 256).weight).data.std()
 claim("kaiming_uniform_ draws with √2/√n", drawn, np.sqrt(2 / 256), 1e-3)
 
 # %% [markdown]
-# The activation takes its part: ReLU, $\max(0, z)$, throws half of the numbers away. Weights $\sqrt 2$ times as large,
-# as `kaiming_uniform_` draws them, make up for it: that curve lies at 1, upon the one of $1/\sqrt n$ without ReLU.
+# The activation matters, too: ReLU, $\max(0, z)$, sets half of the numbers to 0. Weights $\sqrt 2$ times as large, as
+# `kaiming_uniform_` draws them, compensate: that curve stays at 1, like that of $1/\sqrt n$ without ReLU.
 #
 # ## Try
 #
-# Be the training yourself: set weights and biases by hand, so that neurons compute the gates AND, OR and XOR. For each
-# gate, return a list of layers, pairs of a weight `[out, in]` and a bias `[out]`. The check sends all four corners
-# through them, with a sigmoid after each layer. It wants more than 0.9 for yes and less than 0.1 for no.
+# Set weights and biases by hand, so that neurons compute the gates AND, OR and XOR. For each gate, return a list of
+# layers, pairs of a weight `[out, in]` and a bias `[out]`. The check sends all four corners through them, with a
+# sigmoid after each layer. It expects more than 0.9 for yes and less than 0.1 for no.
 
 
 # %%
 def gate(name):
-    """Give the layers of "and", "or" or "xor": pairs of a weight [out, in] and a bias [out]."""
+    """Return the layers of "and", "or" or "xor": pairs of a weight [out, in] and a bias [out]."""
     # One layer of one neuron with two inputs, for example: return [([[5.0, -3.0]], [1.0])]
     raise NotAttempted
 
@@ -237,8 +236,8 @@ check("03.gates", gate)
 # %% [markdown]
 # ## Apply
 #
-# One neuron on Titanic: who survives? Four columns, each scaled so that a step of 1 means something. The sample that
-# comes with Groundwork is made up: what the neuron finds in it says nothing about history.
+# One neuron on Titanic: who survives? The inputs are four scaled columns. The sample that comes with Groundwork is
+# generated, so the result says nothing about history.
 #
 # A probability $p$ has the **odds** $p / (1 - p)$: 0.8 is 4 to 1. The logit is the logarithm of the odds. So if an
 # input rises by 1, the logit rises by its weight $w$, and the odds are multiplied by $e^w$.
@@ -248,7 +247,7 @@ NAMES = ("a woman, not a man", "one class down", "ten years older", "one more re
 
 
 def columns(rows):
-    """Give four numbers for each passenger: [rows, 4]."""
+    """Return four numbers for each passenger: [rows, 4]."""
     age = rows["Age"].fillna(30) / 10 - 3
     four = (rows["Sex"] == "female", rows["Pclass"] - 2, age, rows["FamilySize"] - 1)
     return np.stack(four, 1).astype(np.float32)
@@ -265,9 +264,10 @@ gap = abs(LogisticRegression(C=np.inf).fit(x, y[:, 0]).coef_ - neuron.weight.dat
 claim("scikit-learn's logistic regression finds the same weights", gap < 0.01)
 
 # %% [markdown]
-# What statisticians call **logistic regression** is one neuron. Here it says that, all else equal, each class down
-# leaves about a quarter of the odds, each ten years about half. What it cannot say: that boys survive as women do. That
-# takes a column for it (the pipeline has `WomanOrChild`), or a hidden layer. The pipeline's models on the same rows:
+# One neuron is what statisticians call **logistic regression**. Here it says that, all else equal, each class down
+# leaves about a quarter of the odds, and each ten years about half. It cannot express that boys survive as often as
+# women do. That takes a column for it (the pipeline has `WomanOrChild`), or a hidden layer. The pipeline's models on
+# the same rows:
 
 # %%
 claim("each class down leaves about a quarter", np.exp(neuron.weight.data[0, 1]), 0.26, 0.03)
@@ -276,12 +276,12 @@ correct = (neuron(Tensor(columns(validation))).data[:, 0] > 0) == validation["Su
 run = apply.train("titanic")
 ladder = apply.baselines("titanic") | {"one neuron": correct.mean(), "the network": run.score}
 print("\n".join(f"{name:20} {run.metric} {score:.3f}" for name, score in ladder.items()))
-claim("hidden layers earn nothing here", run.score < ladder["logistic regression"] + 0.02)
+claim("hidden layers gain nothing here", run.score < ladder["logistic regression"] + 0.02)
 
 # %% [markdown]
 # The pipeline's logistic regression is one neuron as well, with more columns: titles, and who travelled together. The
-# lane's network has hidden layers besides, and they earn nothing here. The sample was drawn by a rule which is almost a
-# weighted sum of such columns, and some hundred rows are few to learn anything finer from. In a terminal:
+# lane's network also has hidden layers, which gain nothing here: the sample was drawn from a rule that is almost a
+# weighted sum of such columns, and a few hundred rows are not enough to learn more. In a terminal:
 #
 # ```
 # groundwork repro titanic
@@ -292,9 +292,9 @@ claim("hidden layers earn nothing here", run.score < ladder["logistic regression
 # ## Where to read on
 #
 # - [Dive into Deep Learning, multilayer perceptrons](https://d2l.ai/chapter_multilayer-perceptrons/index.html): hidden
-#   layers with the mathematics, and a section on first weights.
+#   layers with the mathematics, and a section on initial weights.
 # - [Kaggle Learn's Intro to Deep Learning](https://www.kaggle.com/learn/intro-to-deep-learning): from one neuron on.
-# - [Inria's scikit-learn MOOC](https://inria.github.io/scikit-learn-mooc/): what weights of linear models do not tell.
+# - [Inria's scikit-learn MOOC](https://inria.github.io/scikit-learn-mooc/): what linear weights do not show.
 # - Glorot and Bengio, [on first weights](https://proceedings.mlr.press/v9/glorot10a.html): measured layer by layer.
 #
-# Next: what stands behind the sum. [Lesson 4](04_activations.ipynb) is about activations.
+# Next: the function after the sum. [Lesson 4](04_activations.ipynb) is about activations.

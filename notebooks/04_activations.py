@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 4. Activations: the bend between layers
 #
-# Between two layers of sums stands a small function that bends. Without it, a hundred layers can do no more than one.
-# After this lesson you can choose an activation for each place in a network, recognize two ways in which one stops a
-# network from learning, and write softmax with its gradient.
+# Between two linear layers there is a small function with a bend. Without it, a hundred layers can do no more than one.
+# After this lesson you can choose an activation for each place in a network, recognize two ways in which an activation
+# stops a network from learning, and write softmax with its gradient.
 #
 # **Topics:** activations
 #
 # ## Idea
 #
-# Straight pieces stay straight however you stack them: add up some straight lines, and the sum is a straight line. Bend
-# each of them once, and the sum bends as well. Here are three lines, $x + 1$, $x$ and $x - 1$, times the weights 1, -2
-# and 1. On the left they are added up as they are, on the right with everything below 0 cut off before the weights.
+# A sum of straight lines is a straight line. If each of them bends once, the sum bends as well. Here are three lines,
+# $x + 1$, $x$ and $x - 1$, times the weights 1, -2 and 1. On the left they are added unchanged, on the right with
+# everything below 0 set to 0 before the weights.
 
 # %%
 import numpy as np
@@ -38,13 +38,13 @@ axes[1].legend(loc="lower left")
 show()
 
 # %% [markdown]
-# The straight lines cancel to nothing. The bent ones make a bump, and out of bumps of different places, widths and
-# heights you can build any continuous curve, as closely as you like. Learning means to find them. What cuts off is an
-# **activation** called **ReLU**, the rectified linear unit:
+# The straight lines cancel to nothing. The bent ones make a bump, and from bumps of different positions, widths and
+# heights you can build any continuous curve, as closely as you like. Learning means finding them. The function that
+# sets values to 0 is an **activation** called **ReLU**, the rectified linear unit:
 #
 # $$\text{relu}(z) = \max(0, z)$$
 #
-# In matrices the same thing reads so. Two layers without an activation are one layer, whose weight is the product:
+# In terms of matrices, two layers without an activation are one layer, whose weight is the product:
 #
 # $$W_2 (W_1 x + b_1) + b_2 = (W_2 W_1)\, x + (W_2 b_1 + b_2)$$
 
@@ -54,9 +54,9 @@ first, second = nn.Linear(5, 100).double(), nn.Linear(100, 3).double()
 weight = Tensor(second.weight.data @ first.weight.data)
 bias = Tensor(second.weight.data @ first.bias.data + second.bias.data)
 rows = Tensor(np.random.default_rng(0).normal(size=(50, 5)))
-one = F.linear(rows, weight, bias).data
-claim("800 weights do what 15 can do", np.allclose(second(first(rows)).data, one))
-claim("with ReLU in between they do more", not np.allclose(second(F.relu(first(rows))).data, one))
+flat = F.linear(rows, weight, bias).data
+claim("800 weights do what 15 can do", np.allclose(second(first(rows)).data, flat))
+claim("with ReLU in between they do more", not np.allclose(second(F.relu(first(rows))).data, flat))
 
 # %% [markdown]
 # Here are the four that you will meet most. **GELU** is $z$ times the probability that a draw from the standard bell
@@ -83,20 +83,20 @@ claim("GELU's is a little more", slopes["gelu"].max(), 1.13, 0.01)
 claim("and GELU's lowest value", F.gelu(Tensor(z)).data.min(), -0.17, 0.005)
 
 # %% [markdown]
-# | activation | values | largest slope | where it stands |
+# | activation | values | largest slope | use |
 # |---|---|---|---|
-# | sigmoid | 0 to 1 | 1/4 | output of a yes-or-no question; gates, which let a share through (lesson 11) |
+# | sigmoid | 0 to 1 | 1/4 | output for a yes-or-no target; gates, which let a share through (lesson 11) |
 # | tanh | -1 to 1 | 1 | recurrent networks, whose numbers must not grow from step to step (lesson 11) |
 # | ReLU | 0 and more | 1 | hidden layers of feed-forward and convolutional networks |
 # | GELU | -0.17 and more | 1.13 | transformers (lesson 12): a ReLU with a rounded corner |
 # | softmax | shares, with a sum of 1 | | output over several classes; attention (lesson 12) |
 #
-# **Softmax** is the odd one: it looks at a whole row of scores at once, the logits. It makes them positive by the
+# **Softmax** is different: it takes a whole row of scores at once, the logits. It makes them positive by the
 # exponential function, and divides by their sum, so that they become shares, or probabilities:
 #
 # $$y_i = \frac{e^{x_i}}{\sum_j e^{x_j}}$$
 #
-# Only differences count: add the same number to all scores, and a factor cancels. That is what saves it in practice. A
+# Only differences count: add the same number to all scores, and a factor cancels. This matters in practice: a
 # computer's $e^{1000}$ is infinite, and infinity divided by infinity is not a number. Subtract the largest score first,
 # and the largest exponential is $e^0 = 1$.
 
@@ -120,10 +120,10 @@ claim("without the subtraction: not a number", np.isnan(naive).all())
 #
 # ## Build
 #
-# This is how the library writes three. Each computes its value, and gives it to `operation` with a function that
-# takes the gradient `dy` of the loss with respect to the value, and gives the one with respect to the input. Notice how
-# the sigmoid keeps its exponential from overflowing, and that sigmoid and tanh take their slope from the value they
-# have computed already. Softmax is your exercise: `walkthrough(F.softmax)` shows it once you have it.
+# Here are three activations of the library. Each computes its value and passes it to `operation` with a function that
+# takes the gradient `dy` of the loss with respect to the value, and returns the one with respect to the input. Notice
+# how the sigmoid keeps its exponential from overflowing, and that sigmoid and tanh compute their slope from their
+# value. Softmax is your exercise: `walkthrough(F.softmax)` shows it once you have it.
 
 # %%
 walkthrough(F.relu, F.sigmoid, F.tanh)
@@ -131,7 +131,7 @@ walkthrough(F.relu, F.sigmoid, F.tanh)
 # %% [markdown]
 # ## Prove
 #
-# Each gradient against a difference quotient, and values and gradients against PyTorch's.
+# Compare each gradient with a difference quotient, and values and gradients with PyTorch's.
 
 # %%
 rows = np.random.default_rng(0).normal(size=(4, 6)) * 3
@@ -144,7 +144,7 @@ compare(lambda x: F.softmax(x, 1), lambda x: torch.softmax(x, 1), rows)
 # ## See
 #
 # **Gradients that vanish.** Send rows through twenty layers of 64 neurons and let a gradient come back. How much of it
-# reaches the weights of each layer? The first weights suit the activation, as in lesson 3: `kaiming_uniform_` draws
+# reaches the weights of each layer? The initial weights suit the activation, as in lesson 3: `kaiming_uniform_` draws
 # with $\sqrt 2 / \sqrt n$ for ReLU, `xavier_uniform_` with $1 / \sqrt n$ for the others.
 
 # %%
@@ -180,20 +180,20 @@ claim("of the sigmoid's gradient, less reaches the first layer", reached["sigmoi
 claim("of the others', a tenth at least", min(reached["ReLU"], reached["tanh"]) > 0.1)
 
 # %% [markdown]
-# A quarter is the best that a sigmoid passes on, and far from 0 it passes on almost nothing. The first layers of the
-# network then stay as chance made them. That is why hidden layers have ReLU or one of its relatives, and why the
-# sigmoid has retired to the output and to gates.
+# A sigmoid passes on at most a quarter, and far from 0 almost nothing. The first layers of the network then keep their
+# random weights. That is why hidden layers use ReLU or one of its variants, and why the sigmoid is used only at the
+# output and in gates.
 #
-# **Units that die.** ReLU pays for its slope of 1 with a slope of 0. A neuron whose sums are negative for every row
-# gives 0 for every row and gets a gradient of 0: its weights do not move again. One step that was far too large can do
-# this. GELU's slope below 0 is small but not 0, so a neuron can still climb back.
+# **Units that die.** ReLU has a slope of 1 on one side and of 0 on the other. A neuron whose sums are negative for
+# every row gives 0 for every row and gets a gradient of 0: its weights do not move again. One step that was far too
+# large can do this. GELU's slope below 0 is small but not 0, so a neuron can still climb back.
 
 # %%
 rows, gradients = Tensor(np.random.default_rng(0).normal(size=(200, 8))), {}
 for activation in (F.relu, F.gelu):
     manual_seed(0)
     neuron = nn.Linear(8, 1)
-    neuron.bias.data[...] = -4.0  # thrown far to the negative side
+    neuron.bias.data[...] = -4.0  # far on the negative side
     activation(neuron(rows)).mean().backward()
     gradients[activation.__name__] = abs(neuron.weight.grad).max()
 print({name: f"{gradient:.4f}" for name, gradient in gradients.items()})
@@ -203,10 +203,10 @@ claim("before GELU, it still learns", gradients["gelu"] > 1e-3)
 # %% [markdown]
 # ## Try
 #
-# Write softmax, and the way back through it. `x` is an array of any shape; its numbers along the axis `dim` compete, so
-# the shares along `dim` have the sum 1. Return the value and a function `vjp` (vector-Jacobian product) that takes
-# `dy`, the gradient with respect to the value, and gives the one with respect to `x`. All shares depend on $x_j$, and
-# their changes add up: $dx_j = \sum_i dy_i\, \partial y_i / \partial x_j$. No loop and no table of slopes is needed.
+# Write softmax and its backward pass. `x` is an array of any shape; the shares along its axis `dim` have the sum 1.
+# Return the value and a function `vjp` (vector-Jacobian product) that takes `dy`, the gradient with respect to the
+# value, and gives the one with respect to `x`. All shares depend on $x_j$, and their changes add up: $dx_j = \sum_i
+# dy_i\, \partial y_i / \partial x_j$. No loop and no table of slopes is needed.
 
 
 # %%
@@ -232,7 +232,7 @@ _, prepared = apply.tables("digit-recognizer")
 
 
 def pictures(rows):
-    """Give pixels between 0 and 1, [rows, 784], and the digits, [rows]."""
+    """Return pixels between 0 and 1, [rows, 784], and the digits, [rows]."""
     pixels = rows.filter(like="pixel").to_numpy(np.float32) / 255
     return pixels, rows["label"].to_numpy()
 
@@ -241,7 +241,7 @@ train_rows, valid_rows = pictures(prepared.training(0)), pictures(prepared.valid
 
 
 def train(name, depth):
-    """Train for 12 epochs; give the training losses and the accuracy on the validation rows."""
+    """Train for 12 epochs; return training losses and validation accuracy."""
     manual_seed(0)
     layers, inputs = [], 784
     for _ in range(depth):
@@ -277,11 +277,11 @@ claim("through six sigmoids, the loss is stuck at ln 10", stuck, np.log(10), 0.0
 
 # %% [markdown]
 # With one hidden layer the sigmoid is slower, but all end at about the same accuracy. With six, the sigmoids keep the
-# gradient from the first layers, and for some epochs the loss is that of a blind guess among ten. No activation at all
-# does well here: it amounts to one layer, and that is good on a thousand digits, as the linear baseline shows.
+# gradient from the first layers, and for some epochs the loss is that of a random guess among ten. No activation at all
+# does well here: it is equivalent to one layer, which is good on a thousand digits, as the linear baseline shows.
 #
-# In the pipeline an activation is no number to tune but a line of the network: `nn.ReLU` in
-# `src/groundwork/models/cnn.py` and `fnn.py`, `nn.GELU` in `transformer.py`. Change it there, and DVC trains again:
+# In the pipeline an activation is not a setting but a line of the network: `nn.ReLU` in `src/groundwork/models/cnn.py`
+# and `fnn.py`, `nn.GELU` in `transformer.py`. Change it there, and the affected lanes train again:
 #
 # ```
 # groundwork repro digit-recognizer
@@ -291,7 +291,7 @@ claim("through six sigmoids, the loss is stuck at ln 10", stuck, np.log(10), 0.0
 # ## Where to read on
 #
 # - [Dive into Deep Learning, multilayer perceptrons](https://d2l.ai/chapter_multilayer-perceptrons/index.html):
-#   activations with their slopes, and a section on gradients that vanish or explode.
+#   activations with their slopes, and a section on vanishing and exploding gradients.
 # - [Kaggle Learn's Intro to Deep Learning](https://www.kaggle.com/learn/intro-to-deep-learning): ReLU in a network.
 # - [DeepLearning.AI's specialization](https://www.deeplearning.ai/courses/deep-learning-specialization/), course 1,
 #   week 3: the same activations on a blackboard, with derivatives.

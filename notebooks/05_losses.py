@@ -1,20 +1,21 @@
 # %% [markdown]
 # # 5. Losses: what being wrong costs
 #
-# Learning needs to know how wrong an answer is, as one number that can be made smaller. This lesson is about that
-# number. Afterwards you can choose a loss for a target, say what it should be before training begins, and tell it from
-# the metric by which a competition is judged.
+# Learning needs a measure of how wrong an answer is, as one number that can be made smaller. This lesson is about that
+# number. Afterwards you can choose a loss for a target, say what it should be before training begins, and explain how
+# it differs from the metric of a competition.
 #
 # **Topics:** losses
 #
 # ## Idea
 #
-# A **loss** is a price list for mistakes. On the left, prices for a number that is off by some error. By squares, one
-# error of 4 costs as much as sixteen errors of 1; by absolute errors, as much as four. **Smooth L1** is a compromise:
-# half the square up to a limit, here 1, and from there on a straight line.
+# A **loss** is a price list for mistakes. On the left, prices for a number that is off by some error. With squared
+# errors, one error of 4 costs as much as sixteen errors of 1; with absolute errors, as much as four. **Smooth L1** is a
+# compromise: half the square up to a limit, here 1, and from there on a straight line.
 #
-# On the right, the price of a probability. A forecaster says how likely rain is; then it rains, or it does not, and the
-# price depends on the probability that was given to what happened. Certainty that turns out wrong costs without limit.
+# On the right, the price of a probability. A forecaster gives a probability of rain; then it rains, or it does not, and
+# the price depends on the probability that was given to the actual outcome. The price of being certain and wrong has no
+# limit.
 
 # %%
 import math
@@ -39,55 +40,54 @@ left.set(xlabel="error", ylabel="loss", ylim=(0, 5))
 left.legend()
 share = np.linspace(0.004, 1, 250)
 right.plot(share, -np.log(share), color="black")
-right.set(xlabel="probability given to what happened", ylabel="loss")
+right.set(xlabel="probability of the actual outcome", ylabel="loss")
 show()
 claim("half and half costs ln 2", -math.log(0.5), 0.693, 1e-3)
 claim("one in ten", -math.log(0.1), 2.303, 1e-3)
 claim("one in a hundred costs twice as much", -math.log(0.01) / -math.log(0.1), 2, 1e-12)
 
 # %% [markdown]
-# Where do such prices come from? Take what happened, and ask the network: how likely did you think it? For independent
-# rows, the answer is a product, one probability for each row. Training that makes it as large as possible is called
-# **maximum likelihood**.
+# Where do such prices come from? Take the actual outcomes and the probability that the network gave to them. For
+# independent rows, it is a product, one probability for each row. Training that maximizes it is called **maximum
+# likelihood**.
 #
-# A product of many probabilities is soon too small for a computer. Its logarithm is a sum, and is largest at the same
-# place. With a minus it is a price, and divided by the number of rows it is a mean that does not depend on how many
-# there are:
+# A product of many probabilities is soon too small for a computer. Its logarithm is a sum with its maximum at the same
+# place. With a minus sign it is a price, and divided by the number of rows it is a mean that does not depend on their
+# number:
 #
 # $$\text{loss} = -\frac{1}{n} \sum_{r=1}^{n} \ln p_r \qquad p_r:
 # \text{ the probability given to what happened in row } r$$
 #
-# For classes this is called **cross-entropy**. For a number $y$, suppose that it lies around the prediction $\hat y$ as
-# in a bell curve of fixed width. Then $-\ln p$ is $(y - \hat y)^2$, but for a factor and a constant: the **mean squared
+# For classes this is called **cross-entropy**. For a number $y$, suppose that it follows a bell curve of fixed width
+# around the prediction $\hat y$. Then $-\ln p$ is $(y - \hat y)^2$, up to a factor and a constant: the **mean squared
 # error** (MSE) is maximum likelihood, too. Its root, the RMSE, has the unit of $y$.
 #
-# A price list decides which answer is cheapest when no answer can be right each time. Three passengers of ten survive;
-# five houses are sold, one of them a palace. If all must get the same prediction, which one?
+# The price list decides which answer is cheapest when no answer can always be right. Three passengers of ten survive;
+# five houses are sold, one of them a palace. If all must get the same prediction, which one is best?
 
 # %%
 chances = np.linspace(0.01, 0.99, 99)
 cost = -(3 * np.log(chances) + 7 * np.log(1 - chances)) / 10
-claim("cross-entropy asks for the true frequency", chances[cost.argmin()], 0.3, 1e-9)
+claim("lowest cross-entropy: at the true frequency", chances[cost.argmin()], 0.3, 1e-9)
 prices = np.array([1, 2, 3, 4, 40])
 guesses = np.linspace(0, 40, 401)
 errors = guesses[:, None] - prices
-claim("squared error asks for the mean", guesses[(errors**2).mean(1).argmin()], prices.mean(), 1e-9)
-claim("absolute error asks for the median", guesses[abs(errors).mean(1).argmin()], 3, 1e-9)
+claim("squared error: at the mean", guesses[(errors**2).mean(1).argmin()], prices.mean(), 1e-9)
+claim("absolute error: at the median", guesses[abs(errors).mean(1).argmin()], 3, 1e-9)
 
 # %% [markdown]
-# A network gives logits $x$, any numbers, one for each class. Softmax makes shares of them, and the loss looks at the
-# share of the true class $c$:
+# A network gives logits $x$, any numbers, one for each class. Softmax turns them into shares, and the loss depends on
+# the share of the true class $c$:
 #
 # $$\text{loss} = -\ln \frac{e^{x_c}}{\sum_j e^{x_j}} = -x_c + \ln \sum_j e^{x_j} \qquad
 # \frac{\partial\, \text{loss}}{\partial x_j} = \text{share}_j - (1 \text{ if } j = c \text{ else } 0)$$
 #
-# The gradient is as plain as a gradient can be: what was said, minus what is true. It never fades while the answer is
-# wrong. The exponential in softmax and the logarithm in the loss cancel out.
+# The gradient is very simple: prediction minus truth. It does not vanish while the answer is wrong. The exponential in
+# softmax and the logarithm in the loss cancel out.
 #
-# So before training, when all shares are about alike, the loss is known. With ten classes each share is 1/10, and the
-# price of it is $-\ln 0.1 = \ln 10$. Compare that first of all. A loss that starts elsewhere has a mistake in it, or
-# first weights that are too large. Read a cross-entropy backwards as $e^{\text{loss}}$: among so many equal classes the
-# network still hesitates.
+# So before training, when all shares are about equal, the loss is known. With ten classes each share is 1/10, and its
+# price is $-\ln 0.1 = \ln 10$. Check that first. If a loss starts elsewhere, there is a mistake in it, or the initial
+# weights are too large. $e^{\text{loss}}$ is the number of equally likely classes that have the same cross-entropy.
 
 # %%
 _, prepared = apply.tables("digit-recognizer")
@@ -100,22 +100,23 @@ claim("initial loss is ln 10", F.cross_entropy(network(pixels), digits).item(), 
 logits = Tensor(np.array([[2.0, 0.0, -1.0]]), requires_grad=True)
 F.cross_entropy(logits, np.array([1])).backward()
 said, true = F.softmax(logits, 1).data, np.array([[0, 1, 0]])
-claim("the gradient is what was said, minus what is true", np.allclose(logits.grad, said - true))
+claim("the gradient is prediction minus truth", np.allclose(logits.grad, said - true))
 
 # %% [markdown]
 # ## Build
 #
 # Here are the library's losses for a number and for a yes-or-no question. The second takes logits, not probabilities.
-# Notice `logsigmoid`: it computes $\ln \sigma(x)$ in one step, so that no logarithm is taken of a probability which the
-# computer has rounded to 0. Cross-entropy is missing here: it is your exercise. `walkthrough(F.cross_entropy)` shows
-# the library's once you have it.
+# Notice `logsigmoid`: it computes $\ln \sigma(x)$ in one step, so that it never takes the logarithm of a probability
+# that was rounded to 0. Cross-entropy is missing here: it is your exercise. `walkthrough(F.cross_entropy)` shows the
+# library's once you have it.
 
 # %%
 walkthrough(F.mse_loss, F.binary_cross_entropy_with_logits, F.logsigmoid)
 
 # %% [markdown]
-# "Logits, not probabilities" is the rule that is broken most. Give cross-entropy what has been through softmax already,
-# and it trains, slowly, towards a floor: a share is at most 1, so the second softmax sees at most a 1 among zeros.
+# "Logits, not probabilities" is the rule that is broken most often. If cross-entropy gets the output of a softmax, the
+# network trains slowly, towards a lower bound: a share is at most 1, so the second softmax sees at most a 1 among
+# zeros.
 
 # %%
 perfect = Tensor(np.eye(10))  # shares of a network that is certain, and right
@@ -125,7 +126,7 @@ claim("softmax twice: the best loss of ten classes", best, 1.461, 1e-3)
 # %% [markdown]
 # ## Prove
 #
-# Gradients against difference quotients, then values and gradients against PyTorch's.
+# Compare gradients with difference quotients, then values and gradients with PyTorch's.
 
 # %%
 chance = np.random.default_rng(0)
@@ -141,8 +142,8 @@ for name, target in given.items():
 # ## See
 #
 # Why not squared error for everything? Take one yes-or-no question whose answer is yes, and a neuron that says
-# $\sigma(z)$. At $z = -8$ it is sure of the opposite. Nowhere is there more to learn. Here are loss and slope of both
-# prices, and a descent from there: each step takes the slope off $z$.
+# $\sigma(z)$. At $z = -8$ it is sure of the opposite, so there is much to learn. Here are value and slope of both
+# losses, and a descent from there: each step subtracts the slope from $z$.
 
 # %%
 losses = {
@@ -152,7 +153,7 @@ losses = {
 
 
 def value_and_slope(loss, z):
-    """Give the loss of each logit in z, and its slope."""
+    """Return the loss of each logit in z, and its slope."""
     logits = Tensor(z, requires_grad=True)
     value = loss(logits)
     value.sum().backward()
@@ -160,7 +161,7 @@ def value_and_slope(loss, z):
 
 
 def descend(loss, steps=2000):
-    """Step down from a logit of -8; give the probability of yes after each step."""
+    """Step down from a logit of -8; return the probability of yes after each step."""
     z, path = np.array([-8.0]), []
     for _ in range(steps):
         path.append(F.sigmoid(Tensor(z)).data[0])
@@ -182,13 +183,13 @@ axes[2].set(title="descent from z = -8", xlabel="step", ylabel="probability of y
 axes[0].legend(fontsize=9)
 show()
 took = {name: int((path > 0.5).argmax()) for name, path in paths.items()}
-claim("cross-entropy has changed its mind after so many steps", took["cross-entropy"], 9, 2)
-claim("squared error, after more than a thousand", took["squared error"] > 1000)
+claim("steps until the answer changes, with cross-entropy", took["cross-entropy"], 9, 2)
+claim("with squared error: more than a thousand", took["squared error"] > 1000)
 
 # %% [markdown]
 # Squared error through a sigmoid is flat where the neuron is most wrong: it costs at most 1, and the sigmoid's own
 # slope is nearly 0 there. Cross-entropy rises by almost 1 for each unit of the logit in the wrong direction, so its
-# pull stays near 1 however wrong the neuron is.
+# slope stays near 1 however wrong the neuron is.
 #
 # ## Try
 #
@@ -206,9 +207,9 @@ check("05.cross_entropy", cross_entropy)
 # %% [markdown]
 # ## Apply
 #
-# A competition is judged by its **metric**. A network is trained on its loss, and the two are seldom the same. The form
-# of the target decides the **head**, the network's last layer; head and target decide the loss; the organizers chose
-# the metric. **AUC** is the share of pairs, one row with the tag and one without, that are in the right order.
+# A competition is scored by its **metric**. A network is trained on its loss, and the two are seldom the same. The type
+# of the target determines the **head**, the network's last layer; head and target determine the loss; the organizers
+# chose the metric. **AUC** is the share of pairs, one row with the tag and one without, that are in the right order.
 #
 # | competition | target | head | loss | metric |
 # |---|---|---|---|---|
@@ -216,8 +217,8 @@ check("05.cross_entropy", cross_entropy)
 # | House Prices | a price, as its logarithm | 1 number | smooth L1 | RMSE of the logarithm |
 # | Toxic Comments | any of six tags | 6 logits, a sigmoid for each | binary cross-entropy | AUC |
 #
-# One fold of each, one way to set rows aside for validation, on the samples that come with Groundwork. The networks are
-# smaller than the pipeline's, to be quick.
+# Here is one fold of each, on the samples that come with Groundwork. To save time, the networks are smaller than the
+# pipeline's.
 
 # %%
 digits_changes = {"training.early_stopping": None, "model.channels": [8, 16, 32]}
@@ -238,19 +239,19 @@ axes[0, 0].set(ylabel="validation loss")
 show()
 
 # %% [markdown]
-# They go together, and are not the same. Accuracy counts right answers: it moves by whole rows, and does not see how
-# sure an answer was. AUC sees the order and nothing else. Both have a slope of 0 almost everywhere, so no gradient can
-# follow them. That is why there is a loss.
+# Loss and metric move together, but they are not the same. Accuracy counts right answers: it changes by whole rows, and
+# ignores how certain an answer was. AUC depends only on the order. Both have a slope of 0 almost everywhere, so there
+# is no gradient to follow. That is why training needs a loss.
 #
-# See what each of them overlooks, by changing the predictions of the trained networks. Their tables hold probabilities
-# in columns `p0`, `p1` and so on, and what was true in `target`, or `t0` to `t5` for tags.
+# Change the predictions of the trained networks to see what each metric ignores. Their tables have probabilities in
+# columns `p0`, `p1` and so on, and the truth in `target`, or in `t0` to `t5` for tags.
 
 # %%
 rows = runs["digit-recognizer"].trained.validation
 shares, digits = rows.filter(regex=r"^p\d").to_numpy(float), rows["target"].to_numpy()
 bold = shares**3 / (shares**3).sum(1, keepdims=True)
 accuracy = METRICS["accuracy"].score
-claim("bolder shares: the same accuracy", accuracy(digits, bold), accuracy(digits, shares))
+claim("more extreme shares: the same accuracy", accuracy(digits, bold), accuracy(digits, shares))
 before, after = (-np.log(p[np.arange(len(p)), digits]).mean() for p in (shares, bold))
 claim("at another cross-entropy", abs(after - before) > 0.05)
 
@@ -272,8 +273,8 @@ claim(
 claim("but less than a third of absolute errors", worst.sum() < wrong.sum() / 3)
 
 # %% [markdown]
-# The last two claims are the reason why `house-prices` does not train on squares, although it is judged by their root.
-# A few strange sales would steer much of it. `objective.beta` is smooth L1's limit, and can be swept like any number:
+# The last two claims explain why `house-prices` does not train on squared errors, although its metric is their root: a
+# few unusual sales would dominate. `objective.beta` is the limit of smooth L1, and can be swept like any number:
 #
 # ```
 # dvc exp run --queue -S 'competitions.house-prices.objective.beta=0.05,0.1,1.0'
@@ -282,7 +283,7 @@ claim("but less than a third of absolute errors", worst.sum() < wrong.sum() / 3)
 # ```
 #
 # Two consequences for a competition. Compare experiments by the metric, never by losses of different kinds. And where a
-# metric sees only the order or the top answer, do not take the winner's probabilities at their word.
+# metric depends only on the order or the top answer, do not trust the probabilities of the best model.
 #
 # ## Where to read on
 #
@@ -290,9 +291,8 @@ claim("but less than a third of absolute errors", worst.sum() < wrong.sum() / 3)
 #   cross-entropy and what they have to do with information.
 # - [DeepLearning.AI's specialization](https://www.deeplearning.ai/courses/deep-learning-specialization/), course 1,
 #   week 2: the cost function of logistic regression, and why it is not squared error.
-# - [fast.ai](https://course.fast.ai/): a lesson on a loss that a machine can follow and a metric that a person can
-#   read.
+# - [fast.ai](https://course.fast.ai/): a lesson on losses for machines and metrics for people.
 # - [Inria's scikit-learn MOOC](https://inria.github.io/scikit-learn-mooc/): metrics for classification and regression,
 #   and how each of them can deceive.
 #
-# Next: who computes all these gradients. [Lesson 6](06_backpropagation.ipynb) is about back-propagation.
+# Next: how all these gradients are computed. [Lesson 6](06_backpropagation.ipynb) is about back-propagation.

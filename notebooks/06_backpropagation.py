@@ -1,20 +1,20 @@
 # %% [markdown]
 # # 6. Back-propagation: who moved the loss?
 #
-# A network has many weights and one loss. Training needs to know how fast the loss would change if a weight changed,
-# and that for every single weight. After this lesson you can work that out by hand, read the few lines of code that do
-# it for networks of any size, add an operation of your own to them, and catch a gradient that is wrong.
+# A network has many weights and one loss. Training needs to know, for every weight, how fast the loss changes with it.
+# After this lesson you can compute that by hand, read the few lines of code that do it for networks of any size, add an
+# operation of your own, and detect a wrong gradient.
 #
 # **Topics:** back-propagation
 #
 # ## Idea
 #
-# If milk becomes a cent dearer, butter becomes three cents dearer; and each cent on butter makes a cake two cents
-# dearer. So a cent on milk makes the cake six cents dearer: rates multiply along a chain. If the cake also takes cream,
-# whose price follows that of milk, too, that way adds its share: chains side by side add up.
+# If the price of milk rises by a cent, that of butter rises by three; and each cent on butter adds two to a cake. So a
+# cent on milk adds six cents to the cake: rates multiply along a chain. If the cake also contains cream, whose price
+# depends on milk, too, that path adds its share: parallel chains add up.
 #
-# Here is a very small network: one weight $w = 2$, one bias $b = 1$, one input, 3, and the target 5. It predicts
-# $3w + b = 7$, so it is off by 2. Its loss is that error squared, plus $w^2$ as a penalty on large weights.
+# Here is a very small network: one weight $w = 2$, one bias $b = 1$, one input, 3, and the target 5. It predicts $3w +
+# b = 7$, so it is off by 2. Its loss is the squared error, plus $w^2$ as a penalty on large weights.
 
 # %%
 import numpy as np
@@ -36,8 +36,8 @@ loss = squared + penalty
 
 # %% [markdown]
 # Each box below is a value, and arrows lead from it to what was computed from it. The number at an arrow is a rate: how
-# many times as much the value at its tip changes as the one at its tail. Each rate concerns one operation alone and is
-# quickly worked out: $\text{error}^2$ changes at the rate $2 \cdot \text{error} = 4$.
+# many times as much the value at its tip changes as the one at its tail. Each rate concerns one operation and is easy
+# to compute: $\text{error}^2$ changes at the rate $2 \cdot \text{error} = 4$.
 
 # %%
 NAMES = ("w", "b", "3w", "3w + b", "error", "error²", "w²", "loss")
@@ -46,7 +46,7 @@ PLACES = ((0, 0.6), (1.1, 2), (1.1, 1.2), (2.2, 1.2), (3.3, 1.2), (4.4, 1.2), (2
 
 
 def rates(value):
-    """List what a value was made of, each with the rate at which it moves the value."""
+    """List the inputs of a value, each with the rate at which it changes the value."""
     found = [] if value.is_leaf else zip(value._inputs, value._vjp(np.ones(())), strict=True)
     return [(source, float(rate)) for source, rate in found if source.requires_grad]
 
@@ -74,17 +74,17 @@ def draw(numbers, title):
 draw(VALUES, "in the boxes: values; at the arrows: rates")
 
 # %% [markdown]
-# How fast does the loss change with $w$? There are two paths. Along the solid arrows the rates multiply to
-# $3 \cdot 1 \cdot 1 \cdot 4 \cdot 1 = 12$, along the dashed ones to $4 \cdot 1 = 4$. Together that is 16: if $w$ grows
-# by 0.001, the loss grows by about 0.016. Such a rate of the loss is called a **gradient**, here that of $w$. Multiply
-# along each path, add up over paths: this is the **chain rule**, on which all training rests.
+# How fast does the loss change with $w$? There are two paths. Along the solid arrows the rates multiply to $3 \cdot 1
+# \cdot 1 \cdot 4 \cdot 1 = 12$, along the dashed ones to $4 \cdot 1 = 4$. Together that is 16: if $w$ grows by 0.001,
+# the loss grows by about 0.016. Such a rate of the loss is called a **gradient**, here that of $w$. Multiply along each
+# path, add up over paths: this is the **chain rule**, the basis of all training.
 #
 # $$\frac{dL}{dw} = \sum_{\text{paths from } w \text{ to } L} \;\; \prod_{\text{arrows of a path}} \text{rate}$$
 
 
 # %%
 def paths(end, start):
-    """Give for each path from `start` to `end` the product of its rates."""
+    """Return the product of rates for each path from `start` to `end`."""
     if end is start:
         yield 1.0
     for source, rate in rates(end):
@@ -98,12 +98,12 @@ claim("which is the gradient that the library finds", w.grad, 16)
 claim("w + 0.001 makes the loss grow by", (3 * 2.001 + 1 - 5) ** 2 + 2.001**2 - 8, 0.016, 1e-4)
 
 # %% [markdown]
-# For a real network the sum over paths is hopeless. Where each value reaches the next in two ways, as in `y = y + y`,
-# ten steps make $2^{10}$ paths, and a hundred steps more than any computer can list.
+# For a real network the sum over paths is hopeless. If each value reaches the next in two ways, as in `y = y + y`, ten
+# steps make $2^{10}$ paths, and a hundred steps more than any computer can list.
 #
-# **Back-propagation** is the way out: paths share most of their arrows. Begin at the loss, whose own rate is 1, and
-# walk backwards. When you come to a box, everything that was made of it has been visited. Add up what arrived there,
-# once, multiply it by the rate of each arrow that leads in, and hand it on. So each arrow is used once.
+# **Back-propagation** uses that paths share most of their arrows. Begin at the loss, whose own rate is 1, and go
+# backwards. Visit a box after everything that was computed from it. Add up the gradients that arrived there, multiply
+# the sum by the rate of each arrow that leads in, and pass it on. So each arrow is used once.
 
 # %%
 draw([sum(paths(loss, value)) for value in VALUES], "in the boxes: gradients; at the arrows: rates")
@@ -117,20 +117,20 @@ claim("ten steps back find the sum over them", start.grad, 2**10)
 # %% [markdown]
 # In a network the values are arrays. The rates of one array with respect to another form a matrix, the **Jacobian**
 # $J$, with $J_{ij} = \partial y_i / \partial x_j$, and a path through several layers becomes a product of such
-# matrices. From the loss's end that product is cheap: it is always one row of numbers times a matrix.
+# matrices. Starting from the loss, that product is cheap: it is always one row of numbers times a matrix.
 #
 # $$\frac{dL}{dx} = \Bigl( \Bigl( \frac{dL}{dy} \cdot J_3 \Bigr) \cdot J_2 \Bigr) \cdot J_1$$
 #
-# So no operation has to build its Jacobian. It has to answer one question: given the row that arrives, called `dy`,
-# which row `dy` $\cdot J$ goes on? That is its **vector-Jacobian product**, VJP for short. For $y = e^x$ it is
-# `dy * y`, number by number, where the Jacobian would be a large matrix with nothing but zeros off its diagonal.
+# So no operation has to build its Jacobian. It only computes, from the row `dy` that arrives, the row `dy` $\cdot J$
+# that goes on: its **vector-Jacobian product**, VJP for short. For $y = e^x$ it is `dy * y`, element by element, while
+# the Jacobian would be a large matrix with zeros off its diagonal.
 #
 # ## Build
 #
-# This is the machine, whole. An operation computes its value and keeps two things beside it: what it was made of, and
-# its VJP. `backward` walks through what was kept. Notice three places. `gradients[key] + arrived` adds up over paths.
-# `_topological_order` sees to it that a box is left only when all has arrived there. And `_unbroadcast`: where NumPy
-# repeated a number to fit an array, that number reached the loss by several paths, and its gradients are added up.
+# This is the whole engine. An operation computes its value and keeps its inputs and its VJP. `backward` walks back
+# through them. Notice three places. `gradients[key] + arrived` adds up over paths. `_topological_order` ensures that a
+# box is left only when all its gradients have arrived. And `_unbroadcast`: where NumPy repeated a number to fit an
+# array, that number reached the loss by several paths, and its gradients are added up.
 
 # %%
 on_the_way = (Tensor.backward, Tensor._topological_order, tensor._unbroadcast)
@@ -139,10 +139,10 @@ walkthrough(Tensor.__mul__, Tensor.exp, operation, *on_the_way)
 # %% [markdown]
 # ## Prove
 #
-# A gradient is a promise about what happens when an input moves a little. So move it a little, both ways, and look: the
-# **difference quotient** $(f(x + h) - f(x - h)) / 2h$ needs no calculus at all. `gradcheck` does that for every entry
-# of every input (of several outputs it takes a random mix); `compare` asks PyTorch. Both check a small network here,
-# and then `gradcheck` looks at an operation that somebody wrote in a hurry: $x^2$, with the gradient $x$.
+# A gradient predicts what happens when an input changes a little. So change it a little, both ways: the **difference
+# quotient** $(f(x + h) - f(x - h)) / 2h$ needs no calculus at all. `gradcheck` does that for every entry of every input
+# (of several outputs it takes a random mix); `compare` uses PyTorch. Both check a small network here, and then
+# `gradcheck` checks an operation with a mistake: $x^2$, with the gradient $x$.
 
 # %%
 manual_seed(0)
@@ -158,7 +158,7 @@ print(verify.gradcheck(lambda x: operation(x.data**2, (x,), lambda dy: (dy * x.d
 # %% [markdown]
 # ## See
 #
-# How little is "a little"? Take tanh at 200 points, and look at how far the quotient is from the true slope: for a step
+# How small should $h$ be? Take tanh at 200 points, and measure how far the quotient is from the true slope: for a step
 # to one side, $(f(x + h) - f(x)) / h$, for steps to both sides, and for those in float32, numbers of 7 digits.
 
 # %%
@@ -166,7 +166,7 @@ points, steps = chance.uniform(-2, 2, 200), np.logspace(-12, 0, 49)
 
 
 def slope_error(step, dtype=np.float64, central=True):
-    """Give the median error of the difference quotient of tanh at the points."""
+    """Return the median error of the difference quotient of tanh at the points."""
     x, h = points.astype(dtype), dtype(step)
     rise = np.tanh(x + h) - np.tanh(x - h if central else x)
     return np.median(np.abs(rise / (h + h if central else h) - (1 - np.tanh(points) ** 2)))
@@ -190,16 +190,16 @@ claim("at gradcheck's step it is below a billionth", slope_error(verify.STEP) < 
 claim("in float32 it is never below a millionth", min(curves["both sides, float32"]) > 1e-6)
 
 # %% [markdown]
-# From the right the curves fall: tanh is bent, and a shorter step sees less of that. To both sides, a tenth of the step
-# leaves a hundredth of the error. From the left they fall, too: two values that are almost the same lose their digits
-# when they are subtracted, and dividing by a tiny $h$ enlarges what rounding left. In float32, a far too short step
-# does not change $x$ at all, and the quotient is 0.
+# Read from the right, the curves fall: tanh is curved, which matters less for a shorter step. With steps to both sides,
+# a tenth of the step leaves a hundredth of the error. Read from the left, they fall, too: two almost equal values lose
+# digits when they are subtracted, and dividing by a tiny $h$ enlarges the rounding error. In float32, a far too short
+# step does not change $x$ at all, and the quotient is 0.
 #
 # ## Try
 #
 # **1.** `unit` divides each row of x `[rows, columns]` by its length, so that all rows have length 1. Its value is
-# there; write its VJP. `dy` holds the gradient of the value, an array of the same shape. Return a tuple of one array,
-# the gradient of x. The length is made of x, too.
+# given; write its VJP. `dy` is the gradient of the value, an array of the same shape. Return a tuple of one array, the
+# gradient of x. The length depends on x, too.
 
 
 # %%
@@ -216,9 +216,9 @@ def unit(x):
 check("06.vjp", unit)
 
 # %% [markdown]
-# **2.** `OPERATIONS` holds ten operations, each with arrays to try it on: `OPERATIONS["matmul"]` is a pair `function,
-# inputs`. The function takes Tensors and gives one; the inputs are a tuple of float64 arrays. Five of the ten have a
-# wrong backward, though all gradients have the right shape. Write the check that finds them, without `gradcheck`.
+# **2.** `OPERATIONS` contains ten operations, each with arrays to try it on: `OPERATIONS["matmul"]` is a pair
+# `function, inputs`. The function takes Tensors and returns one; inputs are a tuple of float64 arrays. Five of them
+# have a wrong backward, with gradients of the right shape. Write the check that finds them; do not use `gradcheck`.
 
 
 # %%
@@ -232,8 +232,8 @@ check("06.broken", is_broken)
 # %% [markdown]
 # ## Apply
 #
-# Now the machine at work, without PyTorch: walk forward, walk back, step, repeat. It learns to tell two half-moons of
-# points apart. Dots are the first, crosses the second, and the shade is what the network says.
+# Now the engine at work, without PyTorch: forward, backward, step, repeat. It learns to separate two half-moons of
+# points. Dots are the first, crosses the second, and the shade is the network's answer.
 
 
 # %%
@@ -263,13 +263,13 @@ axis.grid(False)
 axis.set(xlabel="first input", ylabel="second input")
 show()
 right = (network(Tensor(fresh)).data.argmax(1) == fresh_moon).mean()
-claim("of 1000 new points, at least 97 % are told apart", right >= 0.97)
+claim("of 1000 new points, at least 97 % are separated", right >= 0.97)
 claim("the gradients of its weights pass the check", bool(verify.gradcheck(network, (fresh[:5],))))
 
 # %% [markdown]
-# The same machine can train the pipeline's network. With `model.backend: scratch`, Titanic's network is computed by
-# `groundwork.scratch`, and PyTorch's optimizer gets the gradients of our walk. Without dropout, which draws its masks
-# differently, both backends must learn the same. On the sample that comes with Groundwork, one fold, three epochs:
+# The same engine can train the pipeline's network. With `model.backend: scratch`, Titanic's network is computed by
+# `groundwork.scratch`, and PyTorch's optimizer gets our gradients. Without dropout, whose masks would differ, both
+# backends must learn the same. On the sample that comes with Groundwork, one fold, three epochs:
 
 # %%
 histories = {}

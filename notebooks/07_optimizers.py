@@ -1,18 +1,18 @@
 # %% [markdown]
 # # 7. Optimizers: the way down
 #
-# Back-propagation says which way is uphill. An optimizer decides what to do about it: how far to step, and how much of
-# the steps before to remember. After this lesson you can tell gradient descent, momentum and Adam apart by the paths
-# that they take, and you will have written Adam yourself.
+# Back-propagation says which way is uphill. An optimizer decides how to use that: how far to step, and how much of
+# earlier steps to remember. After this lesson you can distinguish gradient descent, momentum and Adam by their paths,
+# and you will have written Adam yourself.
 #
 # **Topics:** optimizers
 #
 # ## Idea
 #
 # Picture a valley, long and narrow. You stand on its side in fog and feel only the slope below your feet. The steepest
-# way down leads across the valley, hardly along it. Somebody who always takes the steepest way bounces from wall to
-# wall. Somebody with momentum rolls: what pulls left and right cancels out, and what pulls along adds up. The height of
-# the ground is the loss, a place in the valley is a pair of weights, and each dot below is a place after a step.
+# way down leads across the valley, hardly along it. If you always take the steepest way, you bounce from wall to wall.
+# With momentum you roll: the pulls to the left and right cancel, and the pulls along the valley add up. The height of
+# the ground is the loss, a place is a pair of weights, and each dot below is the place after a step.
 
 # %%
 from functools import partial
@@ -31,7 +31,7 @@ START = np.array([-9.0, 1.5])
 
 
 def walk(make_optimizer, steps=30):
-    """Go down the valley; give the places, [steps + 1, 2]."""
+    """Go down the valley; return the places, [steps + 1, 2]."""
     place = nn.Parameter(START.copy())
     optimizer = make_optimizer([place])
     path = [START]
@@ -73,12 +73,12 @@ claim("and than Adam", left["gradient descent"] > 2 * left["Adam"])
 #
 # $$w \leftarrow w - \eta\, g$$
 #
-# The gradient of the whole training set is exact and slow. **Stochastic** gradient descent (SGD) takes the gradient of
-# a **mini-batch** instead, of a few dozen rows: a noisy answer, but many of them for the price of one.
+# The gradient of the whole training set is exact but slow. **Stochastic** gradient descent (SGD) uses the gradient of
+# a **mini-batch** of a few dozen rows instead: it is noisy, but many of them cost as much as one exact gradient.
 #
 # The steepest direction sets the limit. Let $c$ be the **curvature**, so that the slope at distance $x$ from the bottom
-# is $c\,x$; across the valley $c$ is 30. Then a step leads from $x$ to $(1 - \eta c)\, x$. As soon as $\eta c > 2$, it
-# ends further away than it began.
+# is $c\,x$; across the valley $c$ is 30. Then a step leads from $x$ to $(1 - \eta c)\, x$. If $\eta c > 2$, it ends
+# further away than it began.
 
 # %%
 for rate in (2 / 30, 0.07):
@@ -101,15 +101,15 @@ claim(
 # $$v \leftarrow \mu v + g \qquad w \leftarrow w - \eta\, v$$
 #
 # **Adam** keeps two running means: $m$ of the gradients, and $s$ of their squares. It steps along $m / \sqrt{s}$. The
-# size of the gradient drops out: each parameter moves by about $\eta$ wherever its gradients agree. In the valley that
-# makes the steep way and the flat way alike.
+# size of the gradient drops out: each parameter moves by about $\eta$ wherever its gradients agree. In the valley this
+# makes the steep and the flat direction alike.
 #
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g \qquad s \leftarrow \beta_2 s + (1 - \beta_2)\, g^2 \qquad
 # w \leftarrow w - \eta\, \frac{m / (1 - \beta_1^t)}{\sqrt{s / (1 - \beta_2^t)} + \varepsilon}$$
 #
 # Usually $\beta_1 = 0.9$ and $\beta_2 = 0.999$. The divisions by $1 - \beta^t$ correct a bias: both means start at 0
-# and are too small at first, after $t$ steps by that factor. Without them the first step would be longer by
-# $0.1 / \sqrt{0.001}$, over three times too long. And $\varepsilon$, a hundred-millionth, keeps from dividing by 0.
+# and are too small at first, after $t$ steps by that factor. Without them the first step would be longer by $0.1 /
+# \sqrt{0.001}$, over three times too long. And $\varepsilon = 10^{-8}$ prevents a division by 0.
 
 # %%
 for size in (1e-3, 1.0, 1e3):
@@ -124,9 +124,9 @@ claim("momentum: 1 + 0.9 + 0.81 and so on", sum(0.9**power for power in range(30
 # ## Build
 #
 # An optimizer is a loop over parameters and one rule. Here are the loop and the rule of gradient descent with momentum.
-# Notice what it has to remember in its `state`: nothing, or a sum. `group` holds the settings. Some of them we leave at
-# 0 here: `dampening` and `nesterov` are variants of momentum, and `weight_decay` pulls weights towards 0, as lesson 14
-# shows. Adam's rule is not on show: below you write it yourself, and `walkthrough(optim.Adam.update)` compares.
+# Notice what it remembers in its `state`: nothing, or a sum. `group` contains the settings. Some of them stay 0 here:
+# `dampening` and `nesterov` are variants of momentum, and `weight_decay` pulls weights towards 0, as lesson 14 shows.
+# Adam's rule is not shown: below you write it yourself, and `walkthrough(optim.Adam.update)` shows ours.
 
 # %%
 walkthrough(optim.Optimizer.step, optim.SGD.update)
@@ -134,8 +134,8 @@ walkthrough(optim.Optimizer.step, optim.SGD.update)
 # %% [markdown]
 # ## Prove
 #
-# A training that goes down proves little: wrong optimizers go down, too. So the library's Adam and PyTorch's get the
-# same hundred gradients, in float64. If they end at the same place, to the last digits, it is the same rule.
+# A falling loss proves little: with wrong optimizers it falls, too. So the library's Adam and PyTorch's get the same
+# hundred gradients, in float64. If they end at the same place, to the last digits, the rule is the same.
 
 # %%
 gradients = np.random.default_rng(0).normal(size=(100, 5))
@@ -152,7 +152,7 @@ claim("after 100 steps, ours and PyTorch's agree", apart < 1e-12)
 # ## See
 #
 # Which learning rate? Take a small network and two interleaved half-moons of points, train with each optimizer at each
-# rate for the same few epochs, and look at the loss that is left.
+# rate for the same few epochs, and compare the final losses.
 
 # %%
 chance = np.random.default_rng(1)
@@ -165,7 +165,7 @@ data = TensorDataset(points.astype(np.float32), moon)
 
 
 def final_loss(make_optimizer):
-    """Train for ten epochs; give the last one's mean training loss, or NaN where it overflowed."""
+    """Train for ten epochs; return the last mean training loss, or NaN if it overflowed."""
     manual_seed(0)
     hidden = nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU()
     network = nn.Sequential(*hidden, nn.Linear(16, 2))
@@ -198,30 +198,30 @@ show()
 
 # %% [markdown]
 # Each curve is a bowl: at too small a rate the network has hardly moved, at too large a rate it jumps about. And each
-# rule measures its step in another unit. At 0.003, Adam is well on its way, momentum has begun, and SGD has hardly
-# moved. At 1, SGD is at its best, and the other two are far worse. So a rate that was good for one rule says nothing
-# about another. Momentum's bowl has the same left side as SGD's, moved by the factor of ten that its sum promises.
+# rule has its own unit for the step. At 0.003, Adam has made good progress, momentum some, and SGD hardly any. At 1,
+# SGD is at its best, and the other two are far worse. So a good rate for one rule says nothing about another.
+# Momentum's bowl has the same left side as SGD's, shifted by the factor of ten from its sum.
 
 # %%
 sgd, momentum, adam = curves.values()
 claim("at 0.003, Adam is ahead of momentum", adam[3] < 0.8 * momentum[3])
 claim("and momentum of SGD", momentum[3] < 0.9 * sgd[3])
 claim("at 1, SGD leaves less than half of the others' loss", sgd[8] < min(adam[8], momentum[8]) / 2)
-claim("a tenth of the rate does with momentum", abs(momentum[:5] - sgd[2:7]).max() < 0.1)
+claim("with momentum, a tenth of the rate is enough", abs(momentum[:5] - sgd[2:7]).max() < 0.1)
 
 # %% [markdown]
 # ## Try
 #
 # Write Adam. `params` are parameters of any shapes, with `.data` and `.grad`, both arrays; `step` changes `.data` in
-# place. Squares and roots are taken number by number. Run the cell; the check shows the first step that goes elsewhere
-# than it should. `hint`, from `groundwork.lessons`, helps.
+# place. Squares and roots are taken element by element. Run the cell; the check shows the first wrong step. `hint`,
+# from `groundwork.lessons`, helps.
 
 
 # %%
 class Adam:
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
         self.params, self.lr, self.betas, self.eps = list(params), lr, betas, eps
-        # What else must be remembered from one step to the next?
+        # What else must you remember from one step to the next?
 
     def step(self):
         raise NotAttempted  # change every parameter's .data by its .grad
@@ -232,9 +232,10 @@ check("07.adam", Adam)
 # %% [markdown]
 # ## Apply
 #
-# In the pipeline, `training.learning_rate` of a lane in `params.yaml` is AdamW's: Adam with a weight decay of its own,
-# which is lesson 14's subject. `training.schedule` lets the rate rise at first (a warm-up) and fall towards the end.
-# Three rates for Titanic's network, on the sample that comes with Groundwork, for one fold of five:
+# In the pipeline, `training.optimizer` of a lane in `params.yaml` names the optimizer: AdamW, which is Adam with a
+# separate weight decay (lesson 14), unless you choose `adam`, `sgd` or another. `training.learning_rate` is its rate,
+# and `training.schedule` lets the rate rise at first (the warm-up) and fall towards the end. Three rates for Titanic's
+# network, on the sample that comes with Groundwork, for one fold of five:
 
 # %%
 left = {}
@@ -249,9 +250,9 @@ claim(
 )
 
 # %% [markdown]
-# The smallest rate has hardly moved the loss, and the largest has thrown it up in the first epoch: the same bowl, on
-# other data. In a terminal, over all five folds and tracked run by run, the sweep is two commands, and a third lists
-# what they gave:
+# The smallest rate has hardly changed the loss, and with the largest it jumped up in the first epoch: the same bowl, on
+# other data. In a terminal, the sweep over all five folds, with a tracked run for each rate, is two commands, and a
+# third lists the results:
 #
 # ```
 # dvc exp run --queue -S 'competitions.titanic.training.learning_rate=0.00002,0.002,0.2'

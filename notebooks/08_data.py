@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 8. Data: what a network can know
 #
-# A network knows nothing but the rows that it was shown. This lesson is about those rows: how many there should be, how
-# right, and of how many kinds; how their numbers become inputs; and how a score is spoilt when training sees what it
-# should not. Afterwards you can tell which of these ails a model, and find three leaks in a pipeline.
+# A network knows nothing but its training rows. This lesson is about those rows: how many there should be, how accurate
+# and how diverse; how their numbers become inputs; and how a score is invalid when training sees what it should not.
+# Afterwards you can tell which of these a model suffers from, and find three leaks in a pipeline.
 #
 # **Topics:** data preprocessing, leakage
 #
 # ## Idea
 #
-# Someone learns a city from photographs. With five pictures they know five corners. With blurred pictures they know the
-# city vaguely. And with ten thousand pictures of the old town they know nothing of the harbour. Rows can fail in the
-# same three ways. Below, the same small network learns the dashed curve from the dots, four times.
+# Suppose that you learn a city from photographs. With five pictures you know five corners. With blurred pictures you
+# know the city vaguely. And with ten thousand pictures of the old town you know nothing of the harbour. Rows can fail
+# in the same three ways. Below, the same small network learns the dashed curve from the dots, four times.
 
 # %%
 from dataclasses import replace
@@ -34,7 +34,7 @@ def truth(x):
 
 
 def learn(rows, noise, end=3, seed=0):
-    """Train on rows between -3 and `end`; give them, and the network's answers everywhere."""
+    """Train on rows from -3 to `end`; return them, and the network's answers everywhere."""
     chance = np.random.default_rng(seed)
     manual_seed(seed)
     x = chance.uniform(-3, end, rows)
@@ -69,31 +69,31 @@ axes[0, 0].legend()
 show()
 
 # %% [markdown]
-# **Quantity**: between two rows far apart anything may happen, and the network guesses. **Quality**: where targets are
-# noise in part, a network with enough weights learns the noise. **Diversity**: where no row ever was, the answer is an
-# invention. Nothing in the training loss gives it away.
+# **Quantity**: between two distant rows the network guesses. **Quality**: where targets are partly noise, a network
+# with enough weights learns the noise. **Diversity**: where there are no rows, the answer is arbitrary. The training
+# loss shows none of this.
 #
-# **Preprocessing** makes numbers of what rows hold. Gaps are filled. A category becomes a vector with a 1 in its place
-# (**one-hot**), since class 3 is not three times class 1. And columns are brought to one scale (**normalization**), as
-# an area of 120 square metres should not shout down 4 rooms. The usual scale takes each column's mean $\mu$ and
-# standard deviation $\sigma$:
+# **Preprocessing** turns the values of rows into numbers. Missing values are filled. A category becomes a vector with a
+# 1 in its place (**one-hot**), since class 3 is not three times class 1. And columns are brought to one scale
+# (**normalization**), so that an area of 120 square metres does not outweigh 4 rooms. The usual scale takes each
+# column's mean $\mu$ and standard deviation $\sigma$:
 #
 # $$z = \frac{x - \mu}{\sigma}$$
 #
-# To fill, to count categories, to take a mean: each of these learns something from rows. That is where the quietest
-# mistake of the field slips in. Some rows are kept apart as **validation** rows, to score on. **Leakage** is knowledge
-# in training that will be missing in use: the score looks fine, and the model fails. Three doors are often left open:
+# Filling, counting categories and taking means all learn something from rows, which invites a common mistake. Some rows
+# are kept apart as **validation** rows, to score on. **Leakage** is information in training that will be missing in
+# use: the score looks good, and the model fails. It has three common causes:
 #
 # - a transform that is fitted on all rows, so that $\mu$ and $\sigma$ know the validation rows;
 # - a column that knows the target, such as the mean target of a row's street, with the row's own target in it;
-# - the same thing in two rows, one on each side of the split: then remembering it is enough.
+# - the same object in two rows, one on each side of the split: then memorizing it is enough.
 #
-# One rule for all three: **split first**, by things rather than by rows, and fit on the training side only.
+# One rule prevents all three: **split first**, by objects rather than by rows, and fit on the training side only.
 #
 # ## Build
 #
 # The scaler remembers two numbers for each column. `fit` may see training rows only, `transform` any. `k_fold` makes
-# several splits, so that every row validates once, and `DataLoader` deals out batches in a new order each epoch.
+# several splits, so that every row is validated once, and `DataLoader` gives batches in a new order each epoch.
 
 # %%
 walkthrough(StandardScaler.fit, StandardScaler.transform, one_hot, k_fold, DataLoader.__iter__)
@@ -127,9 +127,9 @@ claim("k_fold is scikit-learn's", all((a[1] == b[1]).all() for a, b in splits))
 
 # %%
 def error(*arguments):
-    """Train twice; give the root of the mean squared distance from the truth, averaged."""
+    """Train twice; return the mean root mean squared distance from the truth."""
     answers = [learn(*arguments, seed=seed)[2] for seed in (0, 1)]
-    return np.mean([np.sqrt(np.mean((one - truth(everywhere)) ** 2)) for one in answers])
+    return np.mean([np.sqrt(np.mean((answer - truth(everywhere)) ** 2)) for answer in answers])
 
 
 sizes = [10, 30, 100, 300, 1000]
@@ -142,22 +142,22 @@ axis.set(xlabel="training rows", ylabel="error against the truth")
 axis.legend()
 show()
 gain = {name: errors[0] / errors[-1] for name, errors in curves.items()}
-claim("100 times as many good rows leave less than a third of the error", gain["good rows"] > 3)
-claim("so do 100 times as many noisy ones", gain["noisy targets"] > 3)
-claim("one-sided ones leave more than half", gain["none beyond 1"] < 2)
+claim("100 times as many good rows: less than a third of the error", gain["good rows"] > 3)
+claim("100 times as many noisy rows, too", gain["noisy targets"] > 3)
+claim("one-sided rows: more than half of it", gain["none beyond 1"] < 2)
 
 # %% [markdown]
-# Noise averages out: with enough noisy rows the network finds the truth, though it takes very many of them to match a
-# few good ones. What is missing stays missing. A thousand more rows of the old town do not show the harbour.
+# Noise averages out: with enough noisy rows the network finds the truth, although it takes very many of them to match a
+# few good ones. What is missing stays missing: a thousand more pictures of the old town do not show the harbour.
 #
-# Next, the scale. Lesson 7 began in a narrow valley; here is where such valleys come from. Area and rooms price a flat
-# by a weight each. The picture shows contour lines of the loss over both weights, the lowest point as a star, and 30
-# steps of gradient descent: on columns as they come, and scaled, with the mean taken off prices, too.
+# Next, the scale. Lesson 7 began in a narrow valley; such valleys come from different scales. Area and rooms each have
+# a weight in the price of a flat. The picture shows contour lines of the loss over both weights, the lowest point as a
+# star, and 30 steps of gradient descent: on raw columns, and on scaled ones with centred prices.
 
 
 # %%
 def descend(columns, targets, steps=30):
-    """Fit a weight for each column; give the path of the weights, and the best ones."""
+    """Fit a weight for each column; return the path of the weights, and the best ones."""
     weights, path = nn.Parameter(np.zeros((2, 1))), [np.zeros(2)]
     optimizer = optim.SGD([weights], lr=0.6 / (columns**2).mean(0).sum())
     for _ in range(steps):
@@ -191,10 +191,10 @@ claim("scaled: less than a hundredth", left["scaled"] < 0.01)
 
 # %% [markdown]
 # Areas are far larger numbers than rooms, so the loss is hundreds of times as curved along their weight. The rate that
-# this way bears is far too small for the other, and the walk hardly rises. Scaled columns are equally curved.
+# is stable there is far too small for the other weight. Scaled columns give equal curvature.
 #
-# Last, a leak. Here targets are coins: nothing can be known, and an honest score is 50 %. A row's input is the mean
-# target of its street, once over all rows, once over training rows only. The answer is 1 where it is above one half.
+# Last, a leak. Here targets are coin tosses, so an honest score is 50 %. A row's input is the mean target of its
+# street, once over all rows, once over training rows only. The answer is 1 where it is above one half.
 
 # %%
 per_street, leaking, honest = [1, 2, 4, 8, 16, 32, 64], [], []
@@ -213,27 +213,27 @@ axis.set_xticks(per_street, per_street)
 axis.set(xlabel="rows of each street", ylabel="validation accuracy", ylim=(0.4, 1.05))
 axis.legend()
 show()
-claim("alone in its street, a row is told its own target", leaking[0], 1)
-claim("honestly nothing is known", max(abs(score - 0.5) for score in honest) < 0.05)
+claim("alone in its street, a row sees its own target", leaking[0], 1)
+claim("without the leak, nothing is predicted", max(abs(score - 0.5) for score in honest) < 0.05)
 
 # %% [markdown]
-# The fewer rows a street has, the louder each of them speaks in its mean. A scaler's mean is over hundreds of rows: its
-# leak is often too small to be measured. The rule is the same, for nobody knows beforehand which leak is small.
+# The fewer rows a street has, the more each of them counts in its mean. A scaler's mean is over hundreds of rows: its
+# leak is often too small to measure. The rule is the same, since nobody knows in advance which leak is small.
 #
 # ## Try
 #
 # `prepare` makes inputs of flat sales: `numbers` `[rows, 2]` are area and rooms, `street` and `flat` `[rows]` whole
-# numbers, `target` `[rows]` says whether the price was above the one asked. Most flats were sold several times. It
-# gives inputs `[rows, 3]` of all rows, in their order, and the places of training and of validation rows, a quarter.
-# Mend its three leaks; keep the columns. A street without a training row gets the mean of all training targets.
+# numbers, `target` `[rows]` says whether the price was above the asking price. Most flats were sold several times. It
+# returns inputs `[rows, 3]` of all rows in order, and the places of training and validation rows (a quarter). Fix its
+# three leaks; keep the columns. A street without a training row gets the mean of all training targets.
 
 
 # %%
 def prepare(numbers, street, target, flat):
-    raise NotAttempted  # delete this line; then mend the three leaks below
+    raise NotAttempted  # delete this line; then fix the three leaks below
     scaled = StandardScaler().fit_transform(numbers)
-    rates = {one: target[street == one].mean() for one in np.unique(street)}
-    inputs = np.column_stack([scaled, [rates[one] for one in street]])
+    rates = {name: target[street == name].mean() for name in np.unique(street)}
+    inputs = np.column_stack([scaled, [rates[name] for name in street]])
     order = np.random.default_rng(0).permutation(len(target))
     valid, train = np.split(order, [len(order) // 4])
     return inputs, train, valid
@@ -244,9 +244,9 @@ check("08.leaks", prepare)
 # %% [markdown]
 # ## Apply
 #
-# The pipeline keeps the rule by its order of stages. **Prepare** types the columns, derives what a row says about
-# itself, and draws the **folds**, once for all experiments: parts that take turns as validation rows. Products of one
-# search belong together, and go to one fold. It fits nothing. On the samples that come with Groundwork:
+# The order of its stages makes the pipeline keep this rule. **Prepare** types the columns, derives row-wise features,
+# and draws the **folds**, once for all experiments: parts that take turns as validation rows. Products of one search
+# belong together and go to one fold. It fits nothing. On the samples that come with Groundwork:
 
 # %%
 competition, prepared = apply.tables("titanic")
@@ -258,8 +258,8 @@ claim("in product-search, no query is in two folds", sides.max() == 1)
 prepared.train[["Pclass", "Age", "FamilySize", "Sex", "Ticket", "Survived"]].head(3)
 
 # %% [markdown]
-# **Train** fits the transforms of `groundwork.encoders`, anew in each fold, on its training rows. Whether that is
-# so can be tried by poison: spoil the validation rows of fold 0, and see who notices.
+# **Train** fits the transforms of `groundwork.encoders` in each fold, on its training rows. To test that, corrupt the
+# validation rows of fold 0, and see which folds change.
 
 
 # %%
@@ -277,11 +277,11 @@ claim("fold 0 sees nothing of it", (encode(prepared, 0) == encode(poisoned, 0)).
 claim("fold 1 trains on those rows", (encode(prepared, 1) != encode(poisoned, 1)).any())
 
 # %% [markdown]
-# One more leak hides among training rows alone. A ticket has few passengers. If a row's own target were in its
-# ticket's rate, the network would read the answer off that column in training, and not find it there in validation. So
-# the encoder leaves each training row out: see `GroupRate.transform` in `groundwork/data/encoders/table.py`.
+# One more leak is possible among training rows alone. A ticket has few passengers. If a row's own target were in its
+# ticket's rate, the network could read the answer from that column in training, but not in validation. So the encoder
+# leaves each training row out: see `GroupRate` in `groundwork/encoders/table.py`.
 #
-# In a terminal, one lane's tables, and an experiment with more and smaller folds, whose networks see 9 rows of 10:
+# In a terminal, make one lane's tables, and run an experiment with ten folds, whose networks see 9 rows of 10:
 #
 # ```
 # dvc repro prepare@titanic

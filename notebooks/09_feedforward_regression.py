@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 9. Feed-forward regression: what is a house worth?
 #
-# A network that prices houses answers with a number, not with a class. After this lesson you can say what its hidden
-# layers add to a linear model, why it learns the logarithm of a price, and how a price leads to the network's head, its
-# loss and its metric.
+# A network that prices houses predicts a number, not a class. After this lesson you can say what its hidden layers add
+# to a linear model, why it learns the logarithm of a price, and how the target determines the network's head, its loss
+# and its metric.
 #
 # **Topics:** feed-forward networks, regression
 #
 # ## Idea
 #
-# Somebody shows you two hundred houses that were sold, and asks what the next one is worth. For each you know four
-# things: its area, its bedrooms, its bathrooms, and how long you walk from there to the station. These houses are made
-# up, so that we know the rule behind their prices. Skip the code, look at the pictures, and guess it.
+# You know the prices of two hundred sold houses. What is the next one worth? For each you know four things: its area,
+# its bedrooms, its bathrooms, and the walk to the station in minutes. These houses are generated, so that we know the
+# rule behind their prices. Skip the code, look at the pictures, and guess the rule.
 
 # %%
 import numpy as np
@@ -33,7 +33,7 @@ FEATURES = ["area in square feet", "bedrooms", "bathrooms", "minutes on foot"]
 
 
 def value(houses):
-    """Say what houses [rows, 4] are worth on average: the logarithm of the price."""
+    """Return the mean logarithm of the price of houses [rows, 4]."""
     area, bedrooms, bathrooms, minutes = houses.T
     rooms = 0.04 * np.minimum(bedrooms, 4) + 0.12 * (bathrooms > 1) + 0.02 * (bathrooms > 2)
     too_far = np.clip((minutes - 15) / 20, 0, 1)
@@ -41,7 +41,7 @@ def value(houses):
 
 
 def sold_houses(count, chance):
-    """Make up houses [count, 4] and what they sold for [count]."""
+    """Generate houses [count, 4] and their prices [count]."""
     area = chance.lognormal(np.log(1600), 0.35, count).clip(600, 4000)
     bedrooms = (area / 650 + chance.normal(0, 0.6, count)).round().clip(1, 6)
     bathrooms = (area / 1000 + chance.normal(0, 0.5, count)).round().clip(1, 4)
@@ -58,22 +58,22 @@ axes[0].set_ylabel("price in $1000")
 show()
 
 # %% [markdown]
-# What a row is known by are its **features**; what is asked for is its **target**. A target that is a number on a
-# scale, where 10% off is better than 20% off, makes the problem a **regression**.
+# The known values of a row are its **features**; the value to predict is its **target**. If the target is a number on a
+# scale, where 10% off is better than 20% off, the problem is a **regression**.
 #
-# This is the rule; `value` in the code says the same. Area lifts the price everywhere. The walk is another matter: 5
-# minutes or 15, nobody minds. From 15 to 35 minutes each further minute costs. Beyond that people drive anyhow, and
-# more minutes cost no more. And the second bathroom is worth a good deal, the third little.
+# This is the rule; `value` in the code says the same. Area raises the price everywhere. The walk does not matter up to
+# 15 minutes. From 15 to 35 minutes each further minute lowers the price. Beyond that people drive anyway, and more
+# minutes make no difference. And the second bathroom is worth a lot, the third little.
 #
 # A **linear model** has a weight $w_i$ for each feature, and a bias $b$. Its slopes never change: the sixtieth minute
 # must cost as much as the twentieth. (Here $y$ is the logarithm of the price: in dollars such a line bends a little.)
 #
 # $$\hat y = b + w_1 x_1 + w_2 x_2 + w_3 x_3 + w_4 x_4$$
 #
-# A **hidden unit** can bend. It takes a weighted sum, too, and then cuts off what is below zero: $\max(0, z)$, called
-# ReLU. On one side of its bend it is flat, on the other it has a slope. Multiply a few of them by weights, add them up,
-# and there is a curve. For the walk two are enough: one bends at 15 minutes, and its negative weight makes it fall; the
-# other bends at 35, and a positive weight lets it rise as steeply.
+# A **hidden unit** can bend. It also takes a weighted sum, and then sets negative values to zero: $\max(0, z)$, called
+# ReLU. On one side of its bend it is flat, on the other it has a slope. A weighted sum of a few of them is a curve. For
+# the walk two are enough: one bends at 15 minutes, and its negative weight makes it fall; the other bends at 35, and
+# its positive weight makes it rise as steeply.
 
 # %%
 minutes = np.arange(61.0)
@@ -82,19 +82,19 @@ rule = value(
 )  # the same house everywhere
 first, second = np.maximum(0, minutes - 15), np.maximum(0, minutes - 35)
 drawn = rule[0] - 0.35 / 20 * first + 0.35 / 20 * second
-claim("two hidden units draw what a walk does to the log price", np.allclose(drawn, rule))
+claim("two hidden units give the walk's effect on the log price", np.allclose(drawn, rule))
 
 # %% [markdown]
-# A **feed-forward network** holds a layer of such units between features and answer, or several layers one behind the
-# other. It is also called a multilayer perceptron, MLP. Nobody sets the bends by hand: first weights are drawn by
-# chance, and training moves each bend to where it lowers the loss. With one hidden layer $h$:
+# A **feed-forward network** has a layer of such units between features and answer, or several layers in sequence. It is
+# also called a multilayer perceptron, MLP. The bends are not set by hand: initial weights are random, and training
+# moves each bend to where it lowers the loss. With one hidden layer $h$:
 #
 # $$h = \max(0,\; W_1 x + b_1) \qquad \hat y = W_2 h + b_2$$
 #
-# **Which error counts?** Being 20,000 dollars off is little for a villa and a disaster for a hut. People speak of 10%
-# too much, and that is a ratio. A logarithm turns ratios into differences: an error of 0.1 in the log is about 10% of
-# the price. So the network learns $\log(1 + \text{price})$, and its answers are turned back into dollars. The 1 is
-# there for prices of zero, whose logarithm would be minus infinity.
+# **Which error counts?** An error of 20,000 dollars is small for a villa and large for a hut. People think in
+# percentages, which are ratios. A logarithm turns ratios into differences: an error of 0.1 in the log is about 10% of
+# the price. So the network learns $\log(1 + \text{price})$, and its answers are converted back to dollars. The 1 allows
+# prices of zero, whose logarithm would be minus infinity.
 #
 # The **metric** is the root of the mean squared error, RMSE, of the logarithms:
 #
@@ -109,8 +109,8 @@ claim("and for a villa of 800,000 this one", np.log(820 / 800), 0.025, 0.001)
 # ## Build
 #
 # `widths` lists how many numbers a row has at each stage: `[4, 32, 32, 1]` takes four features through two hidden
-# layers of 32 units to one answer. Notice what follows the last linear layer: nothing. A ReLU there could never answer
-# below zero, and the targets will be moved so that their mean is zero: about half of them lie below.
+# layers of 32 units to one answer. Notice that nothing follows the last linear layer. With a ReLU there the answer
+# could not be negative, but about half of the targets will be, since they are shifted to a mean of zero.
 
 # %%
 walkthrough(MLP, nn.Linear.forward)
@@ -118,7 +118,7 @@ walkthrough(MLP, nn.Linear.forward)
 # %% [markdown]
 # ## Prove
 #
-# `gradcheck` moves each weight a little, and compares what happens to the output with back-propagation's gradient.
+# `gradcheck` changes each weight a little, and compares the change of the output with back-propagation's gradient.
 # `compare` gives our network PyTorch's weights, compares answers and gradients, and then trains both for 100 steps.
 
 # %%
@@ -132,15 +132,15 @@ print(compare(MLP([4, 8, 1]), theirs, rows, steps=100))
 # ## See
 #
 # Now the network learns from the two hundred houses. Its features are **standardized**: each column gets mean 0 and
-# standard deviation 1, for a network starts with weights of like size and would hear little but the square feet
-# otherwise. The target is standardized as well. During the training the learning rate rises and falls once
-# (`OneCycleLR`), and `decay` draws the weights a little towards zero. The linear model is solved by least squares. Both
-# are then asked about two hundred houses that they have not seen.
+# standard deviation 1, because initial weights have similar sizes, and the square feet would outweigh everything else.
+# The target is standardized as well. During training the learning rate rises and falls once (`OneCycleLR`), and `decay`
+# pulls the weights a little towards zero. The linear model is solved by least squares. Both then predict two hundred
+# houses that they have not seen.
 
 
 # %%
 def train_mlp(rows, target, hidden, *, epochs, batch_size, learning_rate, decay):
-    """Fit an MLP to standardized rows [rows, columns]; give a function that predicts the target."""
+    """Fit an MLP to standardized rows [rows, columns]; return a function that predicts."""
     mean, scale = target.mean(), target.std()
     wanted = ((target - mean) / scale).astype(np.float32)[:, None]
     manual_seed(0)
@@ -153,7 +153,7 @@ def train_mlp(rows, target, hidden, *, epochs, batch_size, learning_rate, decay)
 
 
 def solve_linear(rows, target):
-    """Solve the linear model by least squares; give a function that predicts the target."""
+    """Solve the linear model by least squares; return a function that predicts."""
     weights = lstsq(np.column_stack([np.ones(len(rows)), rows]), target)
     return lambda new: weights[0] + new @ weights[1:]
 
@@ -172,12 +172,12 @@ errors = {name: rmse_log(new_prices, answer) for name, answer in answers.items()
 for name, error in errors.items():
     print(f"{name:16} {error:.3f}")
 claim("the network's error is well below the linear", errors["network"] < 0.75 * errors["linear"])
-claim("the rule's own error is the chance in the prices", errors["the rule itself"], 0.06, 0.01)
+claim("the rule's own error is the noise in the prices", errors["the rule itself"], 0.06, 0.01)
 
 # %% [markdown]
-# The last row is the best that anyone can do: each price was made by the rule and 6% of chance on top, and chance
-# cannot be learnt. The network comes near. What has it seen that the linear model has not? Take a house in the middle
-# of the market, change one feature, and leave the other three as they are.
+# The last row is the best possible: each price is the rule's with 6% of random noise, which cannot be learned. The
+# network comes close. What has it learned that the linear model has not? Take a house in the middle of the market,
+# change one feature, and leave the other three as they are.
 
 # %%
 figure, axes = subplots(1, 4, height=2.9, sharey=True)
@@ -196,10 +196,10 @@ show()
 # The network found the plateau, the fall and the second plateau by itself. The linear model draws the best single slope
 # through them, and through the bathrooms.
 #
-# A **residual** is what is left over: the logarithm of the true price less that of the predicted one. If a model has
-# learnt all there is, its residuals are a band without a shape. A shape says what it has missed: about 35 minutes away
-# the crosses lie low, for there the linear model asks over 5% too much. The crosses far below the band are very small
-# or very large houses: at both ends of the figure's first panel, its line lies over the rule.
+# A **residual** is the logarithm of the true price minus that of the predicted one. If a model has learned everything,
+# its residuals are a band without a shape. A shape shows what it has missed: about 35 minutes away the crosses are low,
+# since there the linear model predicts over 5% too much. The crosses far below the band are very small or very large
+# houses: at both ends of the figure's first panel, its line is above the rule.
 
 # %%
 figure, axes = subplots(1, 2, height=3.2)
@@ -215,15 +215,15 @@ axes[0].legend()
 show()
 too_much = np.log(answers["linear"] / new_prices)
 near_35 = np.abs(new_houses[:, 3] - 35) < 5
-claim("about 35 minutes away it asks over 5% too much", too_much[near_35].mean() > 0.05)
+claim("about 35 minutes away it predicts over 5% too much", too_much[near_35].mean() > 0.05)
 area = new_houses[too_much > 0.25, 0]
-claim("what it overrates by far is below 700 or above 3000", np.all((area < 700) | (area > 3000)))
+claim("houses far too expensive are below 700 or above 3000", np.all((area < 700) | (area > 3000)))
 
 # %% [markdown]
 # ## Try
 #
-# Write `predict_prices`. `rows` `[n, columns]` are houses that were sold, for `prices` `[n]`; `new_rows` `[m, columns]`
-# were not. `regressor` has `fit(rows, target)` and `predict(rows)`. Standardize the columns, fit the regressor on
+# Write `predict_prices`. `rows` `[n, columns]` are houses that were sold for `prices` `[n]`; `new_rows` `[m, columns]`
+# were not sold. `regressor` has `fit(rows, target)` and `predict(rows)`. Standardize the columns, fit the regressor on
 # `np.log1p` of the prices, and return prices `[m]` for the new rows. Some houses were given away, for a price of 0.
 
 
@@ -237,20 +237,20 @@ check("09.log_target", predict_prices)
 # %% [markdown]
 # ## Apply
 #
-# Kaggle's House Prices has 79 columns in place of four, and the same question. **From target to head, loss and
-# metric:** the target is one positive number, so the head is one output, without an activation. Prices are compared by
-# ratio, so the network learns their logarithm, standardized. The loss is squared error for small errors, and for large
-# ones grows in proportion to them (smooth L1), so that a few odd sales do not steer the network. The metric is the RMSE
-# of the logs, as above; no price is zero here, and the 1 is left out. These are the lines of the pipeline that do it.
-# Its network may be several in one, its members, which share most weights: then the mean of their answers counts.
+# Kaggle's House Prices has 79 columns instead of four, and the same task. **From target to head, loss and metric:** the
+# target is one positive number, so the head is one output, without an activation. Prices are compared by ratio, so the
+# network learns their logarithm, standardized. The loss is squared error for small errors, and for large ones grows in
+# proportion to them (smooth L1), so that a few unusual sales do not dominate. The metric is the RMSE of the logs, as
+# above; no price is zero here, so the 1 is left out. These are the lines of the pipeline that do it. Its network may be
+# an ensemble of members that share most weights: then the mean of their answers counts.
 
 # %%
 walkthrough(Regression.loss, Regression.predict)
 
 # %% [markdown]
-# Now the ladder, on one fold of the sample that comes with Groundwork, from a constant, the mean of the logs, to the
-# lane's own network, trained for ten epochs. The linear model and our MLP get the numeric columns alone, as the
-# pipeline's encoder scales them; it was fitted on training rows only.
+# Now compare models on one fold of the sample that comes with Groundwork, from a constant (the mean of the logs) to the
+# lane's own network, trained for ten epochs. The linear model and our MLP get only the numeric columns, scaled by the
+# pipeline's encoder, which was fitted on training rows.
 
 # %%
 competition, prepared = apply.tables("house-prices")
@@ -276,16 +276,16 @@ claim("the competition has 79 columns to learn from", len(competition.columns) -
 claim("0.085 times Student's t with 5 degrees of freedom", 0.085 * np.sqrt(5 / 3), 0.11, 0.001)
 
 # %% [markdown]
-# On this sample a network gains little over a linear model, or nothing. The logarithm of its prices was drawn from a
-# rule that is almost a weighted sum once areas are logarithms, and `features` in the competition's file has taken these
-# already. Bends pay where the features have not been straightened by hand, as on the walk above. The words, such as the
-# neighbourhood's name, help both. Below 0.11 nobody gets but by luck: that is the standard deviation of the chance in
-# each log price, 0.085 times a draw from Student's t with 5 degrees of freedom.
+# On this sample a network gains little or nothing over a linear model. The logarithm of its prices was drawn from a
+# rule that is almost a weighted sum of logarithms of areas, and `features` in the competition's file computes these
+# already. Bends help where features have not been transformed by hand, as with the walk above. Categories, such as the
+# neighbourhood's name, help both. A score below 0.11 is luck: that is the standard deviation of the noise in each log
+# price, 0.085 times a draw from Student's t with 5 degrees of freedom.
 #
-# In a terminal, with `source: kaggle` in the lane's section of `params.yaml`, all of it runs on Kaggle's own file:
+# In a terminal, with `source: kaggle` in the lane's section of `params.yaml`, the same runs on Kaggle's own file:
 #
 # ```
-# dvc repro                                     # all folds, all epochs, tracked
+# groundwork repro house-prices                 # all folds, all epochs, tracked
 # dvc exp run -S 'competitions.house-prices.model.width=256'
 # groundwork submit house-prices -m "width 256" --dry-run
 # ```
@@ -297,4 +297,4 @@ claim("0.085 times Student's t with 5 degrees of freedom", 0.085 * np.sqrt(5 / 3
 #   competition, with an MLP and cross-validation.
 # - [Inria's scikit-learn MOOC](https://inria.github.io/scikit-learn-mooc/): linear models, and features made for them.
 #
-# Next: features that lie beside one another. [Lesson 10](10_convolution_classification.ipynb) is about pictures.
+# Next: features that are next to each other. [Lesson 10](10_convolution_classification.ipynb) is about pictures.

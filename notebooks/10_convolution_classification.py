@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 10. Convolution and classification: reading digits
 #
-# In a picture, what stands side by side says more than any single pixel. A convolutional network, CNN, is built for
-# that. After this lesson you can say what it has that an MLP lacks, you know how large each of its layers is, and you
-# have written a convolution as one matrix product.
+# In a picture, neighbouring pixels together say more than any single one. A convolutional network, CNN, uses that.
+# After this lesson you can say what it has that an MLP lacks, you know how large each of its layers is, and you have
+# written a convolution as one matrix product.
 #
 # **Topics:** convolutional networks, classification
 #
 # ## Idea
 #
-# Lay a small window over a picture. It shows nine pixels. Multiply each by a weight of its own, add up the nine
-# products, and write the sum down. Move the window by one pixel and do it again, with the same nine weights. The nine
-# weights are a **kernel**, or filter. The sums, each written where the window stood, are a picture again: a **feature
+# Lay a small window over a picture. It shows nine pixels. Multiply each by its weight, add the nine products, and
+# write the sum down. Move the window by one pixel and do it again, with the same nine weights. The nine weights are
+# a **kernel**, or filter. The sums, each written at the position of the window, form a new picture: a **feature
 # map**.
 
 # %%
@@ -31,7 +31,7 @@ from groundwork.scratch.verify import compare, gradcheck
 
 
 def pictures(table):
-    """Give pictures [rows, 1, 28, 28] with pixels from 0 to 1, and which digits they show [rows]."""
+    """Return pictures [rows, 1, 28, 28] with pixels from 0 to 1, and their digits [rows]."""
     pixels = table[[name for name in table if name.startswith("pixel")]].to_numpy(np.float32)
     return pixels.reshape(-1, 1, 28, 28) / 255, table["label"].to_numpy()
 
@@ -57,29 +57,27 @@ for (y, x), weight in np.ndenumerate(edges):
 show()
 
 # %% [markdown]
-# This kernel subtracts the left of what it sees from the right. At A the picture grows brighter from left to right, and
-# the map is bright. At B it grows darker, and the map is dark. At C the picture changes from top to bottom, and the
-# kernel does not answer: the map is as grey as in the empty corners. A kernel is a question that is asked everywhere.
+# This kernel subtracts the left side of the window from the right. At A the picture gets brighter from left to right,
+# and the map is bright. At B it gets darker, and the map is dark. At C the picture changes from top to bottom, and the
+# kernel does not respond: the map is as grey as in the empty corners. A kernel looks for one feature everywhere.
 #
 # In a formula, with a bias $b$, for the place in row $i$ and column $j$ of the map:
 #
 # $$y_{i,j} = b + \sum_{u} \sum_{v} w_{u,v}\, x_{i+u,\; j+v}$$
 #
-# Mathematics turns the kernel by 180 degrees first, and calls what we do here a cross-correlation. Networks learn their
-# kernels, so it makes no difference to them, and the name convolution has stayed.
+# In mathematics, a convolution first rotates the kernel by 180 degrees, and the formula above is a cross-correlation.
+# For networks, which learn their kernels, it makes no difference, and the name convolution has stayed.
 #
-# A layer has many kernels, and each makes a map of its own: the layer's **channels**. The kernels of the next layer
-# look at all channels at once, so their sum also runs over channels. And nobody writes the weights down as we did here.
-# They are learnt.
+# A layer has many kernels, and each makes its own map: the layer's **channels**. The kernels of the next layer see all
+# channels at once, so their sum also runs over channels. And the weights are not set by hand as here, but learned.
 #
 # **What a CNN has that an MLP lacks.** An MLP takes the picture as 784 features in no order. If you shuffled the pixels
-# of all pictures in the same way, it would learn just as well. A convolution knows three things beforehand:
+# of all pictures in the same way, it would learn just as well. A convolution has three assumptions built in:
 #
-# - *Locality.* A number of the map depends on a few pixels that lie side by side. Wider shapes are left to later
-#   layers.
-# - *Shared weights.* An edge is an edge wherever it lies, so every place uses the same kernel. Eight kernels of 5 x 5
-#   and their biases are 208 weights. A linear layer that gives as many numbers has 4.9 million.
-# - *Shift.* If the digit moves, its map moves with it, and is the same otherwise.
+# - *Locality.* A number of the map depends on a few neighbouring pixels. Larger shapes are left to later layers.
+# - *Shared weights.* An edge looks the same everywhere, so every position uses the same kernel. Eight kernels of 5 x 5
+#   and their biases are 208 weights. A linear layer with as many outputs has 4.9 million.
+# - *Shift.* If the digit moves, its map moves with it and stays the same otherwise.
 
 # %%
 convolution = nn.Conv2d(1, 8, 5, padding=2)
@@ -94,20 +92,19 @@ claim("millions of weights of a linear layer to as many numbers", 785 * maps / 1
 claim("move the digit by 3 pixels, and its map moves by 3", same)
 
 # %% [markdown]
-# **Padding** lays zeros around the picture, so that the window can stand at the edge as well. The **stride** is how
-# many pixels it moves at a time. **Max pooling** has no weights: it keeps the largest number of each window, usually of
-# 2 x 2 with a stride of 2. Half the height and half the width are left, and a digit that moved by a pixel makes less of
-# a difference. At the end, the mean and the largest number of each whole map say whether its feature is there at all,
-# wherever it lies.
+# **Padding** adds zeros around the picture, so that the window also fits at the edge. The **stride** is the number of
+# pixels per move. **Max pooling** has no weights: it keeps the largest number of each window, usually of 2 x 2 with a
+# stride of 2. That halves height and width, and a shift of the digit by a pixel makes less of a difference. At the end,
+# the mean and the largest number of each map say whether its feature occurs anywhere.
 #
 # ## Build
 #
-# A convolution that loops over places is slow in Python. The trick is to write what the kernel sees at each place as
-# the row of a matrix. Then all places meet all kernels in a single matrix product: look for `columns @ flat.T`.
-# Backwards, a pixel that was seen from several places gets the sum of what it did there.
+# A convolution that loops over positions is slow in Python. The trick is to write the patch under the kernel at each
+# position as the row of a matrix. Then a single matrix product computes all positions for all kernels: look for
+# `columns @ flat.T`. Backwards, a pixel that was in several patches gets the sum of their gradients.
 #
 # The network stacks such layers. After each comes a **batch normalization**, which gives every channel mean 0 and
-# standard deviation 1 over the mini-batch, and then scales and shifts it by two weights of its own; then a ReLU.
+# standard deviation 1 over the mini-batch, and then scales and shifts it by two learned weights; then a ReLU.
 
 # %%
 walkthrough(F.conv2d, models._convolution, models.CNN.__init__, models.CNN.forward)
@@ -115,8 +112,8 @@ walkthrough(F.conv2d, models._convolution, models.CNN.__init__, models.CNN.forwa
 # %% [markdown]
 # ## Prove
 #
-# Stride, padding, two channels and a picture that is not square: every entry of every gradient against a difference
-# quotient, then the layers and the whole network against PyTorch's.
+# With stride, padding, two channels and a picture that is not square, compare every entry of every gradient with a
+# difference quotient, then the layers and the whole network with PyTorch's.
 
 # %%
 manual_seed(0), torch.manual_seed(0)
@@ -130,8 +127,8 @@ print(compare(models.CNN(2, [3, 4], 10), cnn.CNN(2, [3, 4], 10), images, steps=2
 # ## See
 #
 # Three networks learn from the same 600 pictures of the sample that comes with Groundwork: a small CNN, an MLP with a
-# hidden layer of 64 units, and a linear model. Then they read 300 pictures that they have not seen: as they are, and
-# moved to the right by one to four pixels.
+# hidden layer of 64 units, and a linear model. Then they classify 300 new pictures: unchanged, and moved to the right
+# by one to four pixels.
 
 
 # %%
@@ -146,7 +143,7 @@ def train(network, epochs, learning_rate):
 
 @no_grad()
 def accuracy(network, images):
-    """Give the share of the validation pictures that are read right."""
+    """Return the share of validation pictures that are classified correctly."""
     return float((network(Tensor(images)).data.argmax(1) == valid_digits).mean())
 
 
@@ -168,17 +165,18 @@ for (name, curve), style in zip(curves.items(), ("C0o-", "C1s--", "k:"), strict=
 axis.set(xlabel="pixels that the digit was moved", xticks=moves, ylabel="accuracy", ylim=(0, 1.02))
 axis.legend()
 show()
-claim("so many pictures were read", len(valid_digits), 300)
-claim("moved by 4 pixels, the CNN reads 17 of 20 or more", curves["CNN"][4] > 0.85)
+claim("number of validation pictures", len(valid_digits), 300)
+claim("moved by 4 pixels, the CNN gets 17 of 20 or more", curves["CNN"][4] > 0.85)
 claim("and the MLP less than half", curves["MLP"][4] < 0.5)
 
 # %% [markdown]
-# The CNN has the fewest weights, and does not mind. The MLP has learnt at which pixels a 4 is bright; four pixels
-# further to the right there is another digit for it. It would have to see every digit at every place.
+# The CNN has the fewest weights, and the shift hardly affects it. The MLP has learned at which pixels a 4 is bright;
+# four pixels further to the right the picture looks like another digit. It would have to see every digit at every
+# position.
 #
-# And what are the kernels that the CNN has found for itself? These are the first layer's eight, and below each its map
-# of our zero; grey is 0. The kernels look rough, for after six epochs much is left of the chance that they were drawn
-# by. The maps say more: some answer to the stroke as a whole, bright or dark, and some to its left or its right edge.
+# Which kernels has the CNN learned? These are the first layer's eight, and below each its map of our zero; grey is 0.
+# The kernels look rough, because after six epochs much of their random initialization remains. The maps show more: some
+# respond to the stroke as a whole, bright or dark, and some to its left or its right edge.
 
 # %%
 first = networks["CNN"].features[0][0]
@@ -197,30 +195,30 @@ show()
 # %% [markdown]
 # ## Try
 #
-# How large is what a layer leaves? Write `output_size`: along a side of `size` pixels, in how many places does a kernel
-# of `kernel` pixels stand, if it moves by `stride` and there are `padding` zeros at either end? The window lies in the
-# padded picture wholly or not at all. All four are whole numbers, and so is the answer, an `int`.
+# How large is the output of a layer? Write `output_size`: along a side of `size` pixels, how many positions does a
+# kernel of `kernel` pixels have, if it moves by `stride` and there are `padding` zeros at either end? The window must
+# fit into the padded picture completely. All four arguments are whole numbers, and so is the answer, an `int`.
 
 
 # %%
 def output_size(size, kernel, stride=1, padding=0):
-    raise NotAttempted  # how many places does the kernel find along one side?
+    raise NotAttempted  # how many positions does the kernel have along one side?
 
 
 check("10.shapes", output_size)
 
 # %% [markdown]
 # Then write `im2col`. `images` are `[n, channels, height, width]`, `kernel` is a pair (height, width), `stride` and
-# `padding` are numbers. The answer has a row for each place of the kernel: `[n * places down * places across,
-# channels * kernel height * kernel width]`. First come the places of the first picture, from left to right and then
-# down. A row holds what the kernel sees there: channel 0 line by line, then channel 1. (The library's own rows have the
-# channels innermost, which its memory likes better.) With your rows, and no padding or stride, a convolution is
-# `im2col(images, kernel) @ weight.reshape(kernels, -1).T`. Loops are welcome.
+# `padding` are numbers. The answer has a row for each position of the kernel: `[n * places down * places across,
+# channels * kernel height * kernel width]`. First come the positions in the first picture, from left to right and then
+# down. A row contains the patch there: channel 0 line by line, then channel 1. (In the library's rows the channels are
+# innermost, which is faster.) With your rows, and no padding or stride, a convolution is `im2col(images, kernel) @
+# weight.reshape(kernels, -1).T`. You may use loops.
 
 
 # %%
 def im2col(images, kernel, stride=1, padding=0):
-    raise NotAttempted  # a row for each place of the kernel: what it sees there
+    raise NotAttempted  # a row for each position of the kernel: the patch there
 
 
 check("10.im2col", im2col)
@@ -228,16 +226,16 @@ check("10.im2col", im2col)
 # %% [markdown]
 # ## Apply
 #
-# **From target to head, loss and metric.** The target is one of ten classes, and they have no order: to take a 7 for an
-# 8 is no smaller a mistake than to take it for a 1. So the head is not one number but ten, a **logit** for each class.
-# Softmax makes probabilities of them, which are positive and add up to 1. The loss is cross-entropy: minus the
-# logarithm of the probability of the right class. The metric is accuracy, the share that is right. It is no loss, for
-# it does not change when a weight changes a little, and so has no slope to go down.
+# **From target to head, loss and metric.** The target is one of ten classes, which have no order: mistaking a 7 for an
+# 8 is no better than mistaking it for a 1. So the head has not one output but ten, a **logit** for each class. Softmax
+# turns them into probabilities, which are positive and add up to 1. The loss is cross-entropy: minus the logarithm of
+# the probability of the right class. The metric is accuracy, the share of right answers. It cannot be a loss, because
+# it does not change when a weight changes a little, and so has no slope.
 #
-# The ladder, by accuracy on the same validation pictures of one fold. Our CNN has seen 600 pictures. The lane's network
-# gets all of them, turned, stretched and moved a little by chance each time: this **augmentation** makes more of few
-# pictures. To save your time it is smaller here and trains for four epochs in place of eight; so it takes smaller
-# mini-batches and longer steps, and does without the moving average of its weights that the lane has.
+# Now compare the models by accuracy on the same validation pictures of one fold. Our CNN has seen 600 pictures. The
+# lane's network gets all of them, each time rotated, stretched and moved a little at random: this **augmentation**
+# helps when there are few pictures. To save time it is smaller here and trains for four epochs instead of eight, with
+# smaller mini-batches, a higher learning rate, and without the moving average of its weights.
 
 # %%
 quick = {"model.channels": [8, 16, 32], "training.epochs": 4, "training.early_stopping": None}
@@ -251,14 +249,13 @@ for name, score in ladder.items():
     print(f"{name:30} {score:.3f}")
 nothing_learnt = F.cross_entropy(Tensor(np.zeros((300, 10))), Tensor(valid_digits)).item()
 claim("ten equal logits cost ln 10", nothing_learnt, np.log(10), 1e-6)
-claim("a picture more or less is this much accuracy", 1 / len(valid_digits), 0.0033, 0.0001)
-claim("either CNN reads 17 of 20 or more", min(curves["CNN"][0], run.score) > 0.85)
+claim("one picture changes the accuracy by", 1 / len(valid_digits), 0.0033, 0.0001)
+claim("either CNN gets 17 of 20 or more", min(curves["CNN"][0], run.score) > 0.85)
 
 # %% [markdown]
-# Do not read too much into the last decimals: with 300 pictures, 0.01 is three of them. And a linear model gets far,
-# since all digits of the sample stand in the middle of their pictures; the curves above show what happens where they do
-# not. What the shipped parameters reach on Kaggle's own pictures stands in [docs/scores.md](../docs/scores.md). In a
-# terminal:
+# The last decimals mean little: with 300 pictures, 0.01 is three of them. And a linear model does well, since all
+# digits of the sample are centred; the curves above show what happens where they are not.
+# [docs/scores.md](../docs/scores.md) has the score of the shipped parameters on Kaggle's own pictures. In a terminal:
 #
 # ```
 # groundwork repro digit-recognizer             # five folds, as params.yaml has it, tracked

@@ -2,17 +2,17 @@
 # # 11. Recurrent networks: several tags for a comment
 #
 # A text has no fixed length, and its order matters. A recurrent network reads it word by word and keeps a memory. After
-# this lesson you can say why simple ones forget and LSTMs need not, what changes when a row may have several answers at
-# once, and where a probability becomes a decision.
+# this lesson you can say why simple recurrent networks forget and LSTMs need not, what changes when a row may have
+# several tags, and how a probability becomes a decision.
 #
 # **Topics:** recurrent networks, tagging
 #
 # ## Idea
 #
-# Read a sentence aloud, and stop anywhere: you know what was said so far. A **recurrent network** does that with a list
-# of numbers, its **state**. At each word it makes a new state from two things: the word, and the state before. It uses
-# the same weights at every word, so one small network reads texts of any length. Here it is *unrolled*, that is, drawn
-# once for each word.
+# Read a sentence aloud and stop anywhere: you remember what you have read so far. A **recurrent network** does that
+# with a list of numbers, its **state**. At each word it computes a new state from the word and the previous state. It
+# uses the same weights at every word, so one small network reads texts of any length. Here it is *unrolled*, that is,
+# drawn once for each word.
 
 # %%
 import re
@@ -46,19 +46,20 @@ show()
 
 # %% [markdown]
 # Words become numbers first. An **embedding** is a table with a row of numbers, a vector, for each known word. The
-# vectors start at random and learn like all weights. The plainest recurrent network, the **RNN**, then adds what the
-# word $x_t$ says and what the state $h_{t-1}$ says, each through a matrix:
+# vectors start at random and learn like all weights. The simplest recurrent network, the **RNN**, multiplies the word
+# $x_t$ and the state $h_{t-1}$ by a matrix each, and adds the results:
 #
 # $$h_t = \tanh(W x_t + U h_{t-1} + b)$$
 #
 # ### Why it forgets
 #
-# How much does the first word matter at the end? Calculus has a number for it: the gradient of the last state by the
-# first input, a product with a factor for each step between. If each is about a half, forty leave next to nothing, and
-# nothing is learnt there: the **vanishing gradient**. (Large factors make it *explode*: `clip_norm`, below, limits it.)
+# How much does the first word matter at the end? That is measured by the gradient of the last state with respect to the
+# first input, a product with one factor for each step between. If each factor is about a half, almost nothing remains
+# after forty, and nothing is learned there: the **vanishing gradient**. (With large factors it *explodes*: `clip_norm`
+# limits it.)
 #
-# The **LSTM** (long short-term memory) keeps a second list beside the state, the **cell** $c$, and does not make it
-# anew at each word. Three **gates** between 0 and 1, each a sigmoid of word and state, decide what happens to it:
+# The **LSTM** (long short-term memory) keeps a second list, the **cell** $c$, and does not recompute it at each word.
+# Three **gates** between 0 and 1, each a sigmoid of word and state, control how it changes:
 #
 # $$c_t = \text{forget} \cdot c_{t-1} + \text{write} \cdot \text{candidate} \qquad
 # h_t = \text{show} \cdot \tanh(c_t)$$
@@ -70,7 +71,7 @@ show()
 
 # %%
 def influence(network):
-    """Give the size of the gradient of the last state with respect to each of forty inputs."""
+    """Return the size of the last state's gradient with respect to each of forty inputs."""
     inputs = Tensor(np.random.default_rng(0).normal(size=(40, 20, 8)), requires_grad=True)
     network.double()(inputs)[0][-1].sum().backward()
     return np.linalg.norm(inputs.grad, axis=2).mean(axis=1)
@@ -88,14 +89,13 @@ axis.set(xlabel="words between an input and the last state", ylabel="size of the
 axis.legend()
 show()
 shares = {name: sizes[-1] / sizes[0] for name, sizes in reached.items()}
-claim("a gate that stands open", F.sigmoid(Tensor(3.0)).item(), 0.95, 0.01)
+claim("an open gate", F.sigmoid(Tensor(3.0)).item(), 0.95, 0.01)
 claim("in the first two, less than a millionth gets through", sorted(shares.values())[1] < 1e-6)
 claim("with its forget gates open, over a tenth does", shares["LSTM, forget gates open"] > 0.1)
 
 # %% [markdown]
-# An LSTM does not remember by itself, then. It *can*, and training decides, gate by gate, what is worth keeping. How
-# the gates work is plainest in an LSTM of one number, with weights set by hand: it writes when its input is 1, never
-# forgets and always shows.
+# So an LSTM does not remember automatically. It *can*, and training decides, gate by gate, what to keep. Here is an
+# LSTM of one number with weights set by hand: it writes when its input is 1, never forgets and always shows.
 
 # %%
 latch = nn.LSTM(1, 1)
@@ -103,24 +103,24 @@ for values in latch.state_dict().values():
     values[:] = 0
 latch.weight_ih_l0.data[0] = 20  # the write gate opens at an input of 1 ...
 latch.bias_ih_l0.data[:] = -10, 10, 10, 10  # ... and is shut at 0; the others are always near 1
-told = np.zeros((51, 2, 1), np.float32)  # [times, rows, inputs]
-told[0, 0] = 1  # the first row begins with a one; fifty zeros follow
-_, (_, cell) = latch(Tensor(told))
-claim("fifty zeros after the one, the cell still holds it", cell.data[0, 0, 0], 1, 0.01)
-claim("without the one, it holds nothing", cell.data[0, 1, 0], 0, 0.01)
+pulses = np.zeros((51, 2, 1), np.float32)  # [times, rows, inputs]
+pulses[0, 0] = 1  # the first row begins with a one; fifty zeros follow
+_, (_, cell) = latch(Tensor(pulses))
+claim("fifty zeros after the one, the cell still has it", cell.data[0, 0, 0], 1, 0.01)
+claim("without the one, it has 0", cell.data[0, 1, 0], 0, 0.01)
 
 # %% [markdown]
 # ### From target to head, loss and metric
 #
-# A comment can be toxic, obscene and an insult all at once, or none of these. The target is a row of yes-or-no answers,
-# one for each **tag**. That decides the rest.
+# A comment can be toxic, obscene and an insult all at once, or none of these. The target is a row of yes-or-no values,
+# one for each **tag**. That determines the rest.
 #
 # - **Head**: one number for each tag, its **logit**, and a **sigmoid** for each, which makes it a probability. A
 #   softmax would be wrong: its probabilities sum to 1, so that two tags could never both get more than a half.
 # - **Loss**: **binary cross-entropy**, minus the log of the probability given to the true answer, for each tag; then
 #   the mean.
-# - **Metric**: Kaggle's is the **ROC AUC**, averaged over the tags. It asks how often a row with the tag gets a higher
-#   score than a row without it. Only the ranking counts, and no threshold is needed.
+# - **Metric**: Kaggle's is the **ROC AUC**, averaged over the tags. It measures how often a row with the tag gets a
+#   higher score than one without. Only the ranking counts, without a threshold.
 
 # %%
 logits, yes = Tensor(np.array([[3.0, 2.0, -2.0]])), np.array([[1.0, 1.0, 0.0]])
@@ -134,9 +134,9 @@ claim("AUC: three of the four pairs are in order", roc_auc_score([1, 0, 1, 0], [
 # %% [markdown]
 # ## Build
 #
-# The embedding's look-up, one step of the RNN, and one of the LSTM. In the last, find the line that makes the new cell:
-# the only way from one cell to the next, and no matrix in it. The loop around a step is `Recurrent.run`. For the way
-# back there is no code: the graph of operations is as long as the text, and back-propagation walks it.
+# Here are the embedding's look-up, one step of the RNN, and one of the LSTM. In the last, find the line that makes the
+# new cell: the only path from one cell to the next, without a matrix. The loop around a step is `Recurrent.run`. The
+# backward pass needs no code: the graph of operations is as long as the text, and back-propagation walks it.
 
 # %%
 walkthrough(F.embedding, nn.RNN.step, nn.LSTM.step)
@@ -144,7 +144,8 @@ walkthrough(F.embedding, nn.RNN.step, nn.LSTM.step)
 # %% [markdown]
 # ## Prove
 #
-# Every gradient against a difference quotient; then outputs, gradients and twenty steps of training against PyTorch's.
+# Compare every gradient with a difference quotient; then outputs, gradients and twenty steps of training with
+# PyTorch's.
 
 # %%
 torch.manual_seed(0)
@@ -155,10 +156,9 @@ print(compare(nn.LSTM(3, 4), torch.nn.LSTM(3, 4), sequence, steps=20))
 # %% [markdown]
 # ## See
 #
-# Now a whole tagger, small enough to train here: the first forty words of a comment, an embedding, an LSTM, a head. The
-# head sees of each state the largest value it took at any word: so a rude word counts wherever it stands. The comments
-# are the sample that comes with Groundwork, made up and mild. Most have no tag; the network learns from all that have
-# one and from two hundred of the others.
+# Now a small but complete tagger: the first forty words of a comment, an embedding, an LSTM, a head. The head gets the
+# maximum of each state over all words, so a rude word counts at any position. The comments are Groundwork's sample,
+# generated and mild. Most have no tag; the network learns from all that have one and from two hundred others.
 
 # %%
 competition, prepared = apply.tables("toxic-comments")
@@ -168,7 +168,7 @@ train = pd.concat([train[tagged], train[~tagged].sample(200, random_state=0)])
 
 
 def words(text):
-    """Cut a text into words and the marks that raise a voice."""
+    """Split a text into words and punctuation."""
     return re.findall(r"\w+|[!?\".]", text.lower())
 
 
@@ -209,7 +209,7 @@ history = fit(tagger, loss, batches, None, adam, 12, rate, clip_norm=5.0)
 claim("the loss has halved", history[-1]["train_loss"] < history[0]["train_loss"] / 2)
 
 # %% [markdown]
-# What does it understand, and when? Stop after each word and ask the head.
+# When does it recognize a tag? Apply the head after each word.
 
 # %%
 comment = "Thanks for your help! You wrote utter hogwash, you muppet! Please see the talk page."
@@ -231,10 +231,10 @@ claim("and like no threat", rise["threat"] < 0.1)
 # %% [markdown]
 # ## Try
 #
-# A probability is not yet a decision. Somebody must say from which **threshold** on a comment is marked. One half is
-# arbitrary: it suits neither a rare tag, which hardly ever gets there, nor our tagger, which was shown more rude
-# comments than there are. **F1** weighs missed rows and wrongly marked ones in one number: twice the rows that are
-# rightly marked, divided by those marked plus those that should be. (Few rows are *severe_toxic*: a curve with steps.)
+# A probability is not yet a decision. It takes a **threshold** from which a comment is marked. One half is arbitrary:
+# it suits neither a rare tag, which hardly ever reaches it, nor our tagger, trained on too many rude comments. **F1**
+# combines missed rows and wrongly marked ones in one number: twice the correctly marked rows, divided by the marked
+# ones plus those with the tag. (Few rows are *severe_toxic*: a curve with steps.)
 
 # %%
 with no_grad():
@@ -250,8 +250,8 @@ show()
 
 # %% [markdown]
 # Write `thresholds`. Logits and tags (0 or 1) are arrays `[rows, tags]`, of validation rows and of test rows. Return
-# two arrays `[tags]`: for each tag the threshold, a probability, that has the highest F1 on the validation rows, and
-# the F1 that it then reaches on the test rows.
+# two arrays `[tags]`: for each tag the threshold, a probability, with the highest F1 on the validation rows, and its F1
+# on the test rows.
 
 
 # %%
@@ -264,8 +264,8 @@ check("11.thresholds", thresholds)
 # %% [markdown]
 # ## Apply
 #
-# The ladder: a constant, linear models on counted words (TF-IDF: a rare word counts more), our tagger, the pipeline's
-# network in PyTorch (three epochs here); the competition's metric, on the same validation rows of the sample.
+# Compare a constant, linear models on word counts (TF-IDF: a rare word counts more), our tagger, and the pipeline's
+# network in PyTorch (three epochs here) by the competition's metric, on the same validation rows of the sample.
 
 # %%
 run = apply.train("toxic-comments", {"training.epochs": 3})
@@ -274,15 +274,15 @@ ladder["LSTM from scratch, above"] = roc_auc_score(valid[tags], guessed, average
 ladder["LSTM of the pipeline, PyTorch"] = run.score
 for name, score in ladder.items():
     print(f"{name:58} mean AUC {score:.3f}")
-claim("our tagger has learnt to rank", ladder["LSTM from scratch, above"] > 0.75)
+claim("our tagger has learned to rank", ladder["LSTM from scratch, above"] > 0.75)
 
 # %% [markdown]
-# On the sample the linear model on words and pieces of words is hard to beat: there are few comments, and many rude
-# words are disguised, as in *h0gwash*. To our tagger that is unknown, while pieces of it survive, and word order cannot
-# make up for it. The pipeline's LSTM reads pieces of words, from both ends, with a linear model beside it. On Kaggle's
-# real comments it comes out a little ahead: `docs/scores.md`.
+# On the sample the linear model on words and parts of words is hard to beat: there are few comments, and many rude
+# words are disguised, as in *h0gwash*. Our tagger does not know that word, while parts of it are known. The pipeline's
+# LSTM reads sub-words in both directions, combined with a linear model. On Kaggle's real comments it is a little
+# better: `docs/scores.md`.
 #
-# In a terminal, the same on all folds, then with a wider LSTM, and both beside each other:
+# In a terminal, run the same on all folds, then with a wider LSTM, and compare both:
 #
 # ```
 # groundwork repro toxic-comments
@@ -295,6 +295,6 @@ claim("our tagger has learnt to rank", ladder["LSTM from scratch, above"] > 0.75
 # - [Dive into Deep Learning, chapter 10](https://d2l.ai/chapter_recurrent-modern/index.html): LSTMs, deep and two-way.
 # - [DeepLearning.AI](https://www.deeplearning.ai/courses/deep-learning-specialization/), course 5: recurrent networks.
 # - [Inria's scikit-learn MOOC](https://inria.github.io/scikit-learn-mooc/): precision, recall and ROC curves.
-# - Hochreiter and Schmidhuber, [Long short-term memory](https://doi.org/10.1162/neco.1997.9.8.1735): why errors fade.
+# - Hochreiter and Schmidhuber, [Long short-term memory](https://doi.org/10.1162/neco.1997.9.8.1735): why errors vanish.
 #
 # Next: a network that looks at all words at once. [Lesson 12](12_transformer_search.ipynb) is about attention.

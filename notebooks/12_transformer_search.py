@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 12. Transformers: attention ranks products for a query
 #
-# Somebody types *brass gate pivot*; a shop has thousands of products. Which come first? After this lesson you can read
-# an attention map, name the parts of a transformer's encoder, explain BM25 by counting, and say how good an order is.
+# A customer types *brass gate pivot*, and the shop has thousands of products. Which come first? After this lesson you
+# can read an attention map, name the parts of a transformer's encoder, explain BM25 by counting, and measure a ranking.
 #
 # **Topics:** transformers, search
 #
 # ## Idea
 #
-# Lay a query beside a product's title. Your eye jumps from each word of the query to the words that answer it.
-# **Attention** does the same with numbers. Each word is a vector, its embedding. Below, each word of a query shares out
-# its look over a title. Equal words have equal vectors, and *pivot* was given one close to *hinge*, as training might.
+# Compare a query with a product's title. Your eye goes from each word of the query to the matching words. **Attention**
+# does the same with numbers. Each word is a vector, its embedding. Below, each word of a query distributes its
+# attention over a title. Equal words have equal vectors; *pivot* is close to *hinge*.
 
 # %%
 from collections import Counter
@@ -56,21 +56,21 @@ heat(axis, looks, query, title)
 show()
 
 # %% [markdown]
-# Three roles: a **query** $Q$ asks (any word can, not only a search's), a **key** $K$ says what a word has to offer, a
-# **value** $V$ is what it hands over. The score of a pair is the dot product of query and key. A softmax turns a row of
-# scores into weights, and the result is the mean of the values with those weights:
+# There are three roles: a **query** $Q$ says what a word looks for, a **key** $K$ what a word offers, a **value** $V$
+# what it passes on. The score of a pair is the dot product of query and key. A softmax turns a row of scores into
+# weights, and the result is the mean of the values with those weights:
 #
 # $$\text{attention}(Q, K, V) = \text{softmax}\left(\frac{Q K^\top}{\sqrt d}\right) V$$
 #
-# Why $\sqrt d$? The sum of $d$ random products has a spread of $\sqrt d$. With large scores the softmax gives nearly
-# everything to one key, and its gradient vanishes. And texts differ in length: shorter ones are filled up with
-# **padding**, whose scores become $-\infty$, so that its weights are exactly 0.
+# Why $\sqrt d$? The sum of $d$ random products has a spread of $\sqrt d$. With large scores the softmax gives
+# nearly all weight to one key, and its gradient vanishes. And texts differ in length: shorter ones are extended
+# by **padding**, whose scores become $-\infty$, so that its weights are exactly 0.
 #
-# In a **transformer** each word of a text asks all words of the same text: **self-attention**. Matrices that learn make
-# query, key and value of each word. Several **heads** do it side by side. The encoder's layer adds the result to what
-# came in, sends each word through a small network, and adds again; *normalize* brings a vector to mean 0, spread 1.
-# Attention is blind to order, though: shuffle the words, and the same comes out, shuffled. **Positional encoding** adds
-# to each word's vector waves that tell its place: on the right, a column for each place.
+# In a **transformer** each word of a text attends to all words of the same text: **self-attention**. Learned matrices
+# make query, key and value of each word. Several **heads** do it in parallel. The encoder's layer adds the result to
+# its input, sends each word through a small network, and adds again; *normalize* brings a vector to mean 0, spread 1.
+# Attention ignores order: shuffled words give a shuffled result. **Positional encoding** adds waves to each word's
+# vector for its position (on the right, a column for each).
 
 # %%
 figure, (left, right) = subplots(1, 2, height=3.6, width_ratios=(1, 1.5))
@@ -96,11 +96,11 @@ same = blind(Tensor(text[:, order])).data - blind(Tensor(text)).data[:, order]
 claim("a shuffled text gives the same, shuffled", abs(same).max() < 1e-5)
 
 # %% [markdown]
-# ### The rival counts words
+# ### The alternative: counting words
 #
-# **BM25** has served search engines for decades and learns nothing. Three counts decide what a word of the query adds
-# to a document's score: more if *few documents* hold it, by its *rarity*; more if it stands there *often*, but a tenth
-# time adds almost nothing; less in a *long* document, which holds much of everything.
+# **BM25** has been used in search engines for decades and learns nothing. Three counts decide how much a word of the
+# query adds to a document's score: more if *few documents* contain it (its *rarity*); more if it occurs *often*, but
+# the tenth occurrence adds little; less in a *long* document.
 
 # %%
 times = range(1, 13)
@@ -113,19 +113,19 @@ figure, axis = subplots(height=2.7)
 axis.plot(times, rare[:12], "o-", label="a word that a quarter of the documents hold")
 axis.plot(times, rare[12:24], "s--", label="the same word, documents three times as long")
 axis.plot(times, ranker.weights("door")[24:36], "^:", label="a word that three quarters hold")
-axis.set(xlabel="how often the word stands there", ylabel="added to the score", ylim=(0, 4.2))
+axis.set(xlabel="occurrences of the word", ylabel="added to the score", ylim=(0, 4.2))
 axis.legend()
 show()
-claim("the tenth time adds less than a tenth of the first", rare[9] - rare[8] < 0.1 * rare[0])
+claim("the tenth occurrence adds less than a tenth of the first", rare[9] - rare[8] < 0.1 * rare[0])
 
 # %% [markdown]
 # ### From target to head, loss and metric
 #
-# Judges gave each pair of query and product a grade from 1, irrelevant, to 3, a perfect match. The **target** is one
+# People gave each pair of query and product a grade from 1, irrelevant, to 3, a perfect match. The **target** is one
 # number for a pair. So the **head** has one output, and the **loss** is the squared error. Kaggle's **metric** is the
-# root of its mean, RMSE. (Where only the order matters, a ranking loss compares two products of one query instead.)
+# root of its mean, RMSE. (If only the order matters, a ranking loss compares two products of one query.)
 #
-# A person who searches sees an order, though, and reads from the top. **NDCG** measures that. A product of grade $g$
+# But a person who searches sees a ranking and reads it from the top. **NDCG** measures that. A product of grade $g$
 # gains $2^g - 1$, divided by $\log_2(\text{place} + 1)$; the sum, **DCG**, is then divided by that of the best order.
 
 # %%
@@ -137,7 +137,7 @@ claim("upside down it is worse", ndcg([1, 2, 3], scores=[0.9, 0.5, 0.1]), 0.68, 
 # %% [markdown]
 # ## Build
 #
-# In `attention_weights`, look where the mask stands: before the softmax. In the encoder's layer, look for the two sums.
+# In `attention_weights`, notice that the mask comes before the softmax. In the encoder's layer, find the two sums.
 
 # %%
 walkthrough(F.attention_weights, nn.TransformerEncoderLayer.forward, BM25.weights, ndcg)
@@ -145,16 +145,16 @@ walkthrough(F.attention_weights, nn.TransformerEncoderLayer.forward, BM25.weight
 # %% [markdown]
 # ## Prove
 #
-# The blocks against difference quotients and PyTorch, BM25 against the pipeline's own, NDCG against scikit-learn's.
+# Compare the blocks with difference quotients and PyTorch, BM25 with the pipeline's, NDCG with scikit-learn's.
 
 # %%
 torch.manual_seed(0)
 q, k, v = (chance.normal(size=(2, 4, 8)) for _ in range(3))
 padding = np.array([[False, False, False, True], [False, False, True, True]])
 print(gradcheck(F.scaled_dot_product_attention, (q, k, v), attn_mask=~padding[:, None]))
-heads = [one.MultiheadAttention(8, 2, batch_first=True) for one in (nn, torch.nn)]
+heads = [lib.MultiheadAttention(8, 2, batch_first=True) for lib in (nn, torch.nn)]
 print(compare(*heads, q, k, v, key_padding_mask=padding))
-layers = [one.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True) for one in (nn, torch.nn)]
+layers = [lib.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True) for lib in (nn, torch.nn)]
 print(compare(*layers, q, src_key_padding_mask=padding, steps=20))
 pipeline = bm25.BM25(analyzer=list).fit(short + long)
 wanted = (pipeline.asked([["hinge"]]) @ pipeline.weights(short + long).T).toarray()[0]
@@ -165,10 +165,10 @@ claim("NDCG agrees", ndcg(grades, scores, 10), ndcg_score([2.0**grades - 1], [sc
 # %% [markdown]
 # ## See
 #
-# A small encoder reads the words of query and title as one text, without positions; each word's vector also says on
-# which side it stands. The head sees the mean of the query's words, each having looked around. Groundwork's sample has
-# too few pairs to learn that equal words belong together. So one of two networks gets a head start: its matrices for
-# query and key begin as twice the identity, so that equal vectors score highest.
+# A small encoder reads query and title as one text, without positions; each word's vector also says to which of the two
+# it belongs. The head gets the mean of the query's words. Groundwork's sample has too few pairs to learn that equal
+# words match. So one of two networks gets a head start: its query and key matrices begin as twice the identity, so
+# equal vectors score highest.
 
 # %%
 competition, prepared = apply.tables("product-search")
@@ -209,7 +209,7 @@ class Ranker(nn.Module):
 
 
 def trained(head_start):
-    """Train a ranker on grades less their mean; give it, and its predictions for the validation rows."""
+    """Train a ranker on centred grades; return it and its validation predictions."""
     manual_seed(4)
     ranker, mean = Ranker(head_start), train["relevance"].mean()
     target = (train["relevance"] - mean).to_numpy(np.float32)
@@ -224,8 +224,8 @@ def trained(head_start):
 (_, plain), (ranker, helped) = trained(head_start=False), trained(head_start=True)
 
 # %% [markdown]
-# What does the second one look at? Nobody told it what a *gate pivot* is: it had pairs and grades. Started from some
-# seeds it comes to look for the hinge, from others not. Here is one head of this one, over query and title.
+# What does the second one attend to? It was never given the meaning of *gate pivot*. With some seeds it learns to
+# attend to the hinge, with others not. Here is one head, over query and title.
 
 # %%
 pair = Tensor(encode(pd.DataFrame([[" ".join(query), " ".join(title)]], columns=PAIR)))
@@ -236,7 +236,7 @@ figure, axis = subplots(height=2.4)
 heat(axis, looks.data[0, 0, :3][:, pair.data[0] != 0], query, query + title)
 show()
 claim("padding gets nothing", looks.data[..., pair.data[0] == 0].max(), 0)
-claim("of the title, brass looks at Brass most", looks.data[0, 0, 0, 8:].argmax(), 4)
+claim("in the title, brass attends to Brass most", looks.data[0, 0, 0, 8:].argmax(), 4)
 
 # %% [markdown]
 # ## Try
@@ -255,8 +255,8 @@ check("12.attention", attention)
 # %% [markdown]
 # ## Apply
 #
-# The ladder, on the same validation rows. The pipeline's network has **two towers**, one for a query's vector, one for
-# a product's, and reads BM25, too. Its batches of 512 are meant for Kaggle's many pairs; 64 here make more steps.
+# Compare the models on the same validation rows. The pipeline's network has **two towers**, one for a query's vector
+# and one for a product's, and uses BM25. Mini-batches of 64, not 512, give more steps here.
 
 # %%
 run = apply.train("product-search", {"training.batch_size": 64})
@@ -266,7 +266,7 @@ for name, score in apply.baselines("product-search").items():
 grades, queries = valid["relevance"].to_numpy(), valid["search_term"].to_numpy()
 names = "scratch encoder, random start", "scratch encoder, head start", "two towers, PyTorch"
 for name, said in zip(names, (plain, helped, towers), strict=True):
-    rmse, order = (METRICS[one].score(grades, said, queries) for one in ("rmse", "ndcg@10"))
+    rmse, order = (METRICS[name].score(grades, said, queries) for name in ("rmse", "ndcg@10"))
     print(f"{name:36} RMSE {rmse:.3f}  NDCG@10 {order:.3f}")
 error, started = (((grades - said) ** 2).mean() for said in (plain, helped))
 claim("the head start helps", started < error)
@@ -274,8 +274,8 @@ claim("without it, a constant is about as good, or better", error > 0.8 * grades
 
 # %% [markdown]
 # On new pairs, the encoder with a random start is hardly better than a constant, if at all. The other two learn from
-# pairs that a *flower pot* may be called a planter; a linear model cannot. On Kaggle's pairs, of many more words, the
-# towers lead by less (`docs/scores.md`). A search scores *all* products, by BM25 plus the two vectors' cosine.
+# pairs that a *flower pot* may be called a planter; a linear model cannot. On Kaggle's pairs the towers' lead is
+# smaller (`docs/scores.md`). A search scores *all* products, by BM25 plus the vectors' cosine.
 
 # %%
 catalogue = Catalogue(run.trained, run.trained.encoder.documents(prepared.train)[1])
@@ -283,7 +283,7 @@ for hit in catalogue.find("terracotta flower pot", top=3):
     print(f"{hit.score:.2f}  {catalogue.products['product_title'][hit.row]}  {hit.matched}")
 
 # %% [markdown]
-# Behind a title: the query's words that any of the product's texts holds. In a terminal, last with small batches:
+# After each title are the query's words that occur in any of the product's texts. In a terminal:
 #
 # ```
 # groundwork repro product-search
@@ -295,6 +295,6 @@ for hit in catalogue.find("terracotta flower pot", top=3):
 #
 # - [LLM University](https://cohere.com/llmu): attention, embeddings and semantic search, in pictures.
 # - [Dive into Deep Learning](https://d2l.ai/chapter_attention-mechanisms-and-transformers/index.html): step by step.
-# - Vaswani et al., [Attention is all you need](https://arxiv.org/abs/1706.03762): section 3 has the whole of it.
+# - Vaswani et al., [Attention is all you need](https://arxiv.org/abs/1706.03762): section 3 has all the formulas.
 #
-# Next: what to offer to somebody who has not asked. [Lesson 13](13_recommender.ipynb) is about recommendation.
+# Next: what to offer without a query. [Lesson 13](13_recommender.ipynb) is about recommendation.

@@ -1,20 +1,19 @@
 # %% [markdown]
 # # 13. Recommender: who will like what
 #
-# A shop knows who bought what. Nobody has told it why. This lesson finds the tastes behind a log of purchases, turns
-# them into a list of twelve articles for each customer, and scores such lists. Afterwards you can write MAP@k, split a
-# log by time, and say when a list of best-sellers is enough.
+# A shop knows who bought what, but not why. This lesson finds the tastes behind a log of purchases, turns them into a
+# list of twelve articles for each customer, and scores such lists. Afterwards you can write MAP@k, split a log by time,
+# and say when a list of best-sellers is enough.
 #
 # **Topics:** recommendation
 #
 # ## Idea
 #
-# Draw the log as a table: a row for each customer, a column for each article, a dot where somebody bought something. It
-# looks like dust, with dark columns where an article sells well. Now put customers of one taste side by side,
-# and articles of one taste, too: the dust was blocks.
+# Draw the log as a table: a row for each customer, a column for each article, a dot for each purchase. It looks random,
+# with dark columns where an article sells well. Sorted by taste, the dots form blocks.
 #
-# Here a small shop is made up, so that the tastes are known: three of them. A real shop knows no tastes, and the task
-# is to find the order of the second picture from the first one alone.
+# This small shop is generated, so that its three tastes are known. A real shop does not know them, and the task is to
+# find the order of the second picture from the first one alone.
 
 # %%
 import numpy as np
@@ -38,7 +37,7 @@ recipe = liking[:, taste] * appeal
 who = chance.integers(CUSTOMERS, size=3000)
 edges = recipe[who].cumsum(1)
 what = (edges < chance.random((len(who), 1)) * edges[:, -1:]).sum(1)
-past = chance.integers(WEEKS, size=len(who)) < WEEKS - 1  # the last week is kept aside
+past = chance.integers(WEEKS, size=len(who)) < WEEKS - 1  # the last week is held out
 bought = np.zeros((CUSTOMERS, ARTICLES), bool)
 bought[who[past], what[past]] = True
 
@@ -53,33 +52,35 @@ axes[0].set_ylabel("customers")
 show()
 
 # %% [markdown]
-# Give each customer $u$ a short row of numbers, a **vector** $p_u$: how much they like this and that. Give each article
-# $i$ a vector $q_i$ of the same length: how much of this and that it has. Where both are large in the same places, the
-# two go together, and the **dot product** says how well. What everybody buys needs no taste: it has a **bias** $b_i$.
+# Give each customer $u$ a short row of numbers, a **vector** $p_u$: how much they like certain properties. Give each
+# article $i$ a vector $q_i$ of the same length: how much of these properties it has. If both are large in the same
+# places, the two match, and the **dot product** measures how well. Popularity does not depend on taste: each article
+# has a **bias** $b_i$.
 #
 # $$s_{ui} = p_u \cdot q_i + b_i$$
 #
-# All scores make a table as large as the picture, and it is the product of two thin tables. So the method is called
-# **matrix factorization**.
+# All scores make a table as large as the picture, and it is the product of two thin tables. Hence the name **matrix
+# factorization**.
 #
 # ### From target to head, loss and metric
 #
 # In classification the target is a class. Here it is a set: what a customer
 # will buy next week. The head gives a score for every article, and the answer is a **ranked list**, the twelve best.
 #
-# For the loss, mind what the log does not say. An empty place does not mean "dislikes"; mostly it means "has not seen".
-# So no single place is a target. But of two articles, the one that was bought ($i$) should rank above one that was not
-# ($j$). That is **Bayesian personalized ranking**, BPR: a yes-or-no question with the difference of two scores as its
-# logit.
+# For the loss, consider what the log does not say. An empty cell does not mean "dislikes"; mostly it means "has not
+# seen". So no single cell is a target. But of two articles, the one that was bought ($i$) should rank above one that
+# was not ($j$). That is **Bayesian personalized ranking**, BPR: a yes-or-no target whose logit is the difference of two
+# scores.
 #
 # $$L = -\log \sigma(s_{ui} - s_{uj})$$
 #
-# With 100,000 articles one comparison at a time is slow to learn from. The **sampled softmax** of the pipeline compares
-# what was bought with a thousand others at once: cross-entropy, as if the articles were classes, over a sample of them.
+# With 100,000 articles it is slow to learn from one comparison at a time. The **sampled softmax** of the pipeline
+# compares the purchase with a thousand others at once: cross-entropy, as if the articles were classes, over a sample of
+# them.
 #
-# The metric looks at the list. A hit at the first place is worth more than one at the last. **Average precision** walks
-# down the list; at each hit it takes the share of hits so far. The sum is divided by the hits that were possible. The
-# mean over customers is **MAP@12**, for lists of twelve.
+# The metric depends on the list. A hit at the first place is worth more than one at the last. **Average precision**
+# goes down the list; at each hit it adds the share of hits so far. The sum is divided by the number of possible hits.
+# The mean over customers is **MAP@12**, for lists of twelve.
 
 # %%
 claim("one article bought, and named first", mf.average_precision([5, 8, 1], {5}), 1)
@@ -92,8 +93,8 @@ claim("12 can be perfect, though 20 were bought", mf.average_precision(range(12)
 # %% [markdown]
 # ## Build
 #
-# Two tables of vectors and a bias. Notice that nothing here knows what the numbers of a vector mean: no taste has a
-# name. The draw of negatives is simple, too: any article that the customer has not bought.
+# The model is two tables of vectors and a bias. Notice that the numbers of a vector have no given meaning: no taste has
+# a name. A negative is any article that the customer has not bought.
 
 # %%
 walkthrough(mf.MatrixFactorization, mf.bpr_loss, mf.average_precision)
@@ -101,8 +102,8 @@ walkthrough(mf.MatrixFactorization, mf.bpr_loss, mf.average_precision)
 # %% [markdown]
 # ## Prove
 #
-# Every gradient of the network against a difference quotient, the loss against PyTorch's, and MAP@12 against the one by
-# which the pipeline judges, on a thousand lists of chance, with repeated articles among them.
+# Compare every gradient of the network with a difference quotient, the loss with PyTorch's, and MAP@12 with the
+# pipeline's metric, on a thousand random lists, some with repeated articles.
 
 # %%
 manual_seed(0)
@@ -118,9 +119,9 @@ claim("MAP@12 is the pipeline's", ours, METRICS["map@12"].score(baskets, lists),
 # %% [markdown]
 # ## See
 #
-# Train on seven weeks of the made-up shop, with vectors of two numbers, so that they can be drawn. Judge by the week
-# that was kept aside. Two lists to compare with: the same best-sellers for everybody, which is the **popularity**
-# baseline; and the list that the hidden recipe itself would make, which nobody can beat but by luck.
+# Train on seven weeks of the generated shop, with vectors of two numbers, so that they can be drawn. Score on the
+# held-out week. Compare with two lists: the best-sellers, which are the **popularity** baseline; and the list from the
+# true probabilities, which can be beaten only by luck.
 
 
 # %%
@@ -137,7 +138,7 @@ def learn(network, optimizer, who, what, bought):
 
 
 def judge(scores):
-    """MAP@12 on the week that was kept aside, of scores [customers, articles]."""
+    """Return MAP@12 on the held-out week for scores [customers, articles]."""
     return mf.mean_average_precision(mf.recommend(scores, 12), later)
 
 
@@ -161,27 +162,27 @@ for number, marker in enumerate("os^"):
 left.set(title="learned vectors", xlabel="first number", ylabel="second number", ylim=(-4.2, 2))
 left.legend(fontsize=8, loc="lower left")
 right.plot(curve, "o-", markersize=3, label="matrix factorization")
-right.axhline(judge(recipe), color="0.3", linestyle="--", label="the hidden recipe")
+right.axhline(judge(recipe), color="0.3", linestyle="--", label="the true probabilities")
 right.axhline(judge(popularity), color="0.3", linestyle=":", label="popularity")
 right.set(title="the week kept aside", xlabel="epoch", ylabel="MAP@12", ylim=(0, 0.4))
 right.legend(fontsize=8, loc="upper right")
 show()
 
 # %% [markdown]
-# The three tastes lie in three directions, and nobody had named them. Customers lie in the same directions: whoever
-# points where an article points gets it recommended. How far out an article lies is another matter, and rotating the
-# whole picture would change no score. So a single number of a vector means nothing by itself.
+# The three tastes are three directions, although they were not given. Customers lie in the same directions: an article
+# is recommended to customers with the same direction. Rotating the whole picture would change no score. So a single
+# number of a vector means nothing by itself.
 #
-# The curve rises from chance over the best-sellers to about what the recipe itself earns. Were all customers of one
-# mind, best-sellers would be the best list there is, and vectors could only add noise. So measure popularity first.
+# The curve rises from chance over the best-sellers to about the score of the true probabilities. If all customers had
+# the same taste, best-sellers would be the best list. So measure popularity first.
 
 # %%
 unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 cosines = unit @ unit.T - 2 * np.eye(ARTICLES)
 same = (taste[cosines.argmax(1)] == taste).mean()
 claim("the nearest article by direction has the same taste", same, 1, 0.05)
-claim("vectors find more than twice what best-sellers find", curve[-1] > 2 * judge(popularity))
-claim("and about what the recipe finds", curve[-1] / judge(recipe), 1, 0.15)
+claim("vectors score more than twice as high as best-sellers", curve[-1] > 2 * judge(popularity))
+claim("and about as high as the true probabilities", curve[-1] / judge(recipe), 1, 0.15)
 turn = np.array([[0.6, -0.8], [0.8, 0.6]])
 turned = (customers @ turn) @ (vectors @ turn).T
 claim("a rotation changes no score", np.allclose(turned, customers @ vectors.T, atol=1e-5))
@@ -189,28 +190,28 @@ claim("a rotation changes no score", np.allclose(turned, customers @ vectors.T, 
 # %% [markdown]
 # ## Try
 #
-# Write MAP@k. `recommended` holds a list of article numbers for each customer, best first; `bought` holds a list for
-# each customer, in any order; an article may stand in a list twice. Return one number. Customers who bought nothing are
-# left out.
+# Write MAP@k. `recommended` has a list of article numbers for each customer, best first; `bought` has a list for each
+# customer, in any order; an article may occur twice in a list. Return one number. Customers who bought nothing are left
+# out.
 
 
 # %%
 def map_at_k(recommended, bought, k):
-    # Of each user: the recommended items, best first, and the items that were bought.
+    # For each user: the recommended items, best first, and the items that were bought.
     raise NotAttempted
 
 
 check("13.map_at_k", map_at_k)
 
 # %% [markdown]
-# A recommender that has seen what will be in fashion looks wise. Split the log so that this cannot happen: `customer`
-# and `day` are integer arrays `[rows]`, in any order. Return two boolean arrays `[rows]`: the purchases to train on,
-# and those of the log's last `days` days, to validate on.
+# A recommender that has seen the future gets too good a score. Split the log so that this cannot happen: `customer` and
+# `day` are integer arrays `[rows]`, in any order. Return two boolean arrays `[rows]`: the purchases to train on, and
+# those of the log's last `days` days, to validate on.
 
 
 # %%
 def time_split(customer, day, days):
-    # Two boolean arrays [rows]: what is trained on, and the last `days` days.
+    # Two boolean arrays [rows]: the training rows, and those of the last `days` days.
     raise NotAttempted
 
 
@@ -220,12 +221,11 @@ check("13.time_split", time_split)
 # ## Apply
 #
 # *H&M Personalized Fashion Recommendations* asks for twelve articles that each customer will buy next week. On the
-# sample that comes with Groundwork, articles come into fashion and go again. The ladder, by MAP@12 on the log's
-# last week:
+# sample that comes with Groundwork, articles come into fashion and go out again. Compare by MAP@12 on the last week:
 #
 # - the constant: best-sellers of the week before, for everybody;
-# - what plays the part of the linear model: the customer's own articles again (repurchase), and articles that the same
-#   people bought (item-kNN, k nearest neighbours);
+# - in place of a linear model: the customer's own articles again (repurchase), and articles that the same people bought
+#   (item-kNN, k nearest neighbours);
 # - `MatrixFactorization` from above, with vectors of 16 numbers;
 # - the same, but with the logarithm of last week's sales in place of its bias;
 # - the lane's network in PyTorch.
@@ -255,25 +255,25 @@ for name, score in ladder.items():
     print(f"{name:30} {run.metric} {score:.3f}")
 
 # %% [markdown]
-# The first factorization is a little better than best-sellers, and worse than repeating what a customer has. It learned
-# tastes well, but it learned from all weeks alike, and much of what it names is no longer sold. Tastes last; fashion
-# does not. Take the tastes from all weeks and the popularity from the last one, and it passes both simple rules.
+# The first factorization is a little better than best-sellers, and worse than repurchase. It learned tastes well, but
+# it learned from all weeks alike, and many articles in its lists are no longer sold. Tastes last; fashion does not.
+# With tastes from all weeks and popularity from the last one, it beats both simple rules.
 #
-# The lane's network has the same heart, a dot product, and knows more: the order of a customer's purchases, each
+# The lane's network has the same core, a dot product, and more inputs: the order of a customer's purchases, each
 # article's labels (colour, type, department), what sold in each week, and what was bought before. In a small shop with
-# few and plain tastes that is worth little; among 100,000 articles, most of them new or rare, labels and order count.
+# a few simple tastes that gains little; among 100,000 articles, most of them new or rare, labels and order matter.
 
 # %%
 constant, again, neighbours, plain, timely, _ = ladder.values()
 gone = (sales[mf.recommend(scores, 12)] == 0).mean()
-claim("of what the first names, more than a fifth did not sell at all last week", gone > 0.2)
+claim("of the first lists, more than a fifth did not sell at all last week", gone > 0.2)
 claim("best-sellers < the first < repurchase", constant < plain < again)
 claim("last week's sales help by more than a quarter", timely > 1.25 * plain)
-claim("and so it passes both simple rules", timely > max(again, neighbours))
+claim("and so it beats both simple rules", timely > max(again, neighbours))
 claim("PyTorch's is about as good", run.score / timely, 1, 0.2)
 
 # %% [markdown]
-# In a terminal (for the real thing, and to submit, first set `source: kaggle` for the lane in `params.yaml`):
+# In a terminal (for Kaggle's data, and to submit, first set `source: kaggle` for the lane in `params.yaml`):
 #
 # ```
 # groundwork repro fashion-recommendations
@@ -284,8 +284,8 @@ claim("PyTorch's is about as good", run.score / timely, 1, 0.2)
 # groundwork submit fashion-recommendations -m "spans 12" --dry-run
 # ```
 #
-# `recommend` shows what a customer bought and the twelve articles to come. `spans: 12` learns from the last 12 weeks
-# only: less to learn from, but closer to what is in fashion.
+# `recommend` shows a customer's purchases and twelve recommendations. `spans: 12` learns from the last 12 weeks only:
+# fewer rows, but closer to the current fashion.
 #
 # ## Where to read on
 #

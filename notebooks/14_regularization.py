@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 14. Regularization: learning the rule, not the noise
 #
-# A network with thousands of weights can learn twenty-four points by heart, errors of measurement included. This lesson
-# shows what that looks like, and three remedies: weight decay, dropout and early stopping. Afterwards you can read a
-# pair of learning curves, and you will have written two of the remedies yourself.
+# A network with thousands of weights can memorize twenty-four points, including measurement errors. This lesson shows
+# what that looks like, and three remedies: weight decay, dropout and early stopping. Afterwards you can read a pair of
+# learning curves, and you will have written two of the remedies yourself.
 #
 # **Topics:** dropout, weight decay, early stopping
 #
 # ## Idea
 #
-# Somebody measures a smooth curve at 24 places, with an instrument that trembles. A network is to find the curve. It
-# has over four thousand weights, far more than there are points, so nothing keeps it from bending after each of them.
-# `learn` trains it, and notes every ten steps how well it does; its two arguments are remedies that come below.
+# A smooth curve is measured at 24 places, with noise. A network is to find the curve. It has over four thousand
+# weights, far more than there are points, so nothing keeps it from bending towards each of them. `learn` trains it and
+# records its losses every ten steps; its two arguments are remedies that follow below.
 
 # %%
 import numpy as np
@@ -25,7 +25,7 @@ from groundwork.scratch.verify import gradcheck
 
 
 def learn(p=0.0, weight_decay=0.0):
-    """Train on all points at once; every tenth step note losses, weights' norm and curve."""
+    """Train on all points at once; record losses, weights' norm and curve every ten steps."""
     manual_seed(0)
     hidden = [nn.Linear(1, 64), nn.Tanh(), nn.Dropout(p), nn.Linear(64, 64), nn.Tanh()]
     learner = nn.Sequential(*hidden, nn.Dropout(p), nn.Linear(64, 1))
@@ -41,16 +41,16 @@ def learn(p=0.0, weight_decay=0.0):
             with no_grad():
                 training = F.mse_loss(learner(points), values).item()
                 validation = F.mse_loss(learner(others), targets).item()
-                norm = np.sqrt(sum((one.data**2).sum() for one in learner.parameters()))
+                norm = np.sqrt(sum((parameter.data**2).sum() for parameter in learner.parameters()))
                 notes.append((step, training, validation, norm, learner(grid).data))
     return [np.array(column) for column in zip(*notes, strict=True)]
 
 
 # %% [markdown]
-# On the left, the curve found early and the one at the end. On the right, losses: here, and at 200 other places.
+# On the left, an early curve and the final one. On the right, losses: at these points, and at 200 others.
 
 # %%
-NOISE = 0.3  # standard deviation of the instrument's error
+NOISE = 0.3  # standard deviation of the measurement error
 chance = np.random.default_rng(4)
 places = chance.uniform(-1, 1, (24 + 200, 1))
 readings = np.sin(3 * places) + chance.normal(0, NOISE, places.shape)
@@ -76,52 +76,52 @@ right.legend(fontsize=8)
 show()
 
 # %% [markdown]
-# The training loss falls and falls. The loss on rows that the network has not learned from, the **validation loss**, is
-# lowest early on (the star) and then rises. What is learned from there on is the tremble of the instrument: that is
-# **overfitting**. Training loss alone would never have shown it. It even falls below the dotted line, the mean square
-# of the instrument's errors, which nobody can foretell.
+# The training loss keeps falling. The loss on rows that the network has not learned from, the **validation loss**, is
+# lowest early on (the star) and then rises. From there on the network learns the noise: that is **overfitting**. The
+# training loss does not show it. It even falls below the dotted line, the mean square of the measurement errors, which
+# cannot be predicted.
 #
-# To **regularize** is to hold a network back from this. Three ways:
+# To **regularize** a network is to prevent this. There are three ways:
 #
-# **Weight decay.** A bend as sharp as those on the left takes large weights. So make large weights cost something: add
-# a multiple of their squares to the loss $L$, of strength $\lambda$. This is the **L2 penalty**. In a step of gradient
-# descent, with gradient $g$ of $L$ and learning rate $\eta$, it becomes a small shrinking of each weight.
+# **Weight decay.** Sharp bends like those on the left need large weights. So penalize large weights: add a multiple of
+# their squares to the loss $L$, of strength $\lambda$. This is the **L2 penalty**. In a step of gradient descent, with
+# gradient $g$ of $L$ and learning rate $\eta$, it shrinks each weight a little.
 #
 # $$L + \frac{\lambda}{2} \sum_k w_k^2 \qquad\text{so that}\qquad
 # w \leftarrow w - \eta\,(g + \lambda w) = (1 - \eta\lambda)\, w - \eta\, g$$
 #
-# **Dropout.** While it learns, set each unit to 0 with probability $p$, drawn anew for each row and step. No unit can
-# rely on a particular other one, so what is learned is spread out. In use nothing is dropped. To keep the mean of every
-# unit the same in both, what is kept while learning is divided by $1 - p$. As a formula, with a **mask** $m$ of zeros
-# and ones, and $E$ for the mean over many draws:
+# **Dropout.** During training, set each unit to 0 with probability $p$, drawn anew for each row and step. No unit can
+# rely on a particular other one. In use nothing is dropped. To keep the mean of every unit the same in both, the
+# remaining values are divided by $1 - p$ during training. As a formula, with a **mask** $m$ of zeros and ones, and $E$
+# for the mean over many draws:
 #
 # $$y_k = \frac{m_k}{1 - p}\, x_k, \quad m_k = 1 \text{ with probability } 1 - p, \text{ else } 0, \qquad E[y_k] = x_k$$
 #
-# **Early stopping.** Look at the validation loss after each epoch, keep the weights of the best one, and stop when a
-# number of epochs in a row (the **patience**) brought nothing better.
+# **Early stopping.** Compute the validation loss after each epoch, keep the weights of the best one, and stop after a
+# number of epochs in a row (the **patience**) without improvement.
 
 # %%
 claim("weights and biases, for 24 points", (1 + 1) * 64 + (64 + 1) * 64 + (64 + 1), 4353)
 claim("the star is in the first half", best < len(steps) / 2)
 claim("training loss ends below the dotted line", training[-1] < 0.7 * NOISE**2)
 dropped = F.dropout(Tensor(np.full(100_000, 5.0)), p=0.4).data
-claim("dropout leaves the mean where it was", dropped.mean(), 5, 0.1)
+claim("dropout keeps the mean", dropped.mean(), 5, 0.1)
 
 # %% [markdown]
 # ## Build
 #
 # Dropout and early stopping are a few lines each. In `EarlyStopping`, notice the `.copy()`: training changes weights in
-# place, and a mere reference to them would go on changing. `to_beat` matters only where there is a `min_delta`.
+# place, and a mere reference would change with them. `to_beat` matters only where there is a `min_delta`.
 
 # %%
 walkthrough(F.dropout, train.EarlyStopping)
 
 # %% [markdown]
-# Weight decay needs one more word, for Adam. Adam divides a gradient by its own usual size (lesson 7). Put $\lambda w$
-# into the gradient, and it is divided too: a weight with large gradients then hardly decays, and one with none decays
-# at full speed however small $\lambda$ is. **AdamW** leaves the decay out of the gradient and multiplies the weight by
-# $1 - \eta\lambda$ in every step, whatever its gradients are. That is why `learn` uses it. Take a weight of 2 with a
-# gradient of 0, and one step of each with a rate of 0.1:
+# With Adam, weight decay needs a change. Adam divides a gradient by its own usual size (lesson 7). If $\lambda w$ is
+# part of the gradient, it is divided too: a weight with large gradients then hardly decays, and one without gradients
+# decays at full speed however small $\lambda$ is. **AdamW** leaves the decay out of the gradient and multiplies the
+# weight by $1 - \eta\lambda$ in every step. That is why `learn` uses it. Take a weight of 2 with a gradient of 0, and
+# one step of each with a rate of 0.1:
 
 # %%
 for decay in (0.001, 1.0):
@@ -135,7 +135,7 @@ for decay in (0.001, 1.0):
 # %% [markdown]
 # ## Prove
 #
-# A given mask makes dropout a fixed function. AdamW goes a hundred steps beside PyTorch's, on the same gradients.
+# With a given mask, dropout is a fixed function. AdamW takes a hundred steps on the same gradients as PyTorch's.
 
 # %%
 mask = np.random.default_rng(0).random((4, 5)) > 0.4
@@ -152,7 +152,7 @@ claim("ours and PyTorch's agree", np.allclose(ours.data, theirs.detach(), rtol=0
 # %% [markdown]
 # ## See
 #
-# The same points and first weights, with each remedy. The star is the lowest validation loss: with enough patience,
+# The same points and initial weights, with each remedy. The star is the lowest validation loss: with enough patience,
 # early stopping takes the weights from there. The **norm** of all weights is the length of the vector that they make.
 
 # %%
@@ -176,15 +176,15 @@ claim("decay, dropout: training loss stays up", min(decayed[1][-1], dropping[1][
 claim("decay keeps weights small", decayed[3][-1] < min(plain[3][-1], dropping[3][-1]) / 1.5)
 
 # %% [markdown]
-# With weight decay or dropout the network no longer reaches the points, and that is the aim: the training loss stays
-# up, and the validation loss stays down. The star in the first picture is about as low; but early stopping has to be
-# given validation rows. Dropout does not keep weights small as decay does: it works another way.
+# With weight decay or dropout the network no longer reaches the points, which is the aim: the training loss stays high,
+# and the validation loss stays low. The star in the first picture is about as low; but early stopping needs validation
+# rows. Dropout does not keep weights small as weight decay does: it works in another way.
 #
 # ## Try
 #
 # Write dropout, for an array `x` of shape `[rows, units]`. `p` is the probability that an entry is dropped, `training`
-# says whether the network learns now, and `rng` is a NumPy generator, from which all draws are to come. Return an array
-# of the shape of `x`, and leave `x` as it is.
+# says whether the network is in training, and `rng` is a NumPy generator to use for all draws. Return an array of the
+# shape of `x`, and do not change `x`.
 
 
 # %%
@@ -206,7 +206,7 @@ class EarlyStopping:
     def __init__(self, patience):
         self.patience = patience
         self.best_weights = None
-        # What else must be remembered from one epoch to the next?
+        # What else must you remember from one epoch to the next?
 
     def update(self, val_loss, weights):
         raise NotAttempted  # look at an epoch; return whether to stop
@@ -218,9 +218,9 @@ check("14.early_stopping", EarlyStopping)
 # ## Apply
 #
 # Two hundred digits of *Digit Recognizer*, on the sample that comes with Groundwork, and a network of 784 inputs and
-# one hidden layer. Beside the true labels, a second set: in about a quarter of the rows the label is drawn by lot, as a
-# tired person might have typed it. Accuracy is on 300 other digits with their true labels. For early stopping, 50 of
-# the 200 are kept aside, as the pipeline does it: whoever stops by the rows that judge flatters the score.
+# one hidden layer. Besides the true labels there is a second set: about a quarter of its labels are random, like typing
+# errors. Accuracy is on 300 other digits with their true labels. For early stopping, 50 of the 200 are held out, as in
+# the pipeline: stopping on the rows of the score makes the score too high.
 
 # %%
 _, prepared = apply.tables("digit-recognizer")
@@ -254,16 +254,16 @@ for name, settings in sweep.items():
     table[name] = [accuracy(labels, **settings) for labels in (true, typed)]
     print(f"{name:17} {table[name][0]:.3f}         {table[name][1]:.3f}")
 clean, noisy = zip(*table.values(), strict=True)
-claim("true labels: no remedy is far from none", max(clean) - min(clean) < 0.04)
-claim("by lot, each remedy beats none by points", min(noisy[1:]) > noisy[0] + 0.02)
+claim("true labels: no remedy makes much difference", max(clean) - min(clean) < 0.04)
+claim("random labels: each remedy gains two points or more", min(noisy[1:]) > noisy[0] + 0.02)
 
 # %% [markdown]
-# With true labels there is little noise to learn, and no remedy gains anything to speak of. With a quarter of the
-# labels by lot each of them is worth some percentage points. That is the rule: regularization pays where the data are
-# few and noisy for the size of the network. How much of it is right must be tried out.
+# With true labels there is little noise to learn, and no remedy gains much. With a quarter of the labels random, each
+# gains some percentage points. That is the rule: regularization helps where the data are few and noisy for the size of
+# the network. How much of it is best must be tried.
 #
 # In the pipeline the three are `model.dropout`, `training.weight_decay` and `training.early_stopping` of a lane in
-# `params.yaml`. Early stopping there goes by the competition's metric, on a share `holdout` of a fold's training rows.
+# `params.yaml`. Early stopping there uses the competition's metric, on a share `holdout` of a fold's training rows.
 # Titanic's network, for one fold of five, with two patiences:
 
 # %%
@@ -277,9 +277,9 @@ claim("it had not moved yet", run.history["val_accuracy"].nunique() == 1)
 claim("and the loss was still falling", run.history["val_loss"].is_monotonic_decreasing)
 
 # %% [markdown]
-# Accuracy moves only when a probability crosses one half. In the first epochs all passengers are taken to drown: the
-# loss falls, the accuracy stands still, and a patience of 3 takes that for the end. Patience must outlast such a start.
-# Three rates of dropout over all five folds, in a terminal, and what they gave:
+# Accuracy moves only when a probability crosses one half. In the first epochs the prediction is that all passengers
+# drown: the loss falls, the accuracy does not change, and a patience of 3 stops the training. Patience must be longer
+# than such a start. In a terminal, three rates of dropout over all five folds, and a list of the results:
 #
 # ```
 # dvc exp run --queue -S 'competitions.titanic.model.dropout=0.0,0.3,0.6'
@@ -292,7 +292,7 @@ claim("and the loss was still falling", run.history["val_loss"].is_monotonic_dec
 # - [Dive into Deep Learning, weight decay](https://d2l.ai/chapter_linear-regression/weight-decay.html) and
 #   [dropout](https://d2l.ai/chapter_multilayer-perceptrons/dropout.html): both derived, with code.
 # - [DeepLearning.AI's specialization](https://www.deeplearning.ai/courses/deep-learning-specialization/), course 2,
-#   week 1: bias and variance, and which of the two a remedy is for.
+#   week 1: bias and variance, and the remedies for each.
 # - [Kaggle Learn's Intro to Deep Learning](https://www.kaggle.com/learn/intro-to-deep-learning), lessons 4 and 5: such
 #   curves, and dropout in a network of your own.
 # - Srivastava et al., [Dropout](https://jmlr.org/papers/v15/srivastava14a.html): the original.

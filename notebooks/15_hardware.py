@@ -2,19 +2,19 @@
 # # 15. Hardware: arithmetic, memory, precision
 #
 # The same network may train for hours on one machine and for minutes on another. This lesson says why: how much
-# arithmetic a network asks for, how many numbers must be moved for it, and how exact they have to be. Afterwards you
-# can count operations and moves, and you will have written the trick by which every fast matrix product lives.
+# arithmetic a network needs, how many numbers must be moved for it, and how precise they have to be. Afterwards you can
+# count operations and moves, and you will have written the trick behind every fast matrix product.
 #
 # **Topics:** hardware acceleration
 #
 # ## Idea
 #
-# Nearly all the work of a network is matrix products. Picture a cook with very fast hands and one slow helper. If
-# every cut needs a new carrot from the cellar, the cook waits. If each carrot that comes up is used a hundred times,
-# the hands are busy. A processor is such a cook, and memory is the cellar.
+# Nearly all the work of a network is matrix products. Picture a fast cook and one slow helper. If every cut needs a new
+# carrot from the cellar, the cook waits. If each carrot is used a hundred times, the cook is busy. A processor is such
+# a cook, and memory is the cellar.
 #
 # A product of two n by n matrices uses each number n times: $2n^3$ operations on $3n^2$ numbers, the result among them.
-# That is the left picture. The right one draws the cook: what a machine gets done in the time in which one number
+# That is the left picture. The right one shows how many operations a machine performs in the time in which one number
 # arrives, against how often each number is used. Its layers have 512 inputs and 512 outputs, and as many rows of data
 # as the legend says.
 
@@ -33,7 +33,7 @@ PEAK = 64  # operations of a made-up machine in the time in which one number arr
 
 
 def intensity(rows, inputs, outputs):
-    """Operations of a product [rows, inputs] @ [inputs, outputs] for each number moved."""
+    """Return operations per number moved of a product [rows, inputs] @ [inputs, outputs]."""
     return 2 * rows * inputs * outputs / (rows * inputs + inputs * outputs + rows * outputs)
 
 
@@ -58,18 +58,18 @@ right.legend(fontsize=8, loc="lower right")
 show()
 
 # %% [markdown]
-# The bent line is called the **roofline**. On the slope a machine waits for memory; on the flat part it multiplies as
-# fast as it can. The operations for each number moved are the **arithmetic intensity**. Adding two vectors will always
-# be on the slope. A layer is on the slope for one row, for then each weight is fetched for a single product. With a
+# The bent line is called the **roofline**. On the slope a machine waits for memory; on the flat part it computes at
+# full speed. The operations for each number moved are the **arithmetic intensity**. Adding two vectors is always on the
+# slope. A layer is on the slope for one row, because each weight is then fetched for a single product. With a
 # mini-batch of 256 rows each weight serves 256 times. That is one reason for batches; a steadier gradient is the other.
 #
-# Both lines can be lifted. A **CPU**, the usual processor, has a few cores that do anything. A **GPU** (graphics
-# processing unit) has thousands of small arithmetic units that all do the same step on different numbers: a higher
-# flat part. Its memory delivers many times as many numbers in a second: a higher slope.
+# Both lines can be raised. A **CPU**, the usual processor, has a few cores for any task. A **GPU** (graphics processing
+# unit) has thousands of small arithmetic units that all do the same step on different numbers: a higher flat part. Its
+# memory delivers many times as many numbers in a second: a higher slope.
 #
 # Operations on numbers with a fraction are **FLOPs** (floating-point operations); a product and a sum are two. They can
 # be counted from shapes alone: a linear layer does two for each weight and row. A convolution does two for each weight,
-# row and place in the picture, so that few weights make much work. For a small network that reads 32 digits:
+# row and position in the picture, so that few weights cause much work. For a small network that reads 32 digits:
 
 # %%
 claim("one row: two operations for each number moved", layers["layer, 1 row"], 2, 0.02)
@@ -90,15 +90,15 @@ claim("the convolution does most of the work", counts["0"] > 9 * counts["4"])
 # %% [markdown]
 # ## Build
 #
-# How does one fetch serve many products? Two answers. On a CPU and a GPU, matrices are cut into blocks that fit into a
-# small fast memory beside the arithmetic, and each block is used as often as it has rows. The library has such a
-# memory: `FastMemory` counts what is loaded, and refuses what does not fit (`_take` raises MemoryError then). The
-# product in blocks is yours to write, below.
+# How can one fetch serve many products? There are two answers. On a CPU and a GPU, matrices are divided into blocks
+# that fit into a small fast memory, and each block is used as often as it has rows. The library has a model of it:
+# `FastMemory` counts loaded words, and refuses a block that does not fit (`_take` raises MemoryError). You will write
+# the product in blocks below.
 #
 # A **TPU** (tensor processing unit) goes further: its **systolic array** is a grid of cells, each with one weight.
-# Numbers walk through it from left to right, sums from top to bottom, one cell in each **cycle**, the beat of the chip.
-# No sum goes back to memory before it is complete. Notice the delay in `entering`: row r of the grid starts r cycles
-# late, so that each number meets its sum.
+# Numbers move through it from left to right, sums from top to bottom, one cell in each **cycle** of the chip. No sum
+# goes back to memory before it is complete. Notice the delay in `entering`: row r of the grid starts r cycles late, so
+# that each number meets its sum.
 
 # %%
 walkthrough(FastMemory.load, FastMemory.zeros, FastMemory.free, SystolicArray.multiply)
@@ -107,9 +107,9 @@ walkthrough(FastMemory.load, FastMemory.zeros, FastMemory.free, SystolicArray.mu
 # ## Prove
 #
 # The library has five ways to write a matrix product (`linalg.matmul_loops` and so on). They, the blocks and the grid
-# give what `@` gives. The five differ in how many steps Python itself takes: n³, n², n², n, and one. A step of Python
-# costs as much as hundreds of multiplications, so that the loops are slower than `@` by a factor that no machine hides.
-# Last, the operations are as many as PyTorch counts.
+# give the same result as `@`. The five differ in how many steps Python itself takes: n³, n², n², n, and one. A step of
+# Python costs as much as hundreds of multiplications, so that the loops are much slower than `@` on any machine.
+# Finally, our count of operations equals PyTorch's.
 
 # %%
 chance = np.random.default_rng(0)
@@ -118,11 +118,11 @@ ladder = [linalg.matmul_loops, linalg.matmul_dots, linalg.matmul_columns]
 ladder += [linalg.matmul_outer, linalg.matmul_einsum]
 products = [matmul(a, b) for matmul in ladder]
 products += [matmul_blocked(a, b, FastMemory(3 * 8 * 8), 8), SystolicArray(b).multiply(a)]
-claim("all seven give the product", max(abs(one - a @ b).max() for one in products) < 1e-12)
+claim("all seven give the product", max(abs(product - a @ b).max() for product in products) < 1e-12)
 
 
 def seconds(matmul, tries):
-    """The shortest of several tries."""
+    """Return the shortest of several times."""
     found = []
     for _ in range(tries):
         start = time.perf_counter()
@@ -143,8 +143,8 @@ claim("PyTorch counts as many operations", sum(counts.values()), counter.get_tot
 # ## See
 #
 # The grid at work: six rows of numbers stream through 6 by 6 cells. Dark cells multiply. A wave enters at the upper
-# left, crosses the grid and leaves at the lower right. While it enters and leaves, most cells have nothing to do: over
-# all 16 cycles, cells were at work 3/8 of the time. A long stream keeps them busy: again a reason for batches.
+# left, crosses the grid and leaves at the lower right. While it enters and leaves, most cells are idle: over all 16
+# cycles, cells were busy 3/8 of the time. A long stream keeps them busy: another reason for batches.
 
 # %%
 grid = SystolicArray(chance.normal(size=(6, 6)))
@@ -156,17 +156,16 @@ for axis, cycle in zip(axes, (0, 3, 7, 11, 15), strict=True):
     axis.invert_yaxis()
 show()
 claim("6 + 6 + 6 - 2 cycles", grid.cycles, 16)
-claim("share of the time that cells were at work", grid.utilization, 3 / 8)
+claim("share of the time that cells were busy", grid.utilization, 3 / 8)
 grid.multiply(chance.normal(size=(1000, 6)))
 claim("a stream of 1000 rows keeps 99 of 100 busy", grid.utilization, 0.99, 0.001)
 
 # %% [markdown]
-# The second lever is **precision**. A number of 16 bits takes half the room of one of 32 wherever it goes, and a
-# multiplier for it is several times smaller, so that more of them fit on a chip. What is lost is digits. Some bits of a
-# number are its digits, the others its exponent, which says how large it is. **bfloat16** keeps eight bits of digits,
-# little more than two decimal digits, and the exponent of float32. **float16** has eleven bits of digits; its largest
-# number is 65504. Watch a running sum of ones: once 1 is no more than half a unit of the sum's last digit, the sum is
-# rounded back to what it was.
+# The second lever is **precision**. A number of 16 bits takes half the space of one of 32, and its multiplier is
+# several times smaller, so that more of them fit on a chip. The price is fewer digits. Some bits of a number are its
+# digits, the others its exponent, which is its magnitude. **bfloat16** keeps eight bits of digits, little more than two
+# decimal digits, and the exponent of float32. **float16** has eleven bits of digits; its largest number is 65504. Watch
+# a running sum of ones: once 1 is no more than half a unit of the sum's last digit, rounding leaves the sum unchanged.
 
 # %%
 types = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -194,15 +193,15 @@ claim("a step of 0.001 leaves a bfloat16 weight of 1 at", (weight - 0.001).item(
 
 # %% [markdown]
 # So networks are trained in **mixed precision**: products in 16 bits, but sums of products, weights and the optimizer's
-# state in 32. The products' errors of rounding are small beside the noise of a mini-batch's gradient. What adds up over
-# thousands of steps keeps its digits.
+# state in 32. The products' rounding errors are small compared with the noise of a mini-batch's gradient. Sums over
+# thousands of steps keep their digits.
 #
 # ## Try
 #
 # Write the product c of `a` `[rows, inner]` and `b` `[inner, columns]` in blocks of `block` by `block` numbers, and
-# return it. `memory` is a `FastMemory` that holds `3 * block ** 2` words (numbers) at once. All that is multiplied has
-# to be loaded first; each block of c stays in until it is complete, and is stored once. The sizes need not be multiples
-# of `block`.
+# return it. `memory` is a `FastMemory` with room for `3 * block ** 2` words (numbers). Every factor has to be loaded
+# first; each block of c stays in memory until it is complete, and is stored once. The sizes need not be multiples of
+# `block`.
 
 
 # %%
@@ -217,8 +216,8 @@ def blocked_matmul(a, b, memory, block):
 check("15.blocked_matmul", blocked_matmul)
 
 # %% [markdown]
-# What it is worth: words loaded for a product of 64 by 64 matrices, by the size of the blocks. Twice the block, half
-# the words; and the fast memory that it needs grows with the square.
+# Here is the gain: words loaded for a product of 64 by 64 matrices, by block size. Doubling the block halves the words;
+# and the fast memory that it needs grows with the square.
 
 # %%
 blocks, moved = (1, 2, 4, 8, 16, 32, 64), []
@@ -237,9 +236,10 @@ claim("blocks of 8 need an eighth of the words", moved[3] / moved[0], 1 / 8)
 # %% [markdown]
 # ## Apply
 #
-# `hardware` in `params.yaml` goes to Lightning's Trainer. `accelerator: auto` takes a GPU where there is one, and
-# `precision: auto` takes `bf16-mixed` (mixed precision with bfloat16) where the GPU has it. Here everything runs on the
-# CPU. Titanic's network on the sample that comes with Groundwork, one fold, in three precisions:
+# `hardware` in `params.yaml` goes to Lightning's Trainer. `accelerator: auto` uses a GPU if there is one, and
+# `precision: auto` uses `bf16-mixed` (mixed precision with bfloat16) on a CUDA GPU that supports it, and float32
+# elsewhere, Apple's MPS included. Here everything runs on the CPU. Titanic's network on the sample that comes with
+# Groundwork, one fold, in three precisions:
 
 # %%
 scores, losses = [], []
@@ -252,24 +252,23 @@ claim("scores within three points of one another", max(scores) - min(scores) < 0
 claim("the losses do differ, in later digits", len(set(losses)), 3)
 
 # %% [markdown]
-# Products in half the bits, and nothing lost that a score would show. A CPU need not be any faster for it, and a
-# network as small as this one does not fill a GPU: expect a gain in time from larger ones, such as the digits' network.
-# See what the machine has; then, where there is a GPU, train on it with a precision of your choice:
+# Products in half the bits do not change the score noticeably. A CPU need not be any faster with them, and a network as
+# small as this one does not keep a GPU busy: expect a gain in time from larger ones, such as the digits' network. Check
+# what the machine has; then, if there is a GPU, train on it with a precision of your choice:
 #
 # ```
 # groundwork doctor
 # dvc exp run -S 'hardware.accelerator=gpu' -S 'hardware.precision=bf16-mixed'
 # ```
 #
-# With `auto` the second needs no settings at all: `dvc repro` takes the GPU. For several GPUs there are `devices` and
-# `strategy: ddp` of the same section: each GPU takes its share of an epoch's mini-batches.
+# With `auto` no settings are needed: `groundwork repro` uses the GPU. For several GPUs, set `devices` and `strategy:
+# ddp` in the same section: each GPU takes its share of an epoch's mini-batches.
 #
 # ## Where to read on
 #
 # - [Dive into Deep Learning, hardware](https://d2l.ai/chapter_computational-performance/hardware.html): memory, caches,
 #   GPUs and their numbers.
-# - [CS50](https://cs50.harvard.edu/x/), the weeks on arrays and memory: what an address is, and how numbers lie side
-#   by side.
+# - [CS50](https://cs50.harvard.edu/x/), the weeks on arrays and memory: addresses, and how numbers are laid out.
 # - [PyTorch's quick start](https://pytorch.org/tutorials/beginner/basics/quickstart_tutorial.html): how a network and
 #   its batches move to a GPU.
 # - [fast.ai](https://course.fast.ai/): training on a rented GPU from the first lesson on.

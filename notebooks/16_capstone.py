@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 16. Capstone: from nothing to a submission, twice
 #
-# You have built every part of a network, and proved each. Now all of them go the whole way together: from the archive
-# to a submission that passes the gate, once with PyTorch's network and once with ours. Afterwards you can put a block
-# of your own into the pipeline, prove it, train it, and compare it with everything before.
+# You have built every part of a network and checked each against PyTorch. Now they go the whole way together: from the
+# archive to a submission that passes the gate, once with PyTorch's network and once with ours. Afterwards you can put a
+# block of your own into the pipeline, check it, train it, and compare it with all other models.
 #
 # **Topics:** submission
 #
 # ## Idea
 #
-# The pipeline is a row of parts, and a network is one of them. Tensors go in, logits come out, gradients come back. No
-# other part asks who computed them. So the network can be exchanged like a bulb in a lamp: the rows, the folds, the
-# first weights, the loss, the optimizer, the metric and the gate all stay.
+# The pipeline consists of parts, and a network is one of them. Tensors go in, logits come out, gradients come back. No
+# other part depends on how they were computed. So the network can be exchanged: the rows, the folds, the initial
+# weights, the loss, the optimizer, the metric and the gate all stay.
 
 # %%
 import tempfile
@@ -34,7 +34,7 @@ from groundwork.training.batches import Batches, Rows
 from groundwork.training.build import make_encoder, make_objective
 from groundwork.training.fit import fit
 
-PARTS = {  # where it stands, what it is, and the lessons about it
+PARTS = {  # its position, what it is, and the lessons about it
     "archive": (0, 1, "fetch\n0"),
     "tables": (1, 1, "prepare\n8"),
     "tensors": (2, 1, "encoder\n8"),
@@ -53,27 +53,29 @@ for name, (x, y, lessons) in PARTS.items():
 for start, end in ["archive tables".split(), "tables tensors".split(), "logits answers".split()]:
     tip = {"arrowstyle": "->", "shrinkA": 26, "shrinkB": 26}
     axis.annotate("", PARTS[end][:2], PARTS[start][:2], arrowprops=tip)
-for one in ("PyTorch", "ours"):
+for backend in ("PyTorch", "ours"):
     tip = {"arrowstyle": "->", "shrinkA": 28, "shrinkB": 26}
-    axis.annotate("", PARTS[one][:2], PARTS["tensors"][:2], arrowprops=tip)
-    axis.annotate("", PARTS["logits"][:2], PARTS[one][:2], arrowprops=tip | {"arrowstyle": "<->"})
+    axis.annotate("", PARTS[backend][:2], PARTS["tensors"][:2], arrowprops=tip)
+    axis.annotate(
+        "", PARTS["logits"][:2], PARTS[backend][:2], arrowprops=tip | {"arrowstyle": "<->"}
+    )
 axis.text(3.8, 1.5, "logits forth,\ngradients back: 6, 7", fontsize=8.5, va="center")
 axis.set(xlim=(-0.45, 5.6), ylim=(0, 2))
 axis.axis("off")
 show()
 
 # %% [markdown]
-# The numbers are lessons; the optimizer that uses the gradients is that of lesson 7. What keeps the two networks
-# comparable is that chance is kept out: both start from the same weights, because ours takes PyTorch's first ones, and
-# both see the same rows in the same order. Without dropout nothing random is left. Then one may ask for more than
-# similar scores: for the same loss, epoch by epoch.
+# The numbers are lessons; the optimizer that uses the gradients is that of lesson 7. The two networks are comparable
+# because randomness is controlled: both start from the same weights, since ours copies PyTorch's initial ones, and both
+# see the same rows in the same order. Without dropout nothing random remains. Then we can expect more than similar
+# scores: the same loss, epoch by epoch.
 #
 # ## Build
 #
-# Between the two stands the **bridge**. It makes a PyTorch module of a module of ours, so that PyTorch's optimizers,
+# The **bridge** connects the two. It turns one of our modules into a PyTorch module, so that PyTorch's optimizers,
 # Lightning and checkpoints treat it like any other. Before each run it *lends* the numbers: PyTorch owns the weights,
-# and ours look at the same memory, so that nothing is copied. And to PyTorch's graph the whole network is one node,
-# whose backward walks our graph, the one of lesson 6, and hands over the gradients that it finds.
+# and ours use the same memory, so that nothing is copied. In PyTorch's graph the whole network is one node, whose
+# backward walks our graph from lesson 6 and returns its gradients.
 
 # %%
 walkthrough(bridge._Mirror.lend, bridge._Run)
@@ -81,10 +83,10 @@ walkthrough(bridge._Mirror.lend, bridge._Run)
 # %% [markdown]
 # ## Prove
 #
-# First the bridge: PyTorch's own gradient check, which knows nothing of us, looks at a network behind it. Then the
-# pipeline's network for tables, FNN, ours against PyTorch's on the same weights: outputs, gradients, and a hundred
-# steps of training. It takes numbers, codes of categories, and the edges of the bins that the numbers fall into; its
-# `members` are networks in one that share most weights, and their answers are averaged.
+# First the bridge: PyTorch's own gradient check tests a network behind it. Then the pipeline's network for tables, FNN:
+# ours is compared with PyTorch's on the same weights: outputs, gradients, and a hundred steps of training. It takes
+# numbers, codes of categories, and the edges of the bins of the numbers; its `members` are networks that share most
+# weights, and their predictions are averaged.
 
 # %%
 chance = np.random.default_rng(0)
@@ -104,7 +106,7 @@ compare(
 # %% [markdown]
 # ## See
 #
-# Now the whole way, twice. `backend` is a word in `params.yaml`; everything else stays. The lane is Titanic, on the
+# Now the whole way, twice. `backend` is a key in `params.yaml`; everything else stays. The lane is Titanic, on the
 # sample that comes with Groundwork, one fold of five.
 
 # %%
@@ -127,9 +129,9 @@ claim("the first epoch's losses agree to five places", gap.iloc[0] < 1e-5)
 claim("and to the last epoch none differ by a hundredth", gap.max() < 0.01)
 
 # %% [markdown]
-# float32 keeps seven digits. Each library sums in an order of its own, so the last digit may differ, and every step of
-# training carries such a difference on and lets it grow. That is all there is to see: what your own operations compute
-# is what PyTorch computes. With dropout the masks would differ, and so would the curves, by chance.
+# float32 keeps seven digits. Each library sums in its own order, so the last digit may differ, and such differences
+# grow with every step of training. That is the only difference: your own operations compute what PyTorch computes. With
+# dropout the masks would differ, and so would the curves.
 
 # %%
 scores = dict(apply.baselines("titanic"))
@@ -137,27 +139,27 @@ scores |= {f"network, {backend}": run.score for backend, run in runs.items()}
 for name, score in scores.items():
     print(f"{name:22} accuracy {score:.3f}")
 nets = [run.score for run in runs.values()]
-claim("both networks beat the constant by far", min(nets) > scores["constant"] + 0.08)
+claim("both networks are far better than the constant", min(nets) > scores["constant"] + 0.08)
 claim("they agree within four rows of 179", np.ptp(nets) < 4.5 / 179)
 claim("a row is half a percent", 1 / 179, 0.005, 0.001)
 
 # %% [markdown]
-# A row here is half a percent. Logistic regression is hard to beat on this sample: who survives was drawn by a rule
-# that is nearly its own, a sum over class, sex, age and the party on a ticket, and seven hundred rows hold little else.
-# What networks earn on Kaggle's real files stands in [docs/scores.md](../docs/scores.md).
+# A row here is half a percent. Logistic regression is hard to beat on this sample: survival was drawn from a rule of
+# nearly the same form, a sum over class, sex, age and the party on a ticket, and seven hundred rows show little else.
+# [docs/scores.md](../docs/scores.md) has the scores on Kaggle's real files.
 #
 # ## Try
 #
-# A block that you will not find among the library's layers. Two layers read the same rows; one of them opens a **gate**
-# for the other, number by number ($\odot$ multiplies so); a third leads back to the input's width, and the input is
-# added:
+# Write a block that is not among the library's layers. Two layers read the same rows; one of them is a **gate** for the
+# other, element by element ($\odot$ is the element-wise product); a third leads back to the input's width, and the
+# input is added:
 #
 # $$y = x + W_d\,\big(\mathrm{swish}(W_g x + b_g) \odot (W_u x + b_u)\big) + b_d
 # \qquad \mathrm{swish}(z) = z\,\sigma(z)$$
 #
-# $\sigma$ is the sigmoid: `F.sigmoid`, after `from groundwork.scratch import functional as F`. Rows come as
-# `[..., width]`: any number of dimensions before the last, any batch size. The check looks at names and shapes of the
-# parameters, the output, every gradient, and a short training.
+# $\sigma$ is the sigmoid: `F.sigmoid`, after `from groundwork.scratch import functional as F`. Rows are `[..., width]`:
+# any number of dimensions before the last, any batch size. The check tests names and shapes of the parameters, the
+# output, every gradient, and a short training.
 
 
 # %%
@@ -175,8 +177,8 @@ check("16.own_block", GatedBlock)
 # %% [markdown]
 # ## Apply
 #
-# Prove it, train it. The solution stands in until yours is there; to use yours, delete the import. PyTorch has no such
-# block either, so its twin is put together from PyTorch's parts.
+# Check it and train it. These cells use the solution; to use your block, delete the import. PyTorch has no such block
+# either, so its counterpart is built from PyTorch's parts.
 
 # %%
 from groundwork.lessons.exercises.e16_own_block import GatedBlockSolution as GatedBlock
@@ -196,9 +198,9 @@ print(gradcheck(GatedBlock(3, 5), (numbers,)))
 print(compare(GatedBlock(3, 5), Twin(3, 5), numbers, steps=100))
 
 # %% [markdown]
-# Training takes objects, not names in a file: encoder, objective, batches, network. Here they are put together by hand,
-# as the train stage does it, and the network's second hidden layer gives way to the block. A mini-batch has
-# `[rows, members, width]` there: the block was asked to take any number of dimensions.
+# Training takes objects, not names in a file: encoder, objective, batches, network. Here they are combined by hand, as
+# in the train stage, and the block replaces the network's second hidden layer. A mini-batch there is `[rows, members,
+# width]`, so the block must accept any number of dimensions.
 
 # %%
 CPU = Hardware(accelerator="cpu", devices="auto", precision="auto", strategy="auto", num_nodes=1)
@@ -211,7 +213,7 @@ encoded = encoder.fit_transform(train, objective.signals(train))  # of training 
 sizes = encoder.edges.numpy(), encoder.categories, objective.outputs
 manual_seed(0)
 network = models.FNN(*sizes, width=64, dropout=0.0)
-first_layer, activation, *_ = network.hidden  # what came second makes room
+first_layer, activation, *_ = network.hidden  # the second layer is replaced
 network.hidden = nn.Sequential(first_layer, activation, GatedBlock(64, 64))
 result = fit(
     bridge.as_torch_module(network),
@@ -224,20 +226,20 @@ result = fit(
 )
 own = result.history[-1][f"val_{competition.metric}"]
 print(f"{'network, own block':22} accuracy {own:.3f}")
-claim("this network, too, beats the constant by far", own > scores["constant"] + 0.08)
+claim("this network, too, is far better than the constant", own > scores["constant"] + 0.08)
 
 # %% [markdown]
-# On 179 rows such scores do not tell the networks apart: on another fold they may come in another order. Before you
-# keep a block, train all folds, and look at how far they spread.
+# On 179 rows such scores do not separate the networks: on another fold the order may differ. Before you keep a block,
+# train all folds, and look at their spread.
 #
-# What is left is to hand in. The predict stage reads checkpoints, answers the test rows and shows the answers to the
-# **gate**: right columns, every id once, legal values, and shares of answers like those on rows whose truth is known.
-# What does not pass is not written.
+# The last step is to submit. The predict stage reads checkpoints, predicts the test rows and passes the predictions to
+# the **gate**: right columns, every id once, legal values, and shares of classes like those of the out-of-fold
+# predictions. If the check fails, no file is written.
 
 
 # %%
 def hand_in(run, folder):
-    """Do as the predict stage does: write submission.csv, if it passes the gate; return its table."""
+    """Write submission.csv as the predict stage does, if it passes the gate; return its table."""
     run.trained.save(folder / "checkpoints" / "fold_0.fold")
     run.trained.validation.to_parquet(folder / "oof.parquet")
     return pd.read_csv(predict("titanic", competition, prepared, folder, CPU))
@@ -247,8 +249,8 @@ with tempfile.TemporaryDirectory() as room:
     first, second = (hand_in(run, Path(room, name)) for name, run in runs.items())
 sample, held = pd.read_csv(prepared.sample_submission), runs["torch"].trained.validation
 oof = pd.DataFrame({"Survived": (held["p1"] > held["p0"]).astype(int)})  # out-of-fold answers
-claim("two submissions, an answer for each passenger asked about", len(first) == len(second) == 418)
-claim("they say the same of nearly all", (first["Survived"] == second["Survived"]).mean() > 0.97)
+claim("two submissions, a prediction for each test passenger", len(first) == len(second) == 418)
+claim("they agree on nearly all", (first["Survived"] == second["Survived"]).mean() > 0.97)
 mistakes = {
     "a row is lost": first.iloc[1:],
     "probabilities": first.assign(Survived=first["Survived"] * 0.8 + 0.1),
@@ -264,28 +266,28 @@ for mistake, table in mistakes.items():
     claim(f"{mistake}: refused", refused)
 
 # %% [markdown]
-# In a terminal the first command goes the whole way, and every run is remembered:
+# In a terminal the first command goes the whole way, and every run is recorded:
 #
 # ```
 # dvc exp run -S 'competitions.titanic.model.backend=scratch'
 # groundwork leaderboard titanic                   # both backends, and the baselines
 # groundwork submit titanic -m "ours" --dry-run    # with source: kaggle; uploads nothing
-# wandb login && groundwork sync                   # the curves, side by side in W&B's dashboard
+# wandb login && groundwork sync                   # the curves, in W&B's dashboard
 # ```
 #
-# `titanic`, `house-prices` and `digit-recognizer` have a `backend`: their networks have a twin. Any other number of any
-# lane changes in the same way, `toxic-comments`, `product-search` and `fashion-recommendations` included, so that all
-# five kinds can be compared. Each lane is a group in the dashboard, and `groundwork report` writes
-# `results/report/index.html`, which has them all on one page.
+# `titanic`, `house-prices` and `digit-recognizer` have a `backend`: their networks have a counterpart. Any other
+# setting of any lane changes in the same way, `toxic-comments`, `product-search` and `fashion-recommendations`
+# included, so that all five kinds can be compared. Each lane is a group in the dashboard, and `groundwork report`
+# writes `results/report/index.html`, which has them all on one page.
 #
-# You can now read any network as data, model, objective and algorithm; write its blocks, and prove them; find the leak
-# in a score that is too good; and hand in something that you can explain to the last operation. Where to go from here?
-# Take a competition that runs today and give it a file in `competitions/`; the README shows how. Give your block the
-# three places that `training/build.py` names, and sweep its width. Or open a paper, and build what it says.
+# You can now read any network as data, model, objective and algorithm; write and check its blocks; find the leak in a
+# score that is too good; and submit a model that you can explain to the last operation. Where to go from here? Take a
+# current competition and write its file in `competitions/`; the README shows how. Add a network with your block to the
+# three places that `training/build.py` names, and sweep its width. Or open a paper, and build what it describes.
 #
 # ## Where to read on
 #
-# - [fast.ai](https://course.fast.ai/): part 2 goes the same way from nothing, and ends at image generation.
+# - [fast.ai](https://course.fast.ai/): part 2 builds everything from scratch, up to image generation.
 # - [Dive into Deep Learning](https://d2l.ai/): the chapters after these lessons, on vision and language models.
 # - [PyTorch's quick start](https://pytorch.org/tutorials/beginner/basics/quickstart_tutorial.html): read it once more;
 #   you know now what each line does.

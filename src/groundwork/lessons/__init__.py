@@ -1,8 +1,8 @@
-"""What the notebooks lean on: exercises that check themselves, claims that hold, shipped code beside its comments.
+"""Support for the notebooks: exercises that check themselves, claims, and shipped code next to its comments.
 
-A lesson imports from here and from the library it explains; nothing is copied into a notebook. `exercises/` holds a
-module for each exercise; `course` knows the lessons as files, `desk` what a learner does at them, `apply` the
-pipeline as a lesson uses it, and `build` makes the notebooks of their sources.
+A lesson imports from here and from the library it explains; nothing is copied into a notebook. `exercises/` has a
+module for each exercise; `course` handles the lessons as files, `desk` the learner's commands, `apply` runs the
+pipeline for a lesson, and `build` makes the notebooks from their sources.
 """
 
 from groundwork.lessons.claims import claim

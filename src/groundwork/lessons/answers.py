@@ -1,4 +1,4 @@
-"""Answers that stand in files."""
+"""Reads answers to exercises from files."""
 
 import linecache
 import runpy
@@ -29,20 +29,20 @@ def answer(exercise: Exercise, file: Path) -> Any:
     if not file.exists():
         begin = f"begin one: `groundwork lesson show {exercise.name} > {named}`"
         raise UserError(f"{file}: not found; expected a file of Python", begin)
-    # As for `python file`, what lies beside it can be imported.
+    # As with `python file`, modules in the same folder can be imported.
     sys.path.insert(0, str(file.absolute().parent))
     try:
         names = runpy.run_path(str(file))
-    # Whatever a learner's file raises is about that file.
+    # Any exception of a learner's file is reported as an error in that file.
     except (Exception, SystemExit) as error:
         linecache.checkcache(str(file))
         said = ": ".join(filter(None, (type(error).__name__, str(error))))
         line = line_at_work(error)
         problem = f"{file}: does not run: {said}" + (f", at `{line}`" if line else "")
-        raise UserError(problem, f"mend it, then: `{again}`") from None
+        raise UserError(problem, f"fix it, then run `{again}`") from None
     finally:
         sys.path.pop(0)
     if exercise.answer not in names:
-        problem = f"{file}: defines no `{exercise.answer}`, which is what {exercise.name} asks for"
+        problem = f"{file}: defines no `{exercise.answer}`, which {exercise.name} expects"
         raise UserError(problem, f"see `groundwork lesson show {exercise.name}`")
     return names[exercise.answer]

@@ -1,6 +1,6 @@
-"""The pipeline as a lesson uses it: on a competition's own sample, in this process, logged nowhere.
+"""Runs the pipeline for a lesson: on a competition's sample, in this process, without tracking.
 
-The same functions do the work that `dvc repro` does; what a lesson changes is what stands in `params.yaml`.
+It calls the functions of the pipeline's stages; a lesson may change values of `params.yaml`.
 """
 
 import tempfile
@@ -53,7 +53,7 @@ class Run:
 def settings(lane: str, changes: Mapping[str, Any] | None = None) -> Lane:
     """Read a lane's section of params.yaml, with `changes` by dotted key, such as ``{"training.epochs": 3}``.
 
-    What a lane asks, and of which rows, is no such change: its competition, its folds and its source stay.
+    A lane's competition, folds and source cannot be changed.
 
     Raises
     ------
@@ -91,13 +91,13 @@ def train(lane: str, changes: Mapping[str, Any] | None = None, *, fold: int = 0,
     if fold not in prepared.folds:
         raise UserError(f"fold {fold}: not found", f"name one of: {', '.join(map(str, prepared.folds))}")
     trained = train_fold(competition, section, prepared, fold, seed, read.hardware)
-    assert trained.validation is not None  # only what is trained on everything has none
+    assert trained.validation is not None  # only a model trained on everything has none
     score = cross_validate(trained.validation, competition.metric)["oof"]
     return Run(competition.metric, score, pd.DataFrame(trained.history), trained)
 
 
 def baselines(lane: str, *, fold: int = 0, seed: int = 0) -> dict[str, float]:
-    """Score what a network must beat, by the lane's metric, on the validation rows of one fold."""
+    """Score the baselines by the lane's metric on the validation rows of one fold."""
     section = settings(lane)
     competition, prepared = tables(lane)
     return {
@@ -108,7 +108,7 @@ def baselines(lane: str, *, fold: int = 0, seed: int = 0) -> dict[str, float]:
 
 def _params(lane: str, changes: Mapping[str, Any] | None) -> Params:
     path = ROOT / "params.yaml"
-    # A mistake in the file is the file's, whatever a lesson changes.
+    # A mistake in the file is reported as such, whatever a lesson changes.
     read = params.load(path)
     if not changes:
         return read
@@ -127,7 +127,7 @@ def _params(lane: str, changes: Mapping[str, Any] | None) -> Params:
         return params.check(content)
     except UserError as error:
         raise UserError(
-            f"changes {dict(changes)}: {error.problem}", "mend the changes; params.yaml stays as it is"
+            f"changes {dict(changes)}: {error.problem}", "fix the changes; params.yaml is not affected"
         ) from None
 
 
@@ -135,7 +135,7 @@ def _params(lane: str, changes: Mapping[str, Any] | None) -> Params:
 def _tables(lane: str, folds: int) -> tuple[Competition, Prepared]:
     read = params.load(ROOT / "params.yaml")
     competition = competitions.load(read.lane(lane).competition)
-    # Gone when the process ends; what was read from it stays in memory.
+    # Removed when the process ends; the tables stay in memory.
     folder = Path(_folder().name)
     archive, prepared = folder / f"{lane}.zip", folder / lane
     fetch(competition, "sample", archive, lane)

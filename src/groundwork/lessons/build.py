@@ -1,6 +1,6 @@
-"""Notebooks from their sources, executed: ``make lessons``. The same code gives the same bytes.
+"""Builds executed notebooks from their sources: ``make lessons``. The same code gives the same bytes.
 
-One direction only: what is changed in a generated notebook is lost at the next build.
+Changes of a generated notebook are lost at the next build.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.lessons import course
 
-SECONDS = 300  # for one cell, on a machine that is busy with other things
+SECONDS = 300  # the limit for one cell, on a busy machine
 ENVIRONMENT = {
     # An exported MPLBACKEND such as agg would leave the notebook without a figure, and without an error.
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -44,11 +44,11 @@ METADATA = {
 
 
 def read(source: Path) -> NotebookNode:
-    """Read a lesson's cells, not executed, with ids that follow from what they hold."""
+    """Read a lesson's cells, not executed, with ids that depend on their content."""
     notebook: NotebookNode = jupytext.read(source)
     notebook.metadata = nbformat.from_dict(METADATA)
     for place, cell in enumerate(notebook.cells):
-        # Of the place, too: two cells may hold the same.
+        # The position counts, too: two cells may be equal.
         cell.id = hashlib.sha256(f"{place} {cell.source}".encode()).hexdigest()[:12]
         cell.metadata = NotebookNode()
     return notebook
@@ -65,7 +65,7 @@ def build(lesson: course.Lesson) -> float:
     started = time.monotonic()
     notebook = read(lesson.source)
     try:
-        # No port: what a kernel and this process say to each other goes through sockets in a folder of its own.
+        # No port: a kernel and this process communicate by sockets in a separate folder.
         with tempfile.TemporaryDirectory() as folder:
             NotebookClient(
                 notebook,
@@ -81,7 +81,7 @@ def build(lesson: course.Lesson) -> float:
         message = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
         problem = f"{lesson.source.name}: {what}:\n{message}"
         raise UserError(problem, f"run it by itself: `groundwork lesson run {lesson.number}`") from None
-    # The kernel has told its version of Python: the next one's would change every notebook.
+    # The kernel writes its version of Python: another version would change every notebook.
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -92,7 +92,7 @@ def build(lesson: course.Lesson) -> float:
 
 
 def _outputs(lesson: course.Lesson, outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
-    """Keep of a cell's outputs what is the same each time; refuse what a reader should not see."""
+    """Keep the reproducible parts of a cell's outputs; refuse what a reader should not see."""
     printed: NotebookNode | None = None
     for output in outputs:
         output.get("metadata", {}).clear()
@@ -103,9 +103,9 @@ def _outputs(lesson: course.Lesson, outputs: list[NotebookNode]) -> Iterator[Not
         if output.name == "stderr":
             raise UserError(
                 f"{lesson.source.name}: a cell wrote on stderr; expected nothing there: {output.text.strip()}",
-                "mend what it warns of",
+                "fix the cause of the warning",
             )
-        # How a kernel cuts its text into pieces is a matter of chance.
+        # A kernel splits its text at random places.
         if printed:
             printed.text += output.text
         else:
@@ -137,8 +137,8 @@ def main(arguments: list[str] | None = None) -> None:
                 size = lesson.notebook.stat().st_size / 1024
                 print(f"{lesson.name}: {future.result():.0f} s, {size:.0f} KB", flush=True)
     except KeyboardInterrupt:
-        print("\nstopped; what was built stays, and so does what was there before", file=sys.stderr, flush=True)
-        # At once: a kernel ends by itself when the process that began it is gone; the threads would wait for its cells.
+        print("\nstopped; finished notebooks and the former ones are kept", file=sys.stderr, flush=True)
+        # At once: a kernel ends by itself when its parent process is gone; the threads would wait for its cells.
         os._exit(130)
     print(f"{len(chosen) - failed} of {len(chosen)} lessons built in {time.monotonic() - started:.0f} s")
     sys.exit(2 if failed else 0)

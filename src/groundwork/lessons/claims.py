@@ -1,4 +1,4 @@
-"""Numbers that prose states, asserted where it states them."""
+"""Assertions of the numbers that the text of a lesson states."""
 
 import math
 from typing import SupportsFloat
@@ -32,7 +32,7 @@ def claim(statement: str, value: SupportsFloat, expected: SupportsFloat | None =
                 f"{statement}: found {value!r}; expected a condition, or a number with what the text says it is"
             )
         if not float(value):
-            raise AssertionError(f"{statement}: it is not so")
+            raise AssertionError(f"{statement}: it is not true")
         print(f"✓ {statement}")
         return
     found, stated = float(value), float(expected)

@@ -13,7 +13,7 @@ import typer
 
 from groundwork.errors import UserError
 
-SECONDS = 60  # after which an answer is taken for one that never ends
+SECONDS = 60  # the limit for an answer, which may never end
 
 app = typer.Typer(help="Seventeen lessons, from a neuron to a submission; without a command: which there are.")
 
@@ -23,7 +23,7 @@ ExerciseName = Annotated[str, typer.Argument(metavar="EXERCISE", help="Its name,
 
 @app.callback(invoke_without_command=True)
 def lessons(context: typer.Context) -> None:
-    """Seventeen lessons, from a neuron to a submission; without a command: which there are and what is solved."""
+    """Seventeen lessons, from a neuron to a submission; without a command: list them, and what is solved."""
     if context.invoked_subcommand:
         return
     from rich.console import Console
@@ -40,14 +40,14 @@ def lessons(context: typer.Context) -> None:
         table.add_row(lesson.number, lesson.title, "   ".join(marks))
     Console(highlight=False).print(table)
     done = [name for name in names if name in solved]
-    # The first lesson of which something is left to do.
+    # The first lesson with an unsolved exercise.
     following = next((name for name in names if name not in solved), names[-1])[:2]
     typer.echo(f"\n{len(done)} of {len(names)} exercises solved. Next: `groundwork lesson start {int(following)}`")
 
 
 @app.command()
 def start(lesson: Name) -> None:
-    """Copy a lesson's notebook to notebooks/work, where you may write in it, and say how to open it."""
+    """Copy a lesson's notebook to notebooks/work, where you can edit it, and say how to open it."""
     from groundwork.lessons import course
 
     copy, is_new = course.start(course.load(lesson))
@@ -59,14 +59,14 @@ def start(lesson: Name) -> None:
 
 @app.command()
 def run(lesson: Name) -> None:
-    """Run a lesson as a plain script: what it proves is printed, what it draws is saved or shown."""
+    """Run a lesson as a plain script: print its claims, and save or show its figures."""
     from groundwork.lessons import course
 
     found = course.load(lesson)
     if not find_spec("matplotlib"):
         raise UserError(f"{found.name}: needs matplotlib, which is not installed", "make setup")
     typer.echo(
-        f"{found.name}, as it ships: what it proves and draws. To read it and to write in it, `groundwork lesson start "
+        f"{found.name}, as it ships: its claims and figures. To read and edit it, run `groundwork lesson start "
         f"{int(found.number)}`.\n"
     )
     course.run(found)
@@ -74,7 +74,7 @@ def run(lesson: Name) -> None:
 
 @app.command()
 def show(exercise: ExerciseName) -> None:
-    """Show an exercise: what to write, and what to start from."""
+    """Show an exercise: its task, and the code to start from."""
     from groundwork.lessons.exercise import load
 
     found = load(exercise)
@@ -87,15 +87,15 @@ def check(
     exercise: ExerciseName,
     file: Annotated[Path, typer.Argument(help="Python that defines what the exercise asks for.")],
 ) -> None:
-    """Check an answer that stands in a file: exit code 0 if it is right, 2 if not."""
+    """Check an answer in a file: exit code 0 if it is right, 2 if not."""
     from groundwork.lessons.answers import answer
     from groundwork.lessons.desk import verdict
     from groundwork.lessons.exercise import load
 
     found = load(exercise)
     with _at_most(SECONDS):
-        right, told = verdict(found, answer(found, file))
-    typer.echo(told)
+        right, message = verdict(found, answer(found, file))
+    typer.echo(message)
     if right:
         typer.echo("What is left: groundwork lesson")
     else:
@@ -128,7 +128,7 @@ def solution(exercise: ExerciseName) -> None:
 
 @contextmanager
 def _at_most(seconds: int) -> Iterator[None]:
-    """Raise TimeoutError in the middle of what runs longer; where there are no alarms, let it run."""
+    """Raise TimeoutError if the block takes longer; do nothing where there are no alarms."""
     if not hasattr(signal, "SIGALRM"):
         yield
         return

@@ -1,4 +1,4 @@
-"""The lessons as files of the repository, and what of them a learner has solved."""
+"""The lessons as files of the repository, and the record of solved exercises."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from groundwork.files import write_json, write_text
 
 ROOT = Path(__file__).parents[3]
 NOTEBOOKS = ROOT / "notebooks"
-# A learner's own: git does not see them.
+# The learner's own files: git ignores them.
 WORK = NOTEBOOKS / "work"
 SOLVED = WORK / "solved.json"
 LINK = re.compile(r"\]\((?!\w+:|#)")  # within the repository
@@ -38,13 +38,13 @@ class Lesson:
 
     @property
     def title(self) -> str:
-        """What the first heading says."""
+        """The first heading, without its number."""
         lines = self.source.read_text(encoding="utf-8").splitlines()
         return next(line for line in lines if line.startswith("# # ")).removeprefix("# # ").partition(". ")[2]
 
     @property
     def notebook(self) -> Path:
-        """Where the executed notebook lies."""
+        """The path of the executed notebook."""
         return self.source.with_suffix(".ipynb")
 
 
@@ -75,22 +75,22 @@ def load(name: str) -> Lesson:
     """
     known = {lesson.name: lesson for lesson in lessons()}
     word = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
-    found = [one for one in known.values() if word.zfill(2) == one.number] or [
-        one for one in known.values() if word and word in one.name
+    found = [lesson for lesson in known.values() if word.zfill(2) == lesson.number] or [
+        lesson for lesson in known.values() if word and word in lesson.name
     ]
     if len(found) == 1:
         return found[0]
-    problem = f"matches {', '.join(one.name for one in found)}" if found else f"not found{meant(name, known)}"
+    problem = f"matches {', '.join(lesson.name for lesson in found)}" if found else f"not found{meant(name, known)}"
     raise UserError(f"lesson {name!r}: {problem}", f"name one of: {', '.join(known)}")
 
 
 def run(lesson: Lesson) -> None:
-    """Run a lesson as a plain script, in this process: what a user can mend stays one message."""
+    """Run a lesson as a plain script, in this process; a `UserError` stays one message."""
     runpy.run_path(str(lesson.source), run_name="__main__")
 
 
 def start(lesson: Lesson) -> tuple[Path, bool]:
-    """Copy a lesson's notebook to where a learner may write in it, unless there is one; say whether it is new."""
+    """Copy a lesson's notebook to the learner's folder unless it is there; return the path and whether it is new."""
     copy = WORK / lesson.notebook.name
     is_new = not copy.exists()
     if is_new:
@@ -99,14 +99,14 @@ def start(lesson: Lesson) -> tuple[Path, bool]:
         notebook = json.loads(lesson.notebook.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
-                # The copy lies a folder deeper than what it links to.
+                # The copy is one folder deeper than the original.
                 cell["source"] = [LINK.sub("](../", line) for line in cell["source"]]
         write_text(copy, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     return copy, is_new
 
 
 def solved() -> dict[str, Any]:
-    """Give the day on which each exercise was solved, by name; nothing where that cannot be read."""
+    """Return the day on which each exercise was solved, by name; empty if that cannot be read."""
     with suppress(OSError, ValueError):
         read = json.loads(SOLVED.read_text(encoding="utf-8"))
         return read if isinstance(read, dict) else {}
@@ -123,6 +123,6 @@ def solve(exercise: str) -> None:
     """
     if NOTEBOOKS.is_dir() and exercise not in (known := solved()):
         if SOLVED.is_file() and not known:
-            # What cannot be read is not written over.
+            # Do not overwrite a file that cannot be read.
             SOLVED.replace(SOLVED.with_suffix(".broken"))
         write_json(SOLVED, {**known, exercise: date.today().isoformat()})

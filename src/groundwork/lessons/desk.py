@@ -1,4 +1,4 @@
-"""What a learner does: check an answer, take a hint, look at the solution."""
+"""The functions for learners: check an answer, show a hint, show the solution."""
 
 import itertools
 from collections import defaultdict
@@ -13,7 +13,7 @@ _hints_taken: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
 
 
 def check(name: str, answer: Any) -> None:
-    """Judge an answer by what it does, and print the first case in which it is wrong.
+    """Check an answer by its behaviour, and print the first case in which it is wrong.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ def check(name: str, answer: Any) -> None:
         If there is no such exercise.
     """
     exercise = load(name)
-    right, told = verdict(exercise, answer)
-    print(told if right else f'{told}\nFor a hint: from groundwork.lessons import hint; hint("{exercise.name}")')
+    right, message = verdict(exercise, answer)
+    print(message if right else f'{message}\nFor a hint: from groundwork.lessons import hint; hint("{exercise.name}")')
 
 
 def verdict(exercise: Exercise, answer: Any) -> tuple[bool, str]:
-    """Judge an answer; say whether it is right, and what to tell about it. What is right is noted as solved."""
+    """Check an answer; return whether it is right, and the message. A right answer is recorded as solved."""
     name = exercise.name
     try:
         finding = exercise.judge(answer)
@@ -49,7 +49,7 @@ def verdict(exercise: Exercise, answer: Any) -> tuple[bool, str]:
 
 
 def hint(name: str) -> None:
-    """Print the next hint for the exercise `name`; each is plainer than the one before."""
+    """Print the next hint for the exercise `name`; each says more than the one before."""
     hints = load(name).hints
     place = min(next(_hints_taken[name]), len(hints) - 1)
     last = f'; the next step is solution("{name}")' if place == len(hints) - 1 else ""

@@ -1,6 +1,6 @@
-"""Exercises: what a lesson asks for, the answer, the answers that people really give, and how to tell them apart.
+"""Exercises: the task, a solution, wrong answers that people really give, and the check that tells them apart.
 
-A judgement is about behaviour: what an answer does with inputs, never how it is written.
+A check tests behaviour: what an answer does with inputs, not how it is written.
 """
 
 import ast
@@ -27,7 +27,7 @@ NOT_A_LEARNERS = (
 
 
 class NotAttempted(Exception):
-    """Raised by a blank: there is nothing to judge yet."""
+    """Raised by a blank: there is no answer yet."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Exercise:
     examine: Callable[[Any], Finding | None]
 
     def judge(self, answer: Any) -> Finding | None:
-        """Give the first finding about `answer`, or None if it is right.
+        """Return the first finding about `answer`, or None if it is right.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Exercise:
             return self.examine(answer)
         except NotAttempted:
             raise
-        # Whatever a learner's code raises is about that code, and no failure of ours; so is leaving the program.
+        # Any exception of a learner's code, an exit included, is a finding about that code.
         except (Exception, SystemExit) as error:
             line = line_at_work(error)
             cause = "the message says what does not fit" + (f"; it was raised at `{line}`" if line else "")
@@ -119,7 +119,7 @@ class Exercise:
         needed = []
         for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom):
-                node.names = [one for one in node.names if re.search(rf"\b{one.asname or one.name}\b", code)]
+                node.names = [alias for alias in node.names if re.search(rf"\b{alias.asname or alias.name}\b", code)]
                 needed += [ast.unparse(node)] if node.names else []
         return "\n".join([*needed, "", "", code])
 
@@ -135,7 +135,8 @@ def exercises() -> dict[str, Exercise]:
     modules = [
         importlib.import_module(f"{room.__name__}.{found.name}") for found in pkgutil.iter_modules(room.__path__)
     ]
-    return {one.name: one for one in sorted((module.EXERCISE for module in modules), key=lambda one: one.name)}
+    found = sorted((module.EXERCISE for module in modules), key=lambda exercise: exercise.name)
+    return {exercise.name: exercise for exercise in found}
 
 
 def load(name: str) -> Exercise:
@@ -147,7 +148,7 @@ def load(name: str) -> Exercise:
         If there is none; it names the nearest.
     """
     known = exercises()
-    if len(own := [one for one in known if one.startswith(f"{name.zfill(2)}.")]) == 1:
+    if len(own := [key for key in known if key.startswith(f"{name.zfill(2)}.")]) == 1:
         return known[own[0]]  # a lesson's number, where there is one exercise
     if name not in known:
         raise UserError(f"exercise {name!r}: not found{meant(name, known)}", f"name one of: {', '.join(known)}")
@@ -155,12 +156,12 @@ def load(name: str) -> Exercise:
 
 
 def line_at_work(error: BaseException) -> str:
-    """Give the last line of a learner's own code that was at work when `error` was raised; empty if there is none."""
+    """Return the last line of the learner's own code in the traceback of `error`; empty if there is none."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(NOT_A_LEARNERS)]
     return (own[-1].line or "") if own else ""
 
 
 def _indented(value: Any) -> str:
-    """Lay out what may have several lines, as an array, below a word of 13 letters and spaces."""
+    """Align the lines of a value, such as an array, after a label of 13 characters."""
     return str(value).replace("\n", "\n" + " " * 15)

@@ -1,4 +1,4 @@
-"""Figures that look alike in all lessons, and stay small."""
+"""Figures with the same style in all lessons, and small files."""
 
 import itertools
 import os
@@ -8,7 +8,7 @@ from typing import Any
 _saved = itertools.count(1)
 
 DPI = 80
-FILES_ALONE = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")  # backends that show nothing
+FILES_ALONE = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")  # backends without a window
 STYLE: Any = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -43,19 +43,19 @@ def subplots(rows: int = 1, columns: int = 1, *, width: float = 7.0, height: flo
     """
     import matplotlib.pyplot as plt
 
-    # For good: some of these are looked up only when something is drawn.
+    # Set permanently: some of these are read only when a figure is drawn.
     plt.rcParams.update(STYLE)
     return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **arguments)
 
 
 def show() -> None:
-    """Show what was drawn: in a notebook below the cell, at a screen in a window, and elsewhere as files."""
+    """Show the figures: below the cell in a notebook, in a window on a screen, and as files elsewhere."""
     import matplotlib.pyplot as plt
 
     if plt.get_backend().lower() not in FILES_ALONE:
         plt.show()
         return
-    # No screen and no notebook: a script in a terminal.
+    # A script in a terminal without a screen.
     from groundwork.lessons.course import WORK
 
     for number in plt.get_fignums():

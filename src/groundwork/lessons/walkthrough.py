@@ -1,4 +1,4 @@
-"""The shipped source, with what it says about itself beside it."""
+"""Shows shipped source code next to its comments."""
 
 import ast
 import html
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 FOR_TOOLS = re.compile(r"# ?(noqa|type: ignore|fmt|mypy)\b[^#]*")  # no reader needs these
-Line = str | None  # None where what stood there has become a note
+Line = str | None  # None for a comment that has become a note
 
 CELL = "text-align:left;vertical-align:top;white-space:normal"
 PRE = "margin:0;background:none;font-family:monospace;font-size:12px;white-space:pre;overflow-x:auto"
 COLUMNS = 84
-PACKAGES = Path(__file__).parents[2]  # where the package lies
+PACKAGES = Path(__file__).parents[2]  # the folder of the package
 PAGE = """<table style="width:100%;table-layout:fixed;border-collapse:collapse">
 <colgroup><col style="width:26%"><col></colgroup>
 <tr><th colspan="2" style="text-align:left">{title}</th></tr>
@@ -28,7 +28,7 @@ ROW = '<tr><td style="{cell}">{note}</td><td style="{cell}"><pre style="{pre}">{
 
 @dataclass(frozen=True)
 class Step:
-    """A note, from a comment or from the first sentences of a docstring, and the code that it is about."""
+    """A note from a comment or the start of a docstring, and the code that it describes."""
 
     note: str
     code: str
@@ -62,22 +62,22 @@ class Walkthrough:
 
 
 def walkthrough(*things: Any) -> Walkthrough:
-    """Lay out the source of functions, classes or modules: its comments and docstrings beside its code.
+    """Show the source of functions, classes or modules: comments and docstrings next to the code.
 
-    Of a docstring the first paragraph is shown; the whole stands in the file.
+    Only the first paragraph of a docstring is shown.
 
     Raises
     ------
     TypeError
         If something has no source in Python.
     """
-    plain = [inspect.unwrap(thing) for thing in things]  # a decorator's own source is somebody else's
+    plain = [inspect.unwrap(thing) for thing in things]  # not the source of decorators
     return Walkthrough(tuple((_title(thing), _steps(textwrap.dedent(inspect.getsource(thing)))) for thing in plain))
 
 
 def _title(thing: Any) -> str:
     path = Path(inspect.getsourcefile(thing) or "")
-    # From the package on: where the repository lies is nobody's business.
+    # Relative to the package: the path of the repository does not belong in a page.
     file = path.relative_to(PACKAGES).as_posix() if path.is_relative_to(PACKAGES) else path.name
     return file if inspect.ismodule(thing) else f"{thing.__qualname__}  ·  {file}"
 
@@ -104,7 +104,7 @@ def _step(note: str, code: list[Line]) -> list[Step]:
 
 
 def _docstrings(source: str, lines: list[Line]) -> dict[int, str]:
-    """Take docstrings out of `lines` (None stands where they did); give their first paragraphs by line of the head."""
+    """Replace docstrings in `lines` by None; return their first paragraphs by line of the head."""
     notes = {}
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -114,7 +114,7 @@ def _docstrings(source: str, lines: list[Line]) -> dict[int, str]:
             continue
         string = node.body[0]
         if not isinstance(node, ast.Module) and string.lineno == node.lineno:
-            continue  # all of it on one line: nothing can stand beside it
+            continue  # a definition on one line has no separate docstring
         for number in range(string.lineno, (string.end_lineno or string.lineno) + 1):
             lines[number - 1] = None
         if isinstance(node, ast.Module):
@@ -126,7 +126,7 @@ def _docstrings(source: str, lines: list[Line]) -> dict[int, str]:
 
 
 def _take_comments(source: str, lines: list[Line], notes: dict[int, str]) -> None:
-    """Take comments out of `lines`; add them to `notes` by the line that they are about."""
+    """Remove comments from `lines`; add them to `notes` by the line that they describe."""
     waiting: list[str] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         number, column = token.start
@@ -152,7 +152,7 @@ def _rows(steps: tuple[Step, ...]) -> str:
 
 
 def _fitted(code: str) -> str:
-    """Break lines that are wider than a page shows."""
+    """Break lines that are wider than a page."""
     lines = []
     for line in code.splitlines():
         deeper = " " * (len(line) - len(line.lstrip()) + 8)
@@ -161,7 +161,7 @@ def _fitted(code: str) -> str:
 
 
 def _marked(note: str) -> str:
-    """Escape a note for HTML; what stands between backticks becomes code."""
+    """Escape a note for HTML; text between backticks becomes code."""
     parts = note.replace("``", "`").split("`")
     return "".join(
         f"<code>{html.escape(part)}</code>" if place % 2 else html.escape(part) for place, part in enumerate(parts)

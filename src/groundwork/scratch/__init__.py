@@ -1,7 +1,7 @@
-"""Deep learning from nothing: what PyTorch does, over NumPy alone, written to be read and proved against PyTorch.
+"""Deep learning from scratch on NumPy alone, written to be read and compared with PyTorch.
 
 Read in this order: `tensor` (back-propagation), `functional` (what networks compute), `nn` (what has
-weights), `optim` (how they learn), `data` and `train` (the loop), `linalg` (what all of it stands on), `verify` (how
+weights), `optim` (how they learn), `data` and `train` (the loop), `linalg` (the foundation), `verify` (how
 anyone can check), `bridge` (the way into the pipeline).
 
 Beside these lie single ideas that lessons are about: `mlp`, `tweak` (learning without a gradient), `retrieval` (BM25,

@@ -37,7 +37,7 @@ def _as_index(part: Any) -> Any:
 
 
 def masked(values: Array, keep: Array) -> Array:
-    """Give `values` where `keep` holds, 0 elsewhere.
+    """Return `values` where `keep` is true, 0 elsewhere.
 
     A product is several times as fast as `np.where`, which has to guess for each number; but 0 times infinity is NaN.
     """

@@ -1,7 +1,7 @@
-"""The way into PyTorch: a scratch network becomes an ordinary `torch.nn.Module`. Only this module knows torch.
+"""The bridge to PyTorch: turns a scratch network into an ordinary `torch.nn.Module`. Only this module imports torch.
 
 PyTorch owns the weights, so that its optimizers, Lightning and checkpoints treat them like any others. Forward runs our
-operations on the same memory; backward walks our graph, and hands the gradients over: one `torch.autograd.Function`.
+operations on the same memory; backward walks our graph and returns the gradients: one `torch.autograd.Function`.
 """
 
 import copy
@@ -68,7 +68,7 @@ class _Mirror(torch.nn.Module):
         return f"scratch.{type(self._mirrored).__name__}"
 
     def lend(self) -> Iterator[tuple[torch.Tensor, Tensor]]:
-        """Let the scratch module see PyTorch's numbers, wherever they lie by now; yield what learns, on both sides."""
+        """Let the scratch module use PyTorch's memory, wherever it is; yield the parameters of both sides."""
         self._mirrored.training = self.training
         for name, theirs in self._parameters.items():
             assert theirs is not None
@@ -89,18 +89,18 @@ class _Bridge(_Mirror):
     def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Run the scratch network on PyTorch's tensors, by place or by name."""
         # By identity: a parameter in two places gets its gradient once.
-        lent = {id(one): (other, one) for other, one in self.lend()}.values()
-        theirs, ours = [one for one, _ in lent], [one for _, one in lent]
+        lent = {id(mine): (given, mine) for given, mine in self.lend()}.values()
+        theirs, ours = [given for given, _ in lent], [mine for _, mine in lent]
 
-        def lent_to_ours(one: Any) -> Any:
-            if not isinstance(one, torch.Tensor):
-                return one
-            theirs.append(one)
-            ours.append(Tensor(_numbers(one), one.requires_grad))
+        def lent_to_ours(tensor: Any) -> Any:
+            if not isinstance(tensor, torch.Tensor):
+                return tensor
+            theirs.append(tensor)
+            ours.append(Tensor(_numbers(tensor), tensor.requires_grad))
             return ours[-1]
 
         with nullcontext() if torch.is_grad_enabled() else no_grad():
-            named = {name: lent_to_ours(one) for name, one in kwargs.items()}
+            named = {name: lent_to_ours(value) for name, value in kwargs.items()}
             output = self._mirrored(*map(lent_to_ours, args), **named)
         if not isinstance(output, Tensor):
             raise TypeError(f"{type(self._mirrored).__name__} gave {type(output).__name__}; expected one Tensor")
@@ -113,7 +113,7 @@ class _Bridge(_Mirror):
 
 
 class _Run(torch.autograd.Function):
-    """What PyTorch's graph sees of a whole scratch network: one node."""
+    """The node of PyTorch's graph that stands for a whole scratch network."""
 
     @staticmethod
     def forward(ctx: Any, output: Tensor, ours: list[Tensor], *theirs: torch.Tensor) -> torch.Tensor:
@@ -123,12 +123,12 @@ class _Run(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        for one in ctx.ours:
-            one.grad = None
+        for leaf in ctx.ours:
+            leaf.grad = None
         ctx.output.backward(_numbers(gradient))
-        gradients = [None if one.grad is None else torch.from_numpy(one.grad).to(ctx.device) for one in ctx.ours]
-        for one in ctx.ours:
-            one.grad = None
+        gradients = [None if leaf.grad is None else torch.from_numpy(leaf.grad).to(ctx.device) for leaf in ctx.ours]
+        for leaf in ctx.ours:
+            leaf.grad = None
         return None, None, *gradients
 
 
@@ -149,7 +149,7 @@ class Reference:
 
     @property
     def training(self) -> bool:
-        """Whether it is in the mode for learning."""
+        """Whether it is in training mode."""
         return self.module.training
 
     def state(self) -> dict[str, Array]:
@@ -157,14 +157,14 @@ class Reference:
         return {name: np.array(_numbers(values)) for name, values in self.module.state_dict().items()}
 
     def run(self, inputs: Sequence[Any], arguments: dict[str, Any]) -> list[Array]:
-        """Compute, and list the outputs."""
+        """Compute and list the outputs."""
         self.inputs = converted(tuple(inputs), _leaf)
         self.outputs = flat(self.function(*self.inputs, **converted(arguments, torch.from_numpy)))
         return [_numbers(output) for output in self.outputs]
 
     def gradients(self, directions: Sequence[Array]) -> dict[str, Array]:
         """Walk back from all outputs, and name the gradients of inputs and parameters."""
-        given = {f"input {place}": one for place, one in enumerate(flat(self.inputs)) if _learns(one)}
+        given = {f"input {place}": leaf for place, leaf in enumerate(flat(self.inputs)) if _learns(leaf)}
         leaves = given | dict(self.module.named_parameters())
         for leaf in leaves.values():
             leaf.grad = None
@@ -180,8 +180,8 @@ class Reference:
             self.optimizer.step()
 
 
-def _learns(one: Any) -> bool:
-    return isinstance(one, torch.Tensor) and one.requires_grad
+def _learns(leaf: Any) -> bool:
+    return isinstance(leaf, torch.Tensor) and leaf.requires_grad
 
 
 def _leaf(values: Array) -> torch.Tensor:

@@ -1,7 +1,7 @@
-"""Rows on their way to a network: sets of rows, batches, scaling, and who may see what.
+"""Rows for a network: data sets, batches, scaling and splits.
 
-Only training rows may teach: whatever is learnt from rows, a scaler's mean as much as a weight, is learnt after the
-split, from the training side alone. What it learnt is then applied to both sides.
+Only training rows may be learned from: everything fitted on rows, a scaler's mean as much as a weight, is fitted after
+the split, on the training side alone, and then applied to both sides.
 """
 
 import math
@@ -17,17 +17,17 @@ from groundwork.scratch.tensor import Tensor
 
 
 class Dataset(Protocol):
-    """Anything that has rows: a number of them, and each by its place."""
+    """Anything with a number of rows and access to each by its place."""
 
     def __len__(self) -> int:
         """Count the rows."""
 
     def __getitem__(self, index: int, /) -> Any:
-        """Give one row: a number or an array, or a tuple of them, such as (input, target)."""
+        """Return one row: a number or an array, or a tuple of them, such as (input, target)."""
 
 
 class TensorDataset:
-    """Arrays ``[rows, ...]`` that share their rows; ValueError if they have not equally many."""
+    """Arrays ``[rows, ...]`` that share their rows; ValueError if their lengths differ."""
 
     def __init__(self, *arrays: Any) -> None:
         self.arrays = [Tensor(array).data for array in arrays]
@@ -37,12 +37,12 @@ class TensorDataset:
         return len(self.arrays[0])
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        """Give one row of each array; several where `index` is an array of places or a slice."""
+        """Return one row of each array; several if `index` is an array of places or a slice."""
         return tuple(Tensor(array[index]) for array in self.arrays)
 
 
 class DataLoader:
-    """Batches: tuples of Tensors (or Tensors, as the rows are). Each walk through them is an epoch.
+    """Batches: tuples of Tensors (or Tensors, as the rows are). Each iteration over them is an epoch.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class DataLoader:
 class StandardScaler:
     """Gives each column mean 0 and variance 1, as seen in the rows it is fitted on: training rows only.
 
-    Fitted on all rows, it would tell the training what the validation rows are like, and validation would flatter.
+    Fitted on all rows, it would leak the validation rows into training, and the validation score would be too good.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def one_hot(classes: Any, num_classes: int = -1) -> Tensor:
 
 
 def train_test_split(*arrays: Array, test_size: float | int, stratify: Any = None) -> list[Array]:
-    """Split rows by chance: ``[a_train, a_test, b_train, b_test, ...]``, the same rows of each array.
+    """Split rows at random: ``[a_train, a_test, b_train, b_test, ...]``, the same rows of each array.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def train_test_split(*arrays: Array, test_size: float | int, stratify: Any = Non
 def k_fold(rows: int, folds: int, shuffle: bool = False) -> Iterator[tuple[Array, Array]]:
     """Yield places of training and validation rows, `folds` times; each row is validated once.
 
-    Whatever is fitted (a scaler, a network) is fitted anew in each fold, on its training rows only.
+    Fit everything (a scaler, a network) in each fold, on its training rows only.
     """
     if not 2 <= folds <= rows:
         raise ValueError(f"folds: found {folds}; expected 2 to {rows}, the number of rows")
@@ -193,7 +193,7 @@ def _batch(items: list[Any]) -> Any:
 
 
 def _share_of_class(classes: Array) -> Array:
-    """Tell of each row which share of its class comes before it: where that is cut, all classes are cut alike."""
+    """Return for each row the share of its class before it: a cut there divides all classes alike."""
     names, codes, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     if sizes.min() < 2:
         raise ValueError(f"stratify: found a single row of class {names[sizes.argmin()]}; expected one for each side")

@@ -1,4 +1,4 @@
-"""Where two computations first differ, and what usually makes them differ in that way."""
+"""Finds where two computations first differ, and a likely cause."""
 
 import math
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from groundwork.scratch.arrays import Array
 
 
 def first(pairs: Iterable[tuple[str, Array, Array]], tolerance: float) -> tuple[float, str]:
-    """Give the largest difference of all named pairs (found, PyTorch's), and the sentence about the first too large."""
+    """Return the largest difference of all named pairs (ours, PyTorch's), and a sentence about the first too large."""
     worst, problem = 0.0, ""
     for name, found, expected in pairs:
         error, sentence = difference(name, found, expected, tolerance, "PyTorch")
@@ -41,10 +41,10 @@ def difference(name: str, found: Array, expected: Array, tolerance: float, sourc
 
 
 def relative(found: Array, expected: Array) -> Array:
-    """Divide ``|found - expected|`` by the size of what is expected, entry by entry.
+    """Divide ``|found - expected|`` by the size of the expected entry, entry by entry.
 
-    An entry near 0 is measured by the largest of its array, but no less than 1e-2 and no more than 1: what rounding
-    leaves of 0 is no difference, and small numbers are not right because they are small. Two entries that are not a
+    For an entry near 0 the size is that of the largest in its array, at least 1e-2 and at most 1: rounding errors near
+    0 do not count, but small numbers are compared, too. Two entries that are not a
     number, or infinite alike, are equal.
     """
     sizes = np.abs(expected)
@@ -56,12 +56,12 @@ def relative(found: Array, expected: Array) -> Array:
 
 
 def power_of_ten(value: float) -> str:
-    """Round a difference up, so that it is said in a way that the next machine confirms: ``1e-15``."""
+    """Round a difference up to a power of ten, which other machines confirm: ``1e-15``."""
     return "0" if value == 0 else f"1e{math.ceil(math.log10(value))}" if math.isfinite(value) else str(value)
 
 
 def _cause(found: Array, expected: Array, wrong: Array) -> str:
-    """Guess the cause: the first pattern that turns what was expected into what was found."""
+    """Guess the cause: the first pattern that turns the expected array into the found one."""
 
     def equal(array: Array) -> bool:
         return array.shape == found.shape and bool(np.allclose(array, found, rtol=1e-7, atol=1e-9, equal_nan=True))

@@ -1,7 +1,7 @@
-"""Who will like what: users and items as vectors, learnt from pairs, and the score of a ranked list.
+"""Recommendation: users and items as vectors, learned from pairs, and the score of a ranked list.
 
 A log of purchases says what was liked, never what was disliked: what a user did not buy may be unknown to them. So
-nothing is learnt about a single pair. What is learnt is an order: of two items, the one that the user bought ranks
+nothing is learned about a single pair. What is learned is an order: of two items, the one that the user bought ranks
 above one that they did not.
 
 Koren et al., "Matrix Factorization Techniques for Recommender Systems", https://doi.org/10.1109/MC.2009.263
@@ -20,7 +20,7 @@ from groundwork.scratch.tensor import Tensor
 
 
 class MatrixFactorization(nn.Module):
-    """A vector for each user and each item; their dot product says how well the two go together.
+    """A vector for each user and each item; their dot product says how well the two match.
 
     All scores are one matrix, users by items, and it is the product of two thin ones: hence the name.
 
@@ -29,7 +29,7 @@ class MatrixFactorization(nn.Module):
     users, items
         How many there are.
     width
-        Length of a vector: the number of tastes that can be told apart.
+        Length of a vector: the number of tastes that can be distinguished.
     std
         Standard deviation of the first vectors.
     """
@@ -54,7 +54,7 @@ class MatrixFactorization(nn.Module):
 
 
 def bpr_loss(positive: Tensor, negative: Tensor) -> Tensor:
-    """Average -log sigmoid(positive - negative): how surprising it is that the first of each pair was preferred.
+    """Average -log sigmoid(positive - negative): the surprise that the first of each pair was preferred.
 
     Bayesian personalized ranking: Rendle et al., https://arxiv.org/abs/1205.2618
 
@@ -70,7 +70,7 @@ def bpr_loss(positive: Tensor, negative: Tensor) -> Tensor:
 
 
 def sample_negatives(users: Array, bought: Array) -> Array:
-    """Draw for each of `users` an item that they did not buy, each with the same chance.
+    """Draw for each of `users` an item that they did not buy, all with equal probability.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def recommend(scores: Array, k: int) -> Array:
 
 
 def average_precision(recommended: Sequence[int], bought: Iterable[int], k: int = 12) -> float:
-    """Score one ranked list against what was bought: 1 if its head is what was bought, 0 if nothing of it was.
+    """Score one ranked list against what was bought: 1 if it begins with all bought items, 0 if it has none of them.
 
     At each hit it takes the precision so far, the share of hits among the places down to this one. Their sum is
     divided by the number of hits that there could be. An item bought twice counts once; one that is recommended twice
@@ -141,8 +141,8 @@ def average_precision(recommended: Sequence[int], bought: Iterable[int], k: int 
 
 def mean_average_precision(recommended: Sequence[Sequence[int]], bought: Sequence[Iterable[int]], k: int = 12) -> float:
     """Average `average_precision` over users, MAP@k; those who bought nothing are left out, ValueError if all are."""
-    pairs = [(one, set(items)) for one, items in zip(recommended, bought, strict=True)]
-    scores = [average_precision(one, items, k) for one, items in pairs if items]
+    pairs = [(ranked, set(items)) for ranked, items in zip(recommended, bought, strict=True)]
+    scores = [average_precision(ranked, items, k) for ranked, items in pairs if items]
     if not scores:
         raise ValueError(f"bought: found {len(pairs)} users and none who bought anything; expected 1 or more")
     return float(np.mean(scores))

@@ -1,4 +1,4 @@
-"""Whether operations make a graph: one switch for all of them, as in torch."""
+"""The switch that decides whether operations record a graph, as in torch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +7,14 @@ _enabled = True
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations remember what they were made of."""
+    """Whether operations record their inputs."""
     return _enabled
 
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Make no graph inside; also a decorator."""
-    global _enabled  # noqa: PLW0603  # what all operations ask
+    """Record no graph inside the block; also a decorator."""
+    global _enabled  # noqa: PLW0603  # read by all operations
     before, _enabled = _enabled, False
     try:
         yield

@@ -1,6 +1,6 @@
 """What arithmetic costs, and what the machine behind it does: operations counted, words moved, cells at work.
 
-None of it measures time. A count is the same on every machine, and explains what a clock would show on any of them.
+Nothing here measures time. Counts are the same on every machine, and explain the times on each of them.
 """
 
 import math
@@ -18,8 +18,8 @@ from groundwork.scratch.nn.recurrent import Recurrent
 def flops(module: nn.Module, *inputs: Any) -> dict[str, int]:
     """Count the floating-point operations of a forward pass, by layer: a product and a sum are two.
 
-    Counted are the matrix products, as `torch.utils.flop_counter` does: of `Linear`, `Conv2d`, recurrent layers and
-    attention. What touches each number once (biases, activations, normalization) is little beside them.
+    It counts the matrix products of `Linear`, `Conv2d`, recurrent layers and attention, as `torch.utils.flop_counter`
+    does. Operations on single numbers (biases, activations, normalization) are few in comparison.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def flops(module: nn.Module, *inputs: Any) -> dict[str, int]:
         Operations by the layer's name; the empty name is the module itself.
     """
     counts: dict[str, int] = {}
-    # What has several names counts under the first.
+    # A layer with several names counts under the first.
     layers = {id(layer): (name, layer) for name, layer in reversed(list(module.named_modules()))}.values()
     for name, layer in layers:
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.MultiheadAttention | Recurrent):
@@ -64,10 +64,10 @@ def _products(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> int:
     if isinstance(layer, nn.Linear):
         return layer.weight.data.size * math.prod(output.shape[:-1])
     if isinstance(layer, nn.Conv2d):
-        # The kernels stop at each place of each image.
+        # The kernels are applied at each place of each image.
         return layer.weight.data.size * output.shape[0] * math.prod(output.shape[2:])
     if isinstance(layer, Recurrent):
-        weights = sum(one.data.size for one in layer.parameters() if one.ndim == 2)
+        weights = sum(parameter.data.size for parameter in layer.parameters() if parameter.ndim == 2)
         return weights * math.prod(inputs[0].shape[:2])
     assert isinstance(layer, nn.MultiheadAttention)
     rows_first = layer.batch_first
@@ -81,7 +81,7 @@ class SystolicArray:
     """A grid of cells that multiply and add in step, as in a TPU (Jouppi et al., https://arxiv.org/abs/1704.04760).
 
     Each cell keeps one weight. In every cycle it takes a number from its left neighbour and a sum from the one above,
-    adds number times weight to the sum, and hands the number on to the right and the sum down. A number that was
+    adds number times weight to the sum, and passes the number to the right and the sum down. A number that was
     fetched once is so used by a whole row of cells, and no sum goes back to memory before it is complete.
 
     Parameters
@@ -106,11 +106,11 @@ class SystolicArray:
 
     @property
     def utilization(self) -> float:
-        """Share of all cells in all cycles that had work."""
+        """Share of busy cells over all cycles."""
         return float(self.busy.mean()) if self.cycles else 0.0
 
     def multiply(self, inputs: Array) -> Array:
-        """Stream ``[n, rows]`` through the grid; give the product with the weights, ``[n, columns]``."""
+        """Stream ``[n, rows]`` through the grid; return the product with the weights, ``[n, columns]``."""
         rows, columns = self.weights.shape
         if inputs.ndim != 2 or inputs.shape[1] != rows:
             raise ValueError(f"expected shape [n, {rows}]; found {inputs.shape}")
@@ -143,7 +143,7 @@ class SystolicArray:
 
 
 class FastMemory:
-    """A small memory beside the arithmetic: everything that is multiplied must be in it, and it holds few words.
+    """A small fast memory of few words: every factor of a product must be loaded into it.
 
     Parameters
     ----------
@@ -171,25 +171,25 @@ class FastMemory:
         return np.array(block)
 
     def zeros(self, *shape: int) -> Array:
-        """Make room for a block of zeros, to add to; nothing is moved."""
+        """Reserve a block of zeros to add to; no words are moved."""
         self._take(math.prod(shape))
         return np.zeros(shape)
 
     def store(self, block: Array, target: Array) -> None:
-        """Write a block over `target`, a view of a large array of its shape; it stays in until `free`."""
+        """Write a block over `target`, a view of a large array of its shape; it stays in memory until `free`."""
         if block.shape != target.shape:
             raise ValueError(f"expected a block of shape {target.shape}; found {block.shape}")
         target[...] = block
         self.stored += block.size
 
     def free(self, *blocks: Array) -> None:
-        """Give the room of blocks back."""
+        """Free the memory of blocks."""
         self.used -= sum(block.size for block in blocks)
 
     def _take(self, size: int) -> None:
         if self.used + size > self.words:
             raise MemoryError(
-                f"a block of {size} words does not fit: {self.used} of {self.words} are in use; free what is done with"
+                f"a block of {size} words does not fit: {self.used} of {self.words} are in use; free other blocks"
             )
         self.used += size
         self.peak = max(self.peak, self.used)
@@ -199,7 +199,7 @@ def matmul_blocked(a: Array, b: Array, memory: FastMemory, block: int) -> Array:
     """Multiply ``[rows, k]`` by ``[k, columns]`` with blocks of `block` x `block` numbers, three at a time in `memory`.
 
     A block that was loaded is used `block` times, so that words are moved `block` times less often than in three loops
-    over single numbers. A block of the product stays in until it is complete.
+    over single numbers. A block of the product stays in memory until it is complete.
 
     Lam, Rothberg and Wolf, https://doi.org/10.1145/106972.106981
     """

@@ -16,7 +16,7 @@ Binary = Callable[[Any, Any], "Tensor"]
 
 
 def _comparison(compare: Callable[[Array, Array], Any]) -> Binary:
-    """Compare number by number; what comes out is no part of a graph."""
+    """Compare number by number; the result is not part of a graph."""
     return lambda self, other: self.constant(compare(self.data, self.operand(other).data))
 
 

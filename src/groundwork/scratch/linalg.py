@@ -1,7 +1,7 @@
-"""Linear algebra: what a network, a regression and a compression of either stand on.
+"""Linear algebra for networks, regression and compression.
 
-Matrices are finite arrays ``[rows, columns]``; ValueError says which shape was expected. Results have the dtype of what
-is given; whole numbers become float64 where there is something to divide. Nothing here calls `numpy.linalg`.
+Matrices are finite arrays ``[rows, columns]``; ValueError says which shape was expected. Results have the dtype of the
+arguments; whole numbers become float64 where there is a division. Nothing here calls `numpy.linalg`.
 
 Trefethen and Bau, *Numerical Linear Algebra*, https://doi.org/10.1137/1.9780898719574
 """
@@ -13,7 +13,7 @@ import numpy as np
 from groundwork.scratch.arrays import Array
 from groundwork.scratch.random import generator
 
-# One product, five times: the fewer steps Python takes, the more NumPy does in each. Of size n: n³, n², n², n, none.
+# One product, five times: the fewer steps in Python, the more NumPy does in each. For size n: n³, n², n², n, none.
 
 
 def matmul_loops(a: Array, b: Array) -> Array:
@@ -76,7 +76,7 @@ def norm(x: Array, ord: float = 2) -> Any:
 def qr(a: Array) -> tuple[Array, Array]:
     """Factor ``a = q r``: orthonormal columns times a triangle, by reflections.
 
-    Each reflection turns one column onto the axis of its diagonal, so that nothing is left below. A product of
+    Each reflection maps one column onto the axis of its diagonal, so that zeros are below it. A product of
     reflections is orthogonal up to rounding whatever the matrix. Gram-Schmidt instead subtracts from each column what
     those before explain: where little remains, that is mostly rounding error, and the columns lean on each other.
 
@@ -85,11 +85,11 @@ def qr(a: Array) -> tuple[Array, Array]:
     """
     r = _matrix(a).copy()
     rows, size = len(r), min(r.shape)
-    mirrors = []  # each reflection's unit vector; zeros if nothing lay below
+    mirrors = []  # each reflection's unit vector; zeros where no reflection is needed
     for j in range(size):
         mirror = r[j:, j].copy()
         if mirror[1:].any():
-            # Of both ends of the axis, the one further away: the difference loses no digits.
+            # The end of the axis that is further away: then the difference loses no digits.
             mirror[0] += np.copysign(norm(mirror), mirror[0])
             mirror /= norm(mirror)
         else:
@@ -120,9 +120,9 @@ def solve_triangular(a: Array, b: Array, lower: bool) -> Array:
 
 
 def lstsq(a: Array, b: Array) -> Array:
-    """Find the x for which a x comes nearest to b: linear regression.
+    """Find the x for which a x is nearest to b: linear regression.
 
-    a = q r, and qᵀ keeps lengths: what is left to solve is r x = qᵀb. The normal equations, aᵀa x = aᵀb, have the same
+    a = q r, and qᵀ keeps lengths: so it remains to solve r x = qᵀb. The normal equations, aᵀa x = aᵀb, have the same
     solution, but lose twice as many digits where columns are nearly dependent. `a` is ``[rows, columns]``, `b`
     ``[rows]`` or ``[rows, targets]``. ValueError is raised if the rank of `a` is deficient: many x are equally near.
     """
@@ -132,18 +132,18 @@ def lstsq(a: Array, b: Array) -> Array:
         raise ValueError(f"the rank is deficient: {rows} rows do not determine {columns} columns")
     q, r = qr(a)
     for j in range(columns):
-        # The diagonal has what of a column those before it do not explain.
+        # The diagonal is the part of a column that those before it do not explain.
         if abs(r[j, j]) <= rows * np.finfo(r.dtype).eps * norm(r[: j + 1, j]):
             raise ValueError(f"the rank is deficient: column {j} is 0 or a combination of those before it")
     return solve_triangular(r, q.T @ b, lower=False)
 
 
 def power_iteration(a: Array, tolerance: float | None = None, steps: int = 10_000) -> tuple[Any, Array]:
-    """Find the largest eigenvalue in size, and its vector ``[n]`` of length 1, by multiplying again and again.
+    """Find the largest eigenvalue in size, and its vector ``[n]`` of length 1, by repeated multiplication.
 
     Each step stretches a vector's share of every eigenvector by its eigenvalue: the dominant one outgrows the others.
     It ends where a v - λ v is no longer than a share `tolerance` of `a` ``[n, n]``, by default 64 roundings.
-    ArithmeticError is raised if that takes more than `steps`: a rotation has no such λ, and λ beside -λ is none.
+    ArithmeticError is raised if that takes more than `steps`: a rotation has no such λ, and of λ and -λ none dominates.
     """
     a = _matrix(a)
     _require_square(a)
@@ -160,10 +160,10 @@ def power_iteration(a: Array, tolerance: float | None = None, steps: int = 10_00
 
 
 def low_rank(a: Array, rank: int, steps: int = 1_000) -> Array:
-    """Find the matrix of a `rank`, from 0 to the smaller side, that comes nearest to `a` ``[rows, columns]``.
+    """Find the matrix of a `rank`, from 0 to the smaller side, that is nearest to `a` ``[rows, columns]``.
 
     That is `a` projected onto the dominant eigenvectors of aᵀa (Eckart and Young, https://doi.org/10.1007/BF02288367).
-    Power iteration finds them all at once; qr keeps them apart: each by itself would turn into the first. Where `steps`
+    Power iteration finds them all at once; qr keeps them apart: without it, all would converge to the first. If `steps`
     do not suffice, singular values at the cut are nearly equal, and the result is nearly as near.
     """
     a = _matrix(a)

@@ -1,6 +1,6 @@
-"""The multilayer perceptron: linear layers with bends between them, the plainest network that is one.
+"""The multilayer perceptron: linear layers with activations between them, the simplest deep network.
 
-What the layers do is in `groundwork.scratch.nn`; here stands in which order.
+`groundwork.scratch.nn` has the layers; this module puts them in order.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from groundwork.scratch import nn
 
 
 class MLP(nn.Sequential):
-    """A feed-forward network: what goes in passes each layer once, and nothing comes back.
+    """A feed-forward network: inputs pass each layer once, without loops.
 
     Its weights have the names that ``torch.nn.Sequential`` gives them, so that those of either load in the other.
 

@@ -1,7 +1,7 @@
-"""Two whole networks, twins of `groundwork.models.fnn` and `groundwork.models.cnn`: what the pipeline trains.
+"""Two whole networks, the counterparts of `groundwork.models.fnn` and `groundwork.models.cnn` in the pipeline.
 
-The names and shapes of their weights are those of the twins, so that a checkpoint of one loads in the other. A network
-is written like any module: ``__init__`` gives it parts, ``forward`` says what happens to a mini-batch. The gradients
+Their weights have the same names and shapes, so that a checkpoint of one loads in the other. A network
+is written like any module: ``__init__`` gives it parts, ``forward`` computes its output for a mini-batch. The gradients
 follow from that.
 """
 
@@ -33,7 +33,7 @@ class PiecewiseLinearEmbedding(nn.Module):
         features, bins = edges.shape[0], edges.shape[1] - 1
         gaps = np.diff(edges, axis=1)
         self.left: Array = edges[:, :-1].astype(np.float32)
-        # Two quantiles fall together where many rows share a value: that bin then says nothing.
+        # Two quantiles are equal where many rows share a value: that bin then has no effect.
         self.steepness: Array = np.where(gaps > 1e-6, 1 / gaps.clip(1e-6), 0).astype(np.float32)
         # Unit length: no number starts louder than another.
         directions = generator().standard_normal((features, width), np.float32)
@@ -83,7 +83,7 @@ class MemberLinear(nn.Module):
 class Categories(nn.Embedding):
     """A vector for each category.
 
-    Weight decay leaves it alone, as it does PyTorch's: it would pull rare categories towards nothing most of all.
+    Weight decay leaves it alone, as it does PyTorch's: it would pull rare categories towards 0 most of all.
     """
 
     optimizer_options: ClassVar[dict[str, float]] = {"weight_decay": 0.0}
@@ -97,7 +97,7 @@ class FNN(nn.Module):
     edges
         Bin edges of the numeric features, float32 ``[numeric, bins + 1]``.
     categories
-        Number of codes of each categorical feature; code 0 stands for unknown.
+        Number of codes of each categorical feature; code 0 means unknown.
     outputs
         Logits of each row and member.
     members, width, depth, embedding, dropout
@@ -123,7 +123,7 @@ class FNN(nn.Module):
         self.offsets: Array = np.cumsum([0, *categories])[:-1]
         self.categories = Categories(sum(categories), embedding)
         init.normal_(self.categories.weight, std=category_scale)
-        # No training row has an unknown category: what is never trained must say nothing.
+        # No training row has an unknown category: its embedding is never trained and must be 0.
         self.categories.weight.data[self.offsets] = 0
         inputs = (len(edges) + len(categories)) * embedding
         layers: list[nn.Module] = []

@@ -1,7 +1,7 @@
-"""Gradient descent and what became of it, and the learning rate's way through training.
+"""Gradient descent and its successors, and learning-rate schedules.
 
-Optimizers take parameters, or groups of them, ``[{"params": [...], "lr": 0.1}, ...]``, and change them in place. The
-order of what they compute is PyTorch's.
+Optimizers take parameters, or groups of them, ``[{"params": [...], "lr": 0.1}, ...]``, and change them in place. They
+compute in PyTorch's order.
 """
 
 import math
@@ -17,7 +17,7 @@ Group = dict[str, Any]
 
 
 class Optimizer:
-    """Parameters in groups, each with its settings, and what is remembered of each parameter.
+    """Parameters in groups, each with its settings, and a state for each parameter.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Optimizer:
         By parameter: what earlier gradients left.
     """
 
-    # Changes a parameter by its gradient: (parameter, gradient, what is remembered of it, settings of its group).
+    # Changes a parameter by its gradient: (parameter, gradient, its state, settings of its group).
     update: Callable[[Tensor, Array, dict[str, Any], Group], None]
 
     def __init__(self, params: Iterable[Tensor] | Iterable[Group], **defaults: Any) -> None:
@@ -45,7 +45,7 @@ class Optimizer:
                 raise ValueError(f"betas: found {group['betas']}; expected 0 or more, and less than 1")
         everything = [parameter for group in self.param_groups for parameter in group["params"]]
         if not all(isinstance(parameter, Tensor) for parameter in everything):
-            raise TypeError("expected tensors; named_parameters() gives pairs, parameters() what is wanted here")
+            raise TypeError("expected tensors; pass parameters(), not named_parameters(), which gives pairs")
         if len(everything) > len(set(everything)):
             raise ValueError("found a parameter in two groups; it would take two steps at once")
         self.state: dict[Tensor, dict[str, Any]] = {}
@@ -111,7 +111,7 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """A step along the running mean of gradients, divided by the root of that of their squares.
 
-    Every parameter so moves by about `lr`, whatever the size of its gradient (Kingma and Ba,
+    So every parameter moves by about `lr`, whatever the size of its gradient (Kingma and Ba,
     https://arxiv.org/abs/1412.6980).
 
     Parameters
@@ -151,14 +151,14 @@ class Adam(Optimizer):
         state["mean"] += (1 - beta1) * (gradient - state["mean"])
         state["square"] *= beta2
         state["square"] += (1 - beta2) * gradient * gradient
-        # The running means start at 0, and are too small by as much as they still hold of it.
+        # The running means start at 0, which makes them too small at first.
         unbiased1, unbiased2 = 1 - beta1 ** state["step"], 1 - beta2 ** state["step"]
         root = np.sqrt(state["square"]) / math.sqrt(unbiased2) + group["eps"]
         parameter.data -= group["lr"] / unbiased1 * (state["mean"] / root)
 
 
 class AdamW(Adam):
-    """`Adam` whose weight decay shrinks parameters by itself, past the root (https://arxiv.org/abs/1711.05101)."""
+    """`Adam` with weight decay that is applied to parameters directly (https://arxiv.org/abs/1711.05101)."""
 
     decoupled = True
 
@@ -174,7 +174,7 @@ class AdamW(Adam):
 
 
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> float:
-    """Scale all gradients so that their common norm is `max_norm` at most; return what it was.
+    """Scale all gradients so that their common norm is at most `max_norm`; return the former norm.
 
     Pascanu et al., https://arxiv.org/abs/1211.5063
     """
@@ -190,7 +190,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
 
 
 class LambdaLR:
-    """Multiplies each group's first learning rate by ``lr_lambda(step)``.
+    """Multiplies each group's initial learning rate by ``lr_lambda(step)``.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ class LambdaLR:
 
 
 def cosine(steps: int, warmup: float = 0.0) -> Callable[[int], float]:
-    """Make the factor that rises over a share `warmup` of the `steps`, then falls to 0 as half a cosine does.
+    """Make the factor that rises over a share `warmup` of the `steps`, then falls to 0 along half a cosine.
 
     Loshchilov and Hutter, https://arxiv.org/abs/1608.03983
     """
@@ -229,7 +229,7 @@ def cosine(steps: int, warmup: float = 0.0) -> Callable[[int], float]:
 
 
 class OneCycleLR:
-    """The learning rate up and down again, momentum against it (Smith and Topin, https://arxiv.org/abs/1708.07120).
+    """Raises the learning rate and lowers it again, momentum inversely (Smith and Topin, https://arxiv.org/abs/1708.07120).
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ class OneCycleLR:
     base_momentum, max_momentum
         Momentum, or the first beta, at the peak and at both ends.
     div_factor, final_div_factor
-        By how much the first learning rate lies below the peak, and the last below the first.
+        The quotients of the peak and the first learning rate, and of the first and the last.
     """
 
     def __init__(
@@ -291,5 +291,5 @@ class OneCycleLR:
 
 
 def _between(start: float, end: float, share: float) -> float:
-    """Go from `start` to `end` as half a cosine does."""
+    """Interpolate from `start` to `end` along half a cosine."""
     return end + (start - end) / 2 * (1 + math.cos(math.pi * share))

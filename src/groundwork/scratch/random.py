@@ -1,4 +1,4 @@
-"""The one source of chance: first weights, dropout masks, shuffled rows."""
+"""The only source of random numbers: initial weights, dropout masks, shuffled rows."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ _generator = np.random.default_rng()
 
 
 def manual_seed(seed: int) -> None:
-    """Start over from `seed`: what follows is the same each time, on this machine and any other."""
+    """Restart from `seed`: later draws are the same each time, on any machine."""
     global _generator  # noqa: PLW0603  # one source for the whole library, as in torch
     _generator = np.random.default_rng(seed)
 

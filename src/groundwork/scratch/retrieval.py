@@ -1,4 +1,4 @@
-"""Retrieval: how well documents answer a query (BM25), and how good the order is that they end up in (NDCG)."""
+"""Retrieval: how well documents match a query (BM25), and how good a ranking is (NDCG)."""
 
 import math
 from collections import Counter
@@ -13,7 +13,7 @@ from groundwork.scratch.arrays import Array
 class BM25:
     """Scores documents by the words that they share with a query (https://doi.org/10.1561/1500000019).
 
-    Three counts decide: how often a word stands in a document, how many documents hold it, and how long they are.
+    Three counts decide: how often a word occurs in a document, how many documents contain it, and how long they are.
 
     Parameters
     ----------
@@ -52,16 +52,16 @@ class BM25:
         self.lengths: Array = np.array([count.total() for count in self.counts], np.float64)
 
     def rarity(self, word: str) -> float:
-        """Inverse document frequency: large for a word that few documents hold, never below 0."""
+        """Inverse document frequency: large for a word that few documents contain, never below 0."""
         holding = self.holding[word]
         return math.log1p((len(self.counts) - holding + 0.5) / (holding + 0.5))
 
     def weights(self, word: str) -> Array:
-        """Say what `word` adds to the score of each document, float64 ``[documents]``; 0 where it does not stand."""
+        """Return what `word` adds to each document's score, float64 ``[documents]``; 0 where it does not occur."""
         times = np.array([count[word] for count in self.counts], np.float64)
-        # Documents of average length have 1 here; in a longer one, a word has to stand more often to say as much.
+        # Documents of average length have 1 here; in a longer one, a word has to occur more often to count as much.
         length = 1 - self.b + self.b * self.lengths / (self.lengths.mean() or 1.0)
-        # Towards 1 as the word stands there more often. (With k1 of 0 and without the word, it would be 0/0.)
+        # Approaches 1 as the word occurs more often. (With k1 of 0 and without the word, it would be 0/0.)
         share = times / np.maximum(times + self.k1 * length, 1e-9)
         return self.rarity(word) * (self.k1 + 1) * share
 
@@ -94,9 +94,9 @@ def dcg(relevance: Any, k: int | None = None) -> float:
 
 
 def ndcg(relevance: Any, scores: Any, k: int | None = None) -> float:
-    """DCG of the order that `scores` make, as a share of the best that there is: 1 is a perfect order.
+    """DCG of the order by `scores`, divided by that of the best order: 1 is perfect.
 
-    Documents of equal score stay in the order in which they came. A query without any relevant document gives 0.
+    Documents of equal score keep their order. A query without any relevant document gives 0.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Back-propagation (https://doi.org/10.1038/323533a0): reverse-mode automatic differentiation, with PyTorch's names.
 
-A `Tensor` is an array that remembers how it was made. An operation computes its value and keeps two things beside it:
+A `Tensor` is an array that remembers how it was made. An operation computes its value and keeps two things with it:
 the tensors it was made of, and its vector-Jacobian product, the chain rule for this one step. Given the gradient of the
 loss with respect to the value, that returns the gradient with respect to each of those tensors:
 
@@ -54,7 +54,7 @@ class Tensor(Idioms):
             raise TypeError(f"only floating-point tensors can require a gradient; found {self.dtype}")
         self.requires_grad = requires_grad
         self.grad: Array | None = None
-        self._inputs: Sequence[Tensor] = ()  # what this was made of: nothing, if it is a leaf
+        self._inputs: Sequence[Tensor] = ()  # what this was made of; empty for a leaf
         self._vjp: VJP | None = None  # how gradients go back there
 
     def backward(self, gradient: Any = None) -> None:
@@ -81,7 +81,9 @@ class Tensor(Idioms):
         for tensor in self._topological_order():
             dy = gradients.pop(id(tensor))
             if tensor._vjp is None:
-                tensor.grad = np.array(dy if tensor.grad is None else tensor.grad + dy)  # a copy: others may hold dy
+                tensor.grad = np.array(
+                    dy if tensor.grad is None else tensor.grad + dy
+                )  # a copy: dy may be in use elsewhere
                 continue
             parts = tensor._vjp(dy)
             if len(parts) != len(tensor._inputs):
@@ -92,8 +94,8 @@ class Tensor(Idioms):
                     gradients[key] = gradients[key] + arrived if key in gradients else arrived
 
     def _topological_order(self) -> "list[Tensor]":
-        """List this tensor and all it was made of, each after everything that was made of it."""
-        # Depth first with a stack of our own: a long chain would exceed Python's.
+        """List this tensor and all it was made of, each after everything computed from it."""
+        # Depth first with an explicit stack: a long chain would exceed Python's.
         finished: list[Tensor] = []
         seen: set[int] = set()
         stack = [(self, False)]
@@ -172,7 +174,7 @@ class Tensor(Idioms):
         return operation(np.log(self.data), (self,), lambda dy: (dy / self.data,))
 
     def clamp(self, min: float | None = None, max: float | None = None) -> "Tensor":
-        """Pull numbers into ``[min, max]``; those outside get no gradient."""
+        """Clip numbers to ``[min, max]``; those outside get no gradient."""
         x, low, high = self.data, -np.inf if min is None else min, np.inf if max is None else max
         return operation(np.clip(x, min, max), (self,), lambda dy: (masked(dy, (x >= low) & (x <= high)),))
 
@@ -209,15 +211,15 @@ class Tensor(Idioms):
         return operation(self.data[parts], (self,), vjp)
 
     def reshape(self, *shape: int) -> "Tensor":
-        """Lay the numbers out in another shape; one size may be -1."""
+        """Reshape the numbers; one size may be -1."""
         return operation(self.data.reshape(*shape), (self,), lambda dy: (dy.reshape(self.shape),))
 
     def flatten(self, start_dim: int = 0) -> "Tensor":
-        """Make one dimension of those from `start_dim` on."""
+        """Merge the dimensions from `start_dim` on into one."""
         return self.reshape(*self.shape[:start_dim], math.prod(self.shape[start_dim:]))
 
     def permute(self, *dims: int) -> "Tensor":
-        """Order the dimensions anew."""
+        """Reorder the dimensions."""
         back = np.argsort(np.ravel(dims) % self.ndim)
         return operation(self.data.transpose(*dims), (self,), lambda dy: (dy.transpose(back),))
 
@@ -226,11 +228,11 @@ class Tensor(Idioms):
         return operation(self.data.swapaxes(dim0, dim1), (self,), lambda dy: (dy.swapaxes(dim0, dim1),))
 
     def detach(self) -> "Tensor":
-        """Return the same numbers, cut off from the graph."""
+        """Return the same numbers, detached from the graph."""
         return Tensor(self.data)
 
     def constant(self, values: Array) -> "Tensor":
-        """Make a tensor that is no part of a graph."""
+        """Make a tensor that is not part of a graph."""
         return Tensor(values)
 
     @property
@@ -239,14 +241,14 @@ class Tensor(Idioms):
         return self._vjp is None
 
     def operand(self, other: Any) -> "Tensor":
-        """Make a tensor of what stands on the other side of an operator, of this one's dtype if it is no tensor."""
+        """Make a tensor of the other operand, with this one's dtype unless it is a tensor."""
         if isinstance(other, Tensor):
             return other
         return Tensor(as_array(other, self.dtype if self.dtype.kind == "f" else None))
 
 
 def operation(value: Any, inputs: Sequence[Tensor], vjp: VJP) -> Tensor:
-    """Make the tensor of an operation: the array it computed, what from, and its vector-Jacobian product.
+    """Make the tensor of an operation: its value, its inputs, and its vector-Jacobian product.
 
     Parameters
     ----------
@@ -260,7 +262,7 @@ def operation(value: Any, inputs: Sequence[Tensor], vjp: VJP) -> Tensor:
     """
     value = np.asarray(value)
     if value.dtype == np.float64 and all(source.dtype != np.float64 for source in inputs):
-        value = value.astype(np.float32)  # NumPy makes float64 of float32 and integers, and of what divides those
+        value = value.astype(np.float32)  # NumPy makes float64 of float32 with integers, and of quotients of integers
     made = Tensor(value)
     if is_grad_enabled() and any(source.requires_grad for source in inputs):
         made.requires_grad, made._inputs, made._vjp = True, tuple(inputs), vjp
@@ -268,7 +270,7 @@ def operation(value: Any, inputs: Sequence[Tensor], vjp: VJP) -> Tensor:
 
 
 def _unbroadcast(gradient: Any, source: Array) -> Array:
-    """Undo what broadcasting did: sum over the dimensions along which `source` was repeated. None counts as 0.
+    """Undo broadcasting: sum over the dimensions along which `source` was repeated. None counts as 0.
 
     Each repetition used the numbers once. ValueError is raised for a gradient of no shape that `source` broadcasts to.
     """

@@ -1,4 +1,4 @@
-"""The loop: forward, loss, backward, step; after each epoch, a look at rows that were not trained on."""
+"""The training loop: forward, loss, backward, step; after each epoch, the loss on validation rows."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from groundwork.scratch.nn import Module
 from groundwork.scratch.optim import LambdaLR, OneCycleLR, Optimizer, clip_grad_norm_
 from groundwork.scratch.tensor import Tensor
 
-Batches = Iterable[tuple[Tensor, ...]]  # the network's inputs, and last the target; walked through once for each epoch
+Batches = Iterable[tuple[Tensor, ...]]  # the network's inputs, and last the target; iterated over once for each epoch
 Loss = Callable[[Tensor, Tensor], Tensor]  # of the network's output and the target, their mean loss
 Epoch = dict[str, float]
 
@@ -28,7 +28,7 @@ class EarlyStopping:
         self.weights: dict[str, Array] | None = None
 
     def update(self, val_loss: float, network: Module) -> bool:
-        """Look at an epoch; say whether to stop."""
+        """Record an epoch; return whether to stop."""
         if val_loss < self.lowest:
             self.lowest = val_loss
             self.weights = {name: values.copy() for name, values in network.state_dict().items()}
@@ -39,7 +39,7 @@ class EarlyStopping:
         return self.waited >= self.patience
 
     def restore(self, network: Module) -> None:
-        """Give `network` the best weights and buffers back."""
+        """Load the best weights and buffers into `network`."""
         if self.weights is not None:
             network.load_state_dict(self.weights)
 
@@ -58,14 +58,14 @@ def fit(
 ) -> list[Epoch]:
     """Train `network` in place; it ends in evaluation mode, with its last weights or, with early stopping, its best.
 
-    `schedule` moves after each batch, gradients are clipped to a common norm of `clip_norm`, and `on_epoch` is called
+    `schedule` steps after each batch, gradients are clipped to a common norm of `clip_norm`, and `on_epoch` is called
     with each entry of the history. ArithmeticError is raised once a loss is NaN or infinite.
 
     Returns
     -------
     list of dict
         For each epoch ``epoch``, from 0, ``train_loss``, and ``val_loss`` if there is `valid`: means over rows. The
-        training loss is that of each batch before it was learnt from.
+        training loss is that of each batch before its step.
     """
     if early_stopping and (valid is None or early_stopping.weights):
         raise ValueError("early stopping needs validation batches to look at, and must not remember another fit")
@@ -100,7 +100,7 @@ def fit(
 
 @no_grad()
 def evaluate(network: Module, loss: Loss, batches: Batches) -> float:
-    """Give the mean loss over rows, in evaluation mode; nothing is learnt."""
+    """Return the mean loss over rows, in evaluation mode, without learning."""
     network.eval()
     total, rows = 0.0, 0
     for *inputs, target in batches:

@@ -1,7 +1,7 @@
-"""Learning without a gradient: push all knobs a little, by chance, and keep the push if the loss is lower.
+"""Learning without a gradient: push all knobs a little at random, and keep the push if the loss is lower.
 
-It asks of a model only how large its loss is, so it trains anything that has numbers to change. What it does not learn
-is why a push was good; that is what back-propagation adds.
+It needs only the loss of a model, so it trains anything with numbers to change. It does not learn why a push was good;
+back-propagation does.
 
 Rechenberg's (1 + 1) evolution strategy, as in Beyer and Schwefel, https://doi.org/10.1023/A:1015059928466
 """
@@ -36,7 +36,7 @@ class Tweaker:
     size : float
         Of the next push.
     evaluations : int
-        How often a loss was asked for.
+        Number of evaluations of the loss.
     """
 
     def __init__(self, params: Iterable[Tensor], size: float = 0.1) -> None:
@@ -47,10 +47,10 @@ class Tweaker:
             raise ValueError(f"size: found {size}; expected a number above 0")
 
     def step(self, loss: Callable[[], float]) -> bool:
-        """Push once; keep it if `loss`, which looks at the knobs as they are, is lower than before.
+        """Push once; keep it if `loss`, computed from the current knobs, is lower than before.
 
-        It is called twice and must look at the same rows both times. ArithmeticError is raised if the loss before the
-        push is NaN or infinite; a push that leads there is taken back.
+        It is called twice and must use the same rows both times. ArithmeticError is raised if the loss before the
+        push is NaN or infinite; a push that leads there is undone.
         """
         before = loss()
         if not math.isfinite(before):
@@ -86,7 +86,7 @@ def search(
         For each epoch ``epoch``, from 0, ``kept``, the share of pushes that were kept, ``evaluations`` up to its end,
         and ``val_loss`` if there is `valid`: the mean over rows that decided no push.
     """
-    # Dropout would make the loss depend on more than the knobs.
+    # With dropout the loss would depend on more than the knobs.
     network.eval()
     ask = partial(_loss_of, network, loss)
     history = []

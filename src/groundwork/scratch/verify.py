@@ -1,4 +1,4 @@
-"""Proof, for anyone: `gradcheck` asks whether gradients are right, `compare` whether a block does what PyTorch's does.
+"""Checks of blocks: `gradcheck` tests gradients, `compare` compares a block with PyTorch's.
 
     >>> from groundwork.scratch import functional as F
     >>> gradcheck(lambda x: F.softmax(x, 1), (np.eye(3),))
@@ -25,7 +25,7 @@ STEP = 1e-5  # near the cube root of float64's precision, where central differen
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found; true where nothing differs by more than it may.
+    """The result of a check; true where all differences are within their tolerances.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def gradcheck(function: Callable[..., Any], inputs: Sequence[Any], tolerance: fl
         Arrays or tensors, or tuples of them; integers have no gradient. Keep away from kinks such as relu's at 0, where
         the quotient lies between the slopes of both sides.
     tolerance
-        Largest relative difference; what is smaller than a hundredth of it is not told from 0.
+        Largest relative difference; entries below a hundredth of it are not distinguished from 0.
     **arguments
         Further ones, by name; arrays among them get no gradient.
 
@@ -116,7 +116,7 @@ def compare(
     tolerance: float = 1e-10,
     **arguments: Any,
 ) -> Report:
-    """Run a block of ours and one of PyTorch's side by side, in float64, with PyTorch's weights; neither is changed.
+    """Run one of our blocks and one of PyTorch's in float64, with PyTorch's weights; neither is changed.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ class _Ours:
 
     def run(self, inputs: Sequence[Any], arguments: dict[str, Any]) -> list[Array]:
         self.inputs, self.arguments = converted(inputs, _leaf), converted(arguments, Tensor)
-        given = {f"input {place}": one for place, one in enumerate(flat(self.inputs)) if _learns(one)}
+        given = {f"input {place}": leaf for place, leaf in enumerate(flat(self.inputs)) if _learns(leaf)}
         self.leaves = given | dict(self.module.named_parameters())
         return self.again()
 
@@ -220,18 +220,18 @@ class _Ours:
 def converted(value: Any, convert: Callable[[Array], Any]) -> Any:
     """Convert every array in nested tuples, lists and dictionaries."""
     if isinstance(value, dict):
-        return {name: converted(one, convert) for name, one in value.items()}
+        return {name: converted(part, convert) for name, part in value.items()}
     if isinstance(value, tuple | list):
-        return tuple(converted(one, convert) for one in value)
+        return tuple(converted(part, convert) for part in value)
     if isinstance(value, Tensor):
         return convert(value.data)
     return convert(value) if isinstance(value, np.ndarray) else value
 
 
 def flat(value: Any) -> list[Any]:
-    """List what nested tuples and lists hold, in order; None is left out."""
+    """List the elements of nested tuples and lists in order, without None."""
     if isinstance(value, tuple | list):
-        return [leaf for one in value for leaf in flat(one)]
+        return [leaf for part in value for leaf in flat(part)]
     return [] if value is None else [value]
 
 
@@ -240,5 +240,5 @@ def _leaf(values: Array) -> Tensor:
     return Tensor(values.astype(np.float64) if floating else values, requires_grad=floating)
 
 
-def _learns(one: Any) -> bool:
-    return isinstance(one, Tensor) and one.requires_grad
+def _learns(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.requires_grad

@@ -109,7 +109,7 @@ ATTENTION = [
     Mutant(
         "heads are cut out of the tokens",
         nn.MultiheadAttention.forward,
-        "projected.reshape(*one.shape[:2], self.num_heads, -1).transpose(1, 2)",
+        "projected.reshape(*rows.shape[:2], self.num_heads, -1).transpose(1, 2)",
         "projected.reshape(one.shape[0], self.num_heads, one.shape[1], -1)",
         "nn.MultiheadAttention",
     ),

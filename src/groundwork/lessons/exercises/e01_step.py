@@ -1,4 +1,4 @@
-"""The step of a tweaker, judged by which knobs it goes on with and by what it says of them."""
+"""An exercise on one step of a tweaker, checked by the knobs that it keeps and the score that it returns."""
 
 from typing import Any
 
@@ -76,14 +76,14 @@ def examine(answer: Any) -> Finding | None:
         given, rows, others = start.copy(), batch.copy(), held_out.copy()
         found = answer(given, np.array(push), mean_distance, rows, others)
         if not (isinstance(found, tuple | list) and len(found) == 2):
-            return Finding(case, found, expected, "return two things: the knobs to go on with, and their score")
+            return Finding(case, found, expected, "return two things: the knobs to continue with, and their score")
         knobs, score = found
         if np.shape(knobs) != (2,):
             return Finding(case, found, expected, "the knobs come first, an array of the shape of `knobs`")
         if np.size(score) != 1 or np.asarray(score).dtype.kind not in "iuf":
             return Finding(case, found, expected, "the score is one number: `loss(kept, held_out)`")
         if not np.array_equal(given, start):
-            cause = "`knobs` itself was changed in place, and there is no way back: `knobs + push` makes a new array"
+            cause = "`knobs` itself was changed in place, so there is no way back: `knobs + push` makes a new array"
             return Finding(case, f"knobs is {given} afterwards", f"knobs is {start} still", cause)
         if not np.allclose(knobs, kept):
             return Finding(case, (knobs, score), expected, wrong_knobs)
@@ -94,13 +94,13 @@ def examine(answer: Any) -> Finding | None:
 
 def _score(score: float, batch: Array, held_out: Array, kept: Array) -> str:
     if np.isclose(score, mean_distance(kept, batch)):
-        return "the score is the loss of the batch that chose the knobs, and flatters them: score on the held-out rows"
+        return "the score is the loss on the batch that selected the knobs, and is too good: score on the held-out rows"
     return "the score belongs to other knobs: it is the loss of the knobs that were kept, on the held-out rows"
 
 
 EXERCISE = Exercise(
     name="01.step",
-    task="Write one step: try `knobs + push`, keep what has the lower loss on `batch`, and score it on `held_out`.",
+    task="Write one step: try `knobs + push`, keep the better on `batch`, and score it on `held_out`.",
     answer="step",
     blank=step_blank,
     solution=step_solution,
@@ -111,7 +111,7 @@ EXERCISE = Exercise(
         step_chosen_on_held_out: "choose by the batch",
     },
     hints=(
-        "Two questions, two kinds of rows: which knobs are better, and how good are the better ones.",
+        "There are two decisions on two kinds of rows: which knobs are better, and how good they are.",
         "Make the trial a new array, so that the old knobs are still there if it turns out worse.",
         "The trial is kept if loss(trial, batch) < loss(knobs, batch).",
         "Return the kept knobs and loss(kept, held_out).",

@@ -1,4 +1,4 @@
-"""Broadcasting, judged against a specification in loops, with inputs that are square and inputs that are not."""
+"""An exercise on broadcasting, checked against a specification in loops on square and other inputs."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from groundwork.scratch.arrays import Array
 
 
 def specification(a, b):
-    """What is asked for, in loops: from `a` [n, d] and `b` [m, d]."""
+    """Compute the three results in loops, from `a` [n, d] and `b` [m, d]."""
     n, m, d = len(a), len(b), a.shape[1]
     shares, gaps, distances = np.zeros((n, d)), np.zeros((n, m)), np.zeros((n, m))
     for i in range(n):
@@ -89,35 +89,35 @@ def _same(found: Array, wrong: Array) -> bool:
 
 def _of_shares(yours: Array, expected: Array, a: Array, b: Array) -> str:
     if _same(yours, a / a.sum(0)):
-        return "the wrong axis: sum(0) adds up columns; sum(1) walks along each row and adds that up"
+        return "the wrong axis: sum(0) adds up columns; sum(1) adds along each row"
     if len(a) == a.shape[1] and _same(yours, a / a.sum(1)):
-        return "keepdims is missing: sums [n] line up with columns; keepdims=True leaves [n, 1], one for each row"
+        return "keepdims is missing: sums [n] line up with columns; keepdims=True gives [n, 1], one for each row"
     return "each number is divided by the sum of its own row, which has the shape [n, 1]"
 
 
 def _of_gaps(yours: Array, expected: Array, a: Array, b: Array) -> str:
     if _same(yours, expected.T):
-        return "transposed: rows belong to `a`, so `a`'s numbers stand in a column [n, 1] and `b`'s in a row [m]"
+        return "transposed: rows belong to `a`, so `a`'s numbers form a column [n, 1] and `b`'s a row [m]"
     if _same(yours, -expected):
-        return "the sign: it is `a` less `b`"
+        return "the sign is wrong: the gap is `a` minus `b`"
     if _same(yours, np.abs(expected)):
         return "the sign is lost: a gap below 0 stays below 0"
     if yours.shape == expected.shape:
         return "other numbers were compared: the first column of `a` is a[:, 0], that of `b` is b[:, 0]"
     if yours.ndim == 1:
-        return "row i met row i alone, for two arrays [n] go pair by pair; [n, 1] against [m] meets all with all"
-    return "a column [n, 1] less a row [m] has the shape [n, m]"
+        return "row i was combined with row i only: two arrays [n] go pair by pair; [n, 1] and [m] combine all"
+    return "a column [n, 1] minus a row [m] has the shape [n, m]"
 
 
 def _of_distances(yours: Array, expected: Array, a: Array, b: Array) -> str:
     if _same(yours, expected.T):
         return "transposed: rows belong to `a`, so `a` becomes [n, 1, d], and `b` stays [m, d]"
     if _same(yours, ((a[:, None] - a) ** 2).sum(2)):
-        return "n * n, not n * m: these are the distances of `a` from itself; `b` is what to measure to"
+        return "n * n, not n * m: these are the distances of `a` from itself; measure those to `b`"
     if _same(yours, np.sqrt(expected)):
-        return "the squares are asked for, without the root"
+        return "return the squares, without the root"
     if yours.shape == (len(a),):
-        return "row i met row i alone: `a` must become [n, 1, d] to meet every row of `b`"
+        return "row i was combined with row i only: `a` must become [n, 1, d] to be combined with every row of `b`"
     return "the differences have the shape [n, m, d]: square them, and sum over the last axis"
 
 
@@ -138,7 +138,7 @@ EXERCISE = Exercise(
     hints=(
         "Write the shapes below each other, aligned at the right: in each place they must be equal, or one must be 1.",
         "An axis of length 1 comes from keepdims=True, or from indexing with None: a[:, None] is [n, 1, d].",
-        "gaps is a column less a row: a[:, :1] - b[:, 0].",
+        "gaps is a column minus a row: a[:, :1] - b[:, 0].",
         "distances: subtract b from a[:, None], which gives [n, m, d]; square; sum over axis 2.",
     ),
     examine=examine,

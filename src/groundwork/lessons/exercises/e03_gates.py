@@ -1,4 +1,4 @@
-"""Logic gates of neurons with hand-set weights, judged by what the network says at the four corners."""
+"""An exercise on logic gates of neurons with hand-set weights, checked at the four corners."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from groundwork.scratch.arrays import Array
 
 
 def gate_blank(name):
-    """Give the layers of "and", "or" or "xor": pairs of a weight [out, in] and a bias [out]."""
+    """Return the layers of "and", "or" or "xor": pairs of a weight [out, in] and a bias [out]."""
     # One layer of one neuron with two inputs, for example: return [([[5.0, -3.0]], [1.0])]
     raise NotAttempted
 
@@ -68,7 +68,7 @@ def examine(answer: Any) -> Finding | None:
 
 
 def _run(layers: Layers) -> Array:
-    """Say yes or no at the four corners: numbers between 0 and 1, ``[4]``."""
+    """Compute the answers at the four corners: numbers between 0 and 1, ``[4]``."""
     values = Tensor(CORNERS)
     for weight, bias in layers:
         values = F.sigmoid(F.linear(values, Tensor(weight), Tensor(bias)))
@@ -76,14 +76,14 @@ def _run(layers: Layers) -> Array:
 
 
 def _form(name: str, given: Any) -> Finding | Layers:
-    """Look at the shapes: each layer takes what the one before gives, and the last gives one number."""
+    """Check the shapes: each layer takes the outputs of the one before, and the last gives one number."""
     case, pairs = f"gate {name!r}", "a list of layers, each a pair (weight, bias)"
     if given is None:
         return Finding(case, "None", pairs, "nothing was returned for this gate")
     try:
         layers = [(np.asarray(weight, np.float64), np.asarray(bias, np.float64)) for weight, bias in given]
     except (TypeError, ValueError):
-        cause = "a layer is a pair; a gate of one neuron still is a list, of one layer. A table of answers is no neuron"
+        cause = "a layer is a pair; a gate of one neuron is a list of one layer. A table of answers is not a neuron"
         return Finding(case, given, pairs, cause)
     inputs = 2
     for place, (weight, bias) in enumerate(layers):
@@ -104,24 +104,24 @@ def _form(name: str, given: Any) -> Finding | Layers:
 
 def _cause(name: str, layers: Layers, wanted: list[int]) -> str:
     if name == "xor" and len(layers) == 1:
-        return "one neuron draws one straight line, and no line parts these corners: xor needs a hidden layer"
+        return "one neuron draws one straight line, and no line separates these corners: xor needs a hidden layer"
     if not any(bias.any() for _, bias in layers):
-        return "there is no bias: with inputs 0 and 0 the sum is 0 whatever the weights, and a neuron says 0.5"
+        return "there is no bias: with inputs 0 and 0 the sum is 0 whatever the weights, and a neuron gives 0.5"
     if np.array_equal(_run([(1000 * weight, 1000 * bias) for weight, bias in layers]) > 0.5, wanted):
-        return "the side is right, but the weights are too small to be sure: multiply weights and biases by ten or more"
+        return "the side is right, but the weights are too small: multiply weights and biases by ten or more"
     hidden = np.column_stack(layers[0])
     if len(hidden) > 1 and (hidden == hidden[0]).all():
-        return "all hidden neurons are the same: together they know no more than one of them"
+        return "all hidden neurons are the same: together they can do no more than one of them"
     flipped = [(weight.T if weight.shape[0] == weight.shape[1] else weight, bias) for weight, bias in layers]
     if np.array_equal(_run(flipped) > 0.5, wanted):
         return "a weight is transposed: it has one row for each neuron and one column for each input"
-    return "compute w·x + b by hand: above 0 the neuron says yes. The bias is what it takes to get there"
+    return "compute w·x + b by hand: above 0 the neuron says yes. Choose the bias accordingly"
 
 
 EXERCISE = Exercise(
     name="03.gates",
     task='Set weights and biases by hand: `gate(name)` gives the layers of "and", "or" and "xor" as a list of pairs '
-    "(weight [out, in], bias [out]). Each layer is sigmoid(x Wᵀ + b); say above 0.9 for yes and below 0.1 for no.",
+    "(weight [out, in], bias [out]). Each layer is sigmoid(x Wᵀ + b); above 0.9 is yes, below 0.1 is no.",
     answer="gate",
     blank=gate_blank,
     solution=gate_solution,
@@ -134,7 +134,7 @@ EXERCISE = Exercise(
     hints=(
         "Draw the four corners of a square, and the line between those that say yes and those that say no.",
         "With weights 1 and 1 the sum counts how many inputs are 1: `and` needs more than 1.5, `or` more than 0.5. "
-        "Multiply all by 20, and the sigmoid is sure.",
+        "Multiply all by 20 to bring the sigmoid close to 0 or 1.",
         "`xor`: a hidden layer of two neurons, one of them `or`, the other `not both`. The output neuron is `and`.",
     ),
     examine=examine,

@@ -1,4 +1,4 @@
-"""Softmax with its vector-Jacobian product, judged on scores that tell axes and Jacobians apart."""
+"""An exercise on softmax and its vector-Jacobian product, checked on scores that reveal wrong axes and Jacobians."""
 
 from typing import Any
 
@@ -90,7 +90,7 @@ def examine(answer: Any) -> Finding | None:
     )
     slopes = ((ONE_ROW, 1, SLOPE[:1]), (TWO_ROWS, 1, SLOPE), (TWO_ROWS, 0, SLOPE), (TWO_ROWS, -1, 10 * SLOPE),
               (FLAT, 0, SLOPE[1]), (CUBE, 1, CUBE[::-1]))  # fmt: skip
-    # The learner's overflow shall be told by the finding, not by a warning as well.
+    # The finding reports the learner's overflow; a warning is not needed.
     with np.errstate(all="ignore"):
         for x, dim in values:
             if finding := _value(answer, x, dim):
@@ -123,12 +123,12 @@ def _cause_of_value(value: Array, x: Array, dim: int) -> str:
             return "the maximum of the whole array was subtracted: in rows far below it all exponentials become 0"
         return "exponentials overflow: e^1000 is infinite. Subtract the maximum along dim first; no share changes"
     if np.allclose(value, F.softmax(Tensor(x.ravel()), 0).data.reshape(x.shape)):
-        return "the sum runs over the whole array, not along the axis dim: every row has a sum of its own"
+        return "the sum runs over the whole array, not along the axis dim: every row has its own sum"
     others = [axis for axis in range(x.ndim) if axis != dim % x.ndim]
     if any(np.allclose(value, F.softmax(Tensor(x), axis).data) for axis in others):
         return "the sum runs along another axis: use dim, and keepdims=True"
     if not np.allclose(value.sum(dim), 1):
-        return "these are no shares: along the axis dim they must have the sum 1"
+        return "these are not shares: along the axis dim their sum must be 1"
     return "shares are e^x divided by their sum along dim"
 
 
@@ -152,7 +152,7 @@ def _slope(answer: Any, x: Array, dim: int, dy: Array) -> Finding | None:
 
 def _cause_of_slope(dx: Array, value: Array, dim: int, dy: Array) -> str:
     if dx.shape != dy.shape:
-        return "the shape is another: dL/dx has the shape of x. The Jacobian itself is never needed"
+        return "the shape is wrong: dL/dx has the shape of x. The Jacobian itself is never needed"
     if np.allclose(dx, dy * value * (1 - value)):
         return "only the diagonal of the Jacobian was used: every score also lowers the other shares"
     if np.allclose(dx, value - dy) or np.allclose(dx, dy - value):

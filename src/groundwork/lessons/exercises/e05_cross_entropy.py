@@ -1,4 +1,4 @@
-"""Cross-entropy from logits, judged on rows that tell one slip from another."""
+"""An exercise on cross-entropy from logits, checked on rows that distinguish usual mistakes."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def examine(answer: Any) -> Finding | None:
     """Look at one row, then at several, then at logits far apart."""
     for logits, target in (ONE, THREE, FAR):
         given, classes = logits.copy(), target.copy()
-        # The learner's overflow shall be told by the finding, not by a warning as well.
+        # The finding reports the learner's overflow; a warning is not needed.
         with np.errstate(all="ignore"):
             found = answer(given, classes)
         case = f"logits {logits.tolist()}, target {target.tolist()}"
@@ -78,28 +78,28 @@ def _cause(loss: Array, logits: Array, target: Array) -> str:
     log_shares = F.log_softmax(Tensor(logits), 1).data
     one_hot = Tensor(np.eye(logits.shape[1])[target])
     known = (
-        (_binary(Tensor(logits), one_hot), "a binary question was asked of each class, by a sigmoid: the classes "
-         "exclude each other, so softmax over the row, and only the true class counts"),
+        (_binary(Tensor(logits), one_hot), "binary cross-entropy with a sigmoid was used for each class: the classes "
+         "exclude each other, so use softmax over the row; only the true class counts"),
         (_binary_of_shares(shares.data, one_hot.data), "a binary cross-entropy of each share was taken: only the true "
          "class counts"),
         (F.cross_entropy(shares, Tensor(target)).data, "softmax was applied twice: to the logits, and to its own "
          "shares"),
         (-losses.mean(), "the sign is missing: a logarithm of a share is negative, and a loss is minus that"),
         (losses.mean() / np.log(2), "the logarithm has base 2: the loss is measured by the natural one, np.log"),
-        (1 - shares.data[rows, target].mean(), "the logarithm is missing: this is what the share lacks to 1"),
+        (1 - shares.data[rows, target].mean(), "the logarithm is missing: this is 1 minus the share"),
         (losses.sum(), "this is the sum over rows, not their mean: its size would depend on the batch"),
         (losses.mean() / logits.shape[1], "this is a mean over all entries: divide by the number of rows alone"),
         (-log_shares[:, target].mean(), "every row was paired with every target: pick one class in each row, "
          "logits[np.arange(rows), target]"),
-        (-F.log_softmax(Tensor(logits), 0).data[rows, target].mean(), "softmax runs down the columns: the classes of "
-         "a row share its probability, axis 1"),
-        (-logits[rows, target].mean(), "softmax is missing: a logit is no logarithm of a share yet"),
+        (-F.log_softmax(Tensor(logits), 0).data[rows, target].mean(), "softmax was taken along columns: the classes of "
+         "a row share its probability, so use axis 1"),
+        (-logits[rows, target].mean(), "softmax is missing: a logit is not the logarithm of a share"),
         (F.cross_entropy(Tensor(logits), Tensor(target - target)).data, "this is the loss of class 0, whatever the "
          "target says"),
     )  # fmt: skip
     if np.ptp(logits) > 100:
         if np.isneginf(loss):
-            return "the maximum of the whole array was subtracted: it must be each row's own, or rows far below vanish"
+            return "the maximum of the whole array was subtracted: use each row's own, or lower rows become 0"
         if np.isnan(loss):
             return "exponentials overflow: e^800 is infinite. Subtract each row's maximum first"
         return (

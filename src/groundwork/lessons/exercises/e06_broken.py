@@ -1,4 +1,4 @@
-"""Ten operations, five with a wrong backward: a gradient check is judged by whether it tells which."""
+"""An exercise on gradient checks: ten operations, five of which have a wrong backward that the check must detect."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,9 +46,9 @@ def is_broken_in_one_entry(function, inputs):
     for leaf in leaves:
         step = np.zeros(leaf.shape)
         step.flat[0] = 1e-5
-        others = [one.data for one in leaves]
-        above = [data + step if one is leaf else data for one, data in zip(leaves, others, strict=True)]
-        below = [data - step if one is leaf else data for one, data in zip(leaves, others, strict=True)]
+        others = [tensor.data for tensor in leaves]
+        above = [data + step if tensor is leaf else data for tensor, data in zip(leaves, others, strict=True)]
+        below = [data - step if tensor is leaf else data for tensor, data in zip(leaves, others, strict=True)]
         rise = function(*map(Tensor, above)).data - function(*map(Tensor, below)).data
         if not np.isclose(leaf.grad.flat[0], (rise * direction).sum() / 2e-5, rtol=1e-5, atol=1e-7):
             return True
@@ -155,9 +155,9 @@ OPERATIONS: dict[str, tuple[Callable[..., Tensor], tuple[Array, ...]]] = {
     "cube": (cube, (np.array([100.0, -80.0, 60.0]),)),
 }
 MISSED = {
-    "matmul": "a gradient of the right shape with wrong numbers passed: looking at the shape is not enough",
-    "pick": "not all entries are looked at: here the first ones are right, and one that is picked twice is not",
-    "divide": "only the first input is looked at: the gradient of the second is the wrong one",
+    "matmul": "a gradient of the right shape with wrong numbers passed: checking the shape is not enough",
+    "pick": "not all entries are checked: here the first ones are right, and one that is picked twice is wrong",
+    "divide": "only the first input is checked: the gradient of the second is wrong",
     "softmax": "a direction of ones is blind here: a softmax's outputs add up to 1 whatever goes in, so along ones "
     "wrong and right gradients are 0 alike. Draw the direction at random",
     "log": "the tolerance is too loose: this gradient is wrong by a thousandth. Compute in float64, with central "
@@ -172,7 +172,7 @@ BLAMED = {
 
 
 def examine(answer: Any) -> Finding | None:
-    """Ask about each operation; the answers are what `MISSED` says."""
+    """Call the answer on each operation; those of `MISSED` are broken."""
     for name, (function, inputs) in OPERATIONS.items():
         found = answer(function, tuple(array.copy() for array in inputs))
         case = f'is_broken(*OPERATIONS["{name}"]), with OPERATIONS of groundwork.lessons.exercises.e06_broken'
@@ -188,7 +188,7 @@ def examine(answer: Any) -> Finding | None:
 
 EXERCISE = Exercise(
     name="06.broken",
-    task="Tell of an operation and some float64 arrays whether any gradient is wrong. Five of ten are.",
+    task="Say for an operation and some float64 arrays whether any gradient is wrong. Five of ten operations are.",
     answer="is_broken",
     blank=is_broken_blank,
     solution=is_broken_solution,
@@ -199,7 +199,7 @@ EXERCISE = Exercise(
         is_broken_in_float32: "tolerance is too loose",
     },
     hints=(
-        "Make a Tensor with requires_grad=True of each array, call the function, and call backward on what it gives.",
+        "Make a Tensor with requires_grad=True of each array, call the function, and call backward on the result.",
         "backward needs a gradient of the output's shape, a direction: draw it at random. What you differentiate is "
         "then (output * direction).sum().",
         "For every entry of every input: add 1e-5 and compute that sum, subtract 1e-5 and compute it again, divide the "

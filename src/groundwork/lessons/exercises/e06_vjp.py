@@ -1,4 +1,4 @@
-"""The vector-Jacobian product of a new operation: rows divided by their lengths."""
+"""An exercise on the vector-Jacobian product of a new operation: rows divided by their lengths."""
 
 from typing import Any
 
@@ -73,9 +73,7 @@ def examine(answer: Any) -> Finding | None:
         value = answer(own)
         case = f"x = {x.tolist()}"
         if not isinstance(value, Tensor) or not value.requires_grad:
-            return Finding(
-                case, _kind(value), "a Tensor with a gradient", "return what `operation(value, (x,), vjp)` makes"
-            )
+            return Finding(case, _kind(value), "a Tensor with a gradient", "return `operation(value, (x,), vjp)`")
         if value.shape != x.shape or not np.allclose(value.data, expected.data):
             return Finding(case, value.data, expected.data, "the value changed: only the backward is missing")
         case = f"{case}; dy = {dy.tolist()}"
@@ -94,7 +92,7 @@ def examine(answer: Any) -> Finding | None:
         value.backward(dy)
         assert own.grad is not None
         if not np.allclose(own.grad, gradient):
-            cause = "the VJP changes in place what the operation has computed: its second call gives something else"
+            cause = "the VJP changes the computed value in place: its second call gives another result"
             return Finding(case, own.grad, gradient, cause)
     return None
 
@@ -107,7 +105,7 @@ def _gradient(answer: Any, x: Array, dy: Array) -> Array:
 
 def _kind(value: Any) -> str:
     if isinstance(value, Tensor):
-        return "a Tensor that is no part of a graph"
+        return "a Tensor that is not part of a graph"
     return type(value).__name__
 
 
@@ -118,7 +116,7 @@ def _cause(x: Array, dy: Array, gradient: Array, twice: Array, expected: Array) 
     if np.allclose(gradient, twice):
         return "the incoming gradient dy is forgotten: twice the dy must give twice the gradient"
     if np.allclose(gradient, dy / length):
-        return "the length counts as a constant, but it is made of x, too: a second path leads through it"
+        return "the length counts as a constant, but it depends on x, too: a second path leads through it"
     if np.allclose(gradient, dy * (1 - (x / length) ** 2) / length):
         return "only the diagonal of the Jacobian is there: the length ties each output to all numbers of its row"
     if gradient[~dy.any(1)].any():
@@ -130,7 +128,7 @@ def _cause(x: Array, dy: Array, gradient: Array, twice: Array, expected: Array) 
     if np.allclose(gradient + expected, 2 * dy / length):
         return "the sign of the path through the length is wrong: a longer row makes all its outputs smaller"
     if np.allclose(gradient, -expected):
-        return "the sign is wrong: x has to move along dy, less the part of it that points along the row"
+        return "the sign is wrong: the gradient is dy minus its component along the row"
     return "a term is missing or has another weight: `gradcheck(unit, (x,))` compares entry by entry"
 
 

@@ -1,4 +1,4 @@
-"""Adam, judged by where it takes two parameters in four steps."""
+"""An exercise on Adam, checked by where four steps take two parameters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from groundwork.scratch.nn import Parameter
 class AdamBlank:
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
         self.params, self.lr, self.betas, self.eps = list(params), lr, betas, eps
-        # What else must be remembered from one step to the next?
+        # What else must you remember from one step to the next?
 
     def step(self):
         raise NotAttempted  # change every parameter's .data by its .grad
@@ -97,10 +97,10 @@ SETTINGS: dict[str, Any] = {"lr": 0.1, "betas": (0.8, 0.99), "eps": 1e-6}
 KNOWN: dict[Callable[..., Any], str] = {
     AdamUncorrected: "the bias correction is missing: both means start at 0; after t steps divide them by 1 - beta**t",
     AdamWithoutPower: "the bias correction has no power: after t steps it divides by 1 - beta**t, not by 1 - beta",
-    AdamEpsInside: "eps stands inside the root; Adam adds it to sqrt(square), outside",
-    AdamSharedState: "all entries moved alike: every entry of a parameter keeps a mean and a square of its own",
-    lambda params, **settings: AdamSolution(params, **settings | {"betas": (0.9, 0.999)}): "betas are written into the "
-    "code: use those that were given",
+    AdamEpsInside: "eps is inside the root; Adam adds it to sqrt(square), outside",
+    AdamSharedState: "all entries moved alike: every entry of a parameter needs a mean and a square of its own",
+    lambda params, **settings: AdamSolution(params, **settings | {"betas": (0.9, 0.999)}): "betas are hard-coded: "
+    "use those that were given",
     lambda params, **settings: AdamSolution(
         params, **settings | {"lr": -0.1}
     ): "the sign is wrong: a step goes against the gradient",
@@ -108,18 +108,22 @@ KNOWN: dict[Callable[..., Any], str] = {
 
 
 def examine(answer: Any) -> Finding | None:
-    """Compare where each step leaves two parameters with where the library's Adam leaves them."""
+    """Compare two parameters after each step with those of the library's Adam."""
     yours, ours = [Parameter(np.zeros(3)), Parameter(np.zeros(3))], [Parameter(np.zeros(3)), Parameter(np.zeros(3))]
     learner, reference = answer(yours, **SETTINGS), optim.Adam(ours, **SETTINGS)
     for step, gradients in enumerate(GRADIENTS, start=1):
         _step(learner, yours, gradients)
         _step(reference, ours, gradients)
-        for place, (one, other) in enumerate(zip(yours, ours, strict=True)):
-            if one.data.shape != other.data.shape or not np.allclose(one.data, other.data, rtol=1e-9, atol=1e-12):
+        for place, (answered, ours_after) in enumerate(zip(yours, ours, strict=True)):
+            if answered.data.shape != ours_after.data.shape or not np.allclose(
+                answered.data, ours_after.data, rtol=1e-9, atol=1e-12
+            ):
                 which = "a parameter" if place == 0 else "the second of two parameters"
                 case = f"step {step} of {which} that starts at [0, 0, 0]; gradients {GRADIENTS[:step, place].tolist()}"
                 settings = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
-                return Finding(f"{case}; {settings}", one.data, other.data, _cause(step, place, one.data))
+                return Finding(
+                    f"{case}; {settings}", answered.data, ours_after.data, _cause(step, place, answered.data)
+                )
     return None
 
 
@@ -145,7 +149,7 @@ def _cause(step: int, place: int, yours: Array) -> str:
             return cause
     if place == 1:
         return (
-            "the first parameter is right, the second is not: count steps once a step, not once a parameter, and keep "
+            "the first parameter is right, the second is not: count steps once per step, not per parameter; keep "
             "a mean and a square for each parameter"
         )
     return "not Adam's step: print mean and square, before and after the correction, and compare with the formulas"
@@ -153,7 +157,7 @@ def _cause(step: int, place: int, yours: Array) -> str:
 
 EXERCISE = Exercise(
     name="07.adam",
-    task="Write Adam: `step` changes every parameter's `.data` by its `.grad` and by what earlier gradients left.",
+    task="Write Adam: `step` changes every parameter's `.data` by its `.grad` and earlier gradients.",
     answer="Adam",
     blank=AdamBlank,
     solution=AdamSolution,
@@ -164,7 +168,7 @@ EXERCISE = Exercise(
         AdamSharedState: "of its own",
     },
     hints=(
-        "Remember three things: how many steps there were, a running mean of gradients, and one of their squares.",
+        "Remember three things: the number of steps, a running mean of gradients, and one of their squares.",
         "mean = beta1 * mean + (1 - beta1) * grad, and the same for squares with beta2, for each parameter.",
         "Both means start at 0, and so are too small at first: after t steps, divide them by 1 - beta**t.",
         "With both means corrected, the step is lr * mean / (sqrt(square) + eps).",

@@ -1,4 +1,4 @@
-"""Three leaks in one pipeline, found by poisoning what the training must not see."""
+"""An exercise on three leaks in one pipeline, checked by corrupting what the training must not see."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from groundwork.scratch.data import StandardScaler
 
 
 def prepare_blank(numbers, street, target, flat):
-    raise NotAttempted  # delete this line; then mend the three leaks below
+    raise NotAttempted  # delete this line; then fix the three leaks below
     scaled = StandardScaler().fit_transform(numbers)
-    rates = {one: target[street == one].mean() for one in np.unique(street)}
-    inputs = np.column_stack([scaled, [rates[one] for one in street]])
+    rates = {name: target[street == name].mean() for name in np.unique(street)}
+    inputs = np.column_stack([scaled, [rates[name] for name in street]])
     order = np.random.default_rng(0).permutation(len(target))
     valid, train = np.split(order, [len(order) // 4])
     return inputs, train, valid
@@ -26,9 +26,9 @@ def prepare_solution(numbers, street, target, flat):
     train, valid = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     scaler = StandardScaler().fit(numbers[train])
     known, taught = street[train], target[train]
-    rates = {one: taught[known == one].mean() for one in np.unique(known)}
+    rates = {name: taught[known == name].mean() for name in np.unique(known)}
     # A street that no training row has: what is known of it is what is known of all.
-    rate = [rates.get(one, taught.mean()) for one in street]
+    rate = [rates.get(name, taught.mean()) for name in street]
     return np.column_stack([scaler.transform(numbers), rate]), train, valid
 
 
@@ -37,8 +37,8 @@ def prepare_scales_all(numbers, street, target, flat):
     held_out = np.isin(flat, flats[: len(flats) // 4])
     train, valid = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     known, taught = street[train], target[train]
-    rates = {one: taught[known == one].mean() for one in np.unique(known)}
-    rate = [rates.get(one, taught.mean()) for one in street]
+    rates = {name: taught[known == name].mean() for name in np.unique(known)}
+    rate = [rates.get(name, taught.mean()) for name in street]
     return np.column_stack([StandardScaler().fit_transform(numbers), rate]), train, valid
 
 
@@ -47,8 +47,8 @@ def prepare_rates_all(numbers, street, target, flat):
     held_out = np.isin(flat, flats[: len(flats) // 4])
     train, valid = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     scaler = StandardScaler().fit(numbers[train])
-    rates = {one: target[street == one].mean() for one in np.unique(street)}
-    return np.column_stack([scaler.transform(numbers), [rates[one] for one in street]]), train, valid
+    rates = {name: target[street == name].mean() for name in np.unique(street)}
+    return np.column_stack([scaler.transform(numbers), [rates[name] for name in street]]), train, valid
 
 
 def prepare_splits_rows(numbers, street, target, flat):
@@ -56,8 +56,8 @@ def prepare_splits_rows(numbers, street, target, flat):
     valid, train = np.split(order, [len(order) // 4])
     scaler = StandardScaler().fit(numbers[train])
     known, taught = street[train], target[train]
-    rates = {one: taught[known == one].mean() for one in np.unique(known)}
-    rate = [rates.get(one, taught.mean()) for one in street]
+    rates = {name: taught[known == name].mean() for name in np.unique(known)}
+    rate = [rates.get(name, taught.mean()) for name in street]
     return np.column_stack([scaler.transform(numbers), rate]), train, valid
 
 
@@ -69,7 +69,7 @@ def prepare_fits_twice(numbers, street, target, flat):
 
 
 def table() -> tuple[Array, Array, Array, Array]:
-    """Draw sales that nothing explains: area and rooms, street, whether above the asking price, and which flat."""
+    """Draw random sales: area and rooms, street, whether above the asking price, and which flat."""
     chance = np.random.default_rng(8)
     # Most flats were sold more than once; area and rooms are then almost the same, and so is what was paid.
     flat = np.repeat(np.arange(120), chance.integers(1, 5, 120))
@@ -82,7 +82,7 @@ def table() -> tuple[Array, Array, Array, Array]:
 
 
 def examine(answer: Any) -> Finding | None:
-    """Poison the validation rows, and see who notices."""
+    """Corrupt the validation rows, and check what changes."""
     numbers, street, target, flat = table()
     rows, case = len(target), f"{len(target)} sales of 120 flats: table() of groundwork.lessons.exercises.e08_leaks"
     result = _run(answer, numbers, street, target, flat)
@@ -93,7 +93,7 @@ def examine(answer: Any) -> Finding | None:
         cause = "inputs are area and rooms, scaled, and the street's rate: of all rows, in the order they came in"
         return Finding(case, f"inputs {inputs.dtype} {inputs.shape}", f"inputs float64 {(rows, 3)}", cause)
     if train.dtype.kind not in "iu" or valid.dtype.kind not in "iu":
-        cause = "train and valid are places of rows, integers: np.flatnonzero makes them of a mask"
+        cause = "train and valid are places of rows, integers: np.flatnonzero makes them from a mask"
         return Finding(case, f"{train.dtype} and {valid.dtype}", "int64 and int64", cause)
     if sorted([*train, *valid]) != list(range(rows)) or not 0.1 < len(valid) / rows < 0.5:
         cause = "each row belongs to one side, about a quarter of them to valid"
@@ -101,7 +101,7 @@ def examine(answer: Any) -> Finding | None:
 
     shared = np.isin(flat[valid], flat[train])
     if shared.any():
-        cause = "the split parts rows, not flats: a flat that was sold twice stands on both sides. Split by flat"
+        cause = "the split divides rows, not flats: a flat that was sold twice is on both sides. Split by flat"
         yours = f"{shared.sum()} of {len(valid)} validation rows show a flat that training rows show, too"
         return Finding(case, yours, "0 of them", cause)
 
@@ -121,7 +121,7 @@ def examine(answer: Any) -> Finding | None:
     again = _arrays(answer, numbers, street, changed, flat)
     if not np.array_equal(again[2], valid):
         cause = "the split changes with the targets of the validation rows; draw it from flats alone"
-        return Finding(case, "another split where the targets are others", "the same split", cause)
+        return Finding(case, "another split for other targets", "the same split", cause)
     difference = _first(inputs, again[0], np.arange(rows))
     if difference is not None:
         cause = "a street's rate knows the targets of validation rows: compute it from training rows alone"
@@ -131,7 +131,7 @@ def examine(answer: Any) -> Finding | None:
     again = _arrays(answer, changed, street, target, flat)
     difference = _first(inputs, again[0], valid[1:])
     if difference is not None:
-        cause = "validation rows are scaled by a fit of their own: use the one that was fitted on the training rows"
+        cause = "validation rows are scaled by a fit of their own: use the scaler that was fitted on the training rows"
         return _poisoned(f"area and rooms of validation row {valid[0]}", difference, inputs, again[0], cause)
     return _useless(inputs, train, valid, street, target)
 
@@ -158,7 +158,7 @@ def _poisoned(what: str, row: int, before: Array, after: Array, cause: str) -> F
 
 
 def _useless(inputs: Array, train: Array, valid: Array, street: Array, target: Array) -> Finding | None:
-    """Ask whether what is left after the leaks still says anything."""
+    """Check that the inputs are still useful without the leaks."""
     if not np.isfinite(inputs).all():
         row = int(np.argwhere(~np.isfinite(inputs))[0, 0])
         cause = "a street that no training row has needs a rate, too: the mean of all training targets"
@@ -167,28 +167,28 @@ def _useless(inputs: Array, train: Array, valid: Array, street: Array, target: A
     if not (np.allclose(mean, 0, atol=1e-6) and np.allclose(spread, 1, atol=0.01)):
         cause = "area and rooms are not scaled: each column of the training rows has mean 0 and deviation 1"
         return Finding("table()", f"means {mean}, deviations {spread}", "means 0, deviations 1", cause)
-    rates = np.array([target[train][street[train] == one].mean() for one in street[valid] if one in street[train]])
+    rates = np.array([target[train][street[train] == name].mean() for name in street[valid] if name in street[train]])
     given = inputs[valid, 2][np.isin(street[valid], street[train])]
     if np.ptp(given) < 1e-9 or np.corrcoef(rates, given)[0, 1] < 0.7:
-        cause = "the last column is no rate: of each street, the mean target of its training rows"
+        cause = "the last column is not a rate: it must be the mean target of the street's training rows"
         return Finding("table()", f"rates {given[:3]}", f"near {rates[:3]}", cause)
     return None
 
 
 EXERCISE = Exercise(
     name="08.leaks",
-    task="Mend three leaks: nothing that is learnt from rows may know the validation rows, nor their flats.",
+    task="Fix three leaks: nothing that is learned from rows may depend on the validation rows or their flats.",
     answer="prepare",
     blank=prepare_blank,
     solution=prepare_solution,
     wrong={
         prepare_scales_all: "scaler is fitted on all rows",
         prepare_rates_all: "knows the targets of validation rows",
-        prepare_splits_rows: "the split parts rows, not flats",
+        prepare_splits_rows: "the split divides rows, not flats",
         prepare_fits_twice: "a fit of their own",
     },
     hints=(
-        "Begin with what comes last: split first, and let everything after it know which rows are training rows.",
+        "Move the last step to the front: split first, so that everything after it knows the training rows.",
         "Draw flats, not rows: shuffle np.unique(flat), hold out a quarter of them, and find their rows by np.isin.",
         "Fit the scaler on numbers[train] and transform all rows; compute rates from street[train] and target[train]. "
         "A street that is new in valid gets target[train].mean().",

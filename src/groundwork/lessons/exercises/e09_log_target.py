@@ -1,4 +1,4 @@
-"""Prices by their logarithms, judged by what two nearest neighbours then say of new houses."""
+"""An exercise on prices and their logarithms, checked by two nearest neighbours' prices for new houses."""
 
 from typing import Any
 
@@ -22,11 +22,11 @@ class Neighbours:
         return self
 
     def predict(self, rows: Any) -> Array:
-        """Answer for each of ``[rows, columns]``: ``[rows]``."""
+        """Predict rows ``[rows, columns]``: ``[rows]``."""
         if self.rows is None:
-            raise RuntimeError("the regressor was asked before it was fitted; call its fit(rows, target) first")
-        self.asked = np.array(rows, np.float64)
-        distances = np.linalg.norm(self.asked[:, None] - self.rows, axis=-1)
+            raise RuntimeError("the regressor is not fitted; call its fit(rows, target) first")
+        self.queries = np.array(rows, np.float64)
+        distances = np.linalg.norm(self.queries[:, None] - self.rows, axis=-1)
         nearest = distances.argsort(1, kind="stable")[:, : self.count]
         answers: Array = self.target[nearest].mean(1)
         return answers
@@ -61,7 +61,7 @@ def predict_prices_scaled_twice(regressor, rows, prices, new_rows):
 
 def predict_prices_log_of_zero(regressor, rows, prices, new_rows):
     scaler = StandardScaler().fit(rows)
-    with np.errstate(divide="ignore"):  # people see the warning, and go on
+    with np.errstate(divide="ignore"):  # the warning is ignored in practice, too
         regressor.fit(scaler.transform(rows), np.log(prices))
     return np.exp(regressor.predict(scaler.transform(new_rows)))
 
@@ -88,7 +88,7 @@ def examine(answer: Any) -> Finding | None:
             f"{name} = {prices.tolist()}"
         )
         if found is None or np.shape(found) != expected.shape:
-            cause = "nothing was returned" if found is None else "one price for each new row is due, in one dimension"
+            cause = "nothing was returned" if found is None else "expected one price for each new row, in one dimension"
             return Finding(case, found, expected.round(2), cause)
         prediction = np.asarray(found, np.float64)
         # Wide where prices are high, so that what goes wrong at a price of 0 is found, and explained, there.
@@ -97,7 +97,7 @@ def examine(answer: Any) -> Finding | None:
             return Finding(case, prediction.round(2), expected.round(2), cause)
         for changed, before in zip(given, (ROWS, prices, NEW_ROWS), strict=True):
             if not np.array_equal(changed, before):
-                cause = "what was handed in is changed in place (-=, /=): the caller still needs it as it was"
+                cause = "an argument was changed in place (-=, /=): the caller still needs it unchanged"
                 return Finding(case, f"{changed[0]} in the caller's first row", before[0], cause)
     return None
 
@@ -112,14 +112,14 @@ def _cause(regressor: Neighbours, prices: Array, found: Array, expected: Array) 
     if np.allclose(regressor.target, np.log1p(prices)) and np.allclose(found, expected + 1):
         return "each price is 1 too high: the way back from log1p is expm1, not exp"
     if np.allclose(regressor.target, prices):
-        return "the regressor saw prices; it is to learn from their logarithm, log1p"
+        return "the regressor was fitted on prices; fit it on their logarithm, log1p"
     scaler, both = StandardScaler().fit(ROWS), StandardScaler().fit(np.concatenate([ROWS, NEW_ROWS]))
     if np.allclose(regressor.rows, ROWS):
         return "the columns were not standardized: square feet outweigh the minutes"
     if np.allclose(regressor.rows, both.transform(ROWS)):
-        return "mean and spread were learnt from all rows, the new ones too; they come from the training rows only"
+        return "mean and spread were computed from all rows; they come from the training rows only"
     if np.allclose(regressor.rows, scaler.transform(ROWS)) and not np.allclose(
-        regressor.asked, scaler.transform(NEW_ROWS)
+        regressor.queries, scaler.transform(NEW_ROWS)
     ):
         return "the new rows were not scaled by the training rows' mean and spread; the scaler is fitted once"
     return "scale by the training rows, fit on log1p of the prices, and go back by expm1; one of these differs"
@@ -129,7 +129,7 @@ EXERCISE = Exercise(
     name="09.log_target",
     task=(
         "Write `predict_prices`: standardize the columns, fit the regressor on the logarithm (log1p) of the prices, "
-        "and return prices for the new rows. What is learnt from rows is learnt from the training rows."
+        "and return prices for the new rows. Compute mean and spread from the training rows."
     ),
     answer="predict_prices",
     blank=predict_prices_blank,
@@ -141,9 +141,9 @@ EXERCISE = Exercise(
         predict_prices_log_of_zero: "log of a price of 0",
     },
     hints=(
-        "Three things stand around the regressor: one on the way in for rows, one for prices, one on the way out.",
+        "There are three transforms: of the rows and of the prices before the fit, and of the predictions afterwards.",
         "A scaler is fitted on `rows` and then applied to both `rows` and `new_rows`.",
-        "np.log1p(prices) goes into fit; what predict gives goes through np.expm1.",
+        "np.log1p(prices) goes into fit; apply np.expm1 to the predictions.",
     ),
     examine=examine,
 )

@@ -1,4 +1,4 @@
-"""Patches of pictures as rows of a matrix, judged row by row."""
+"""An exercise on patches of pictures as rows of a matrix, checked row by row."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from groundwork.scratch.arrays import Array
 
 
 def im2col_blank(images, kernel, stride=1, padding=0):
-    raise NotAttempted  # a row for each place of the kernel: what it sees there
+    raise NotAttempted  # a row for each position of the kernel: the patch there
 
 
 def im2col_solution(images, kernel, stride=1, padding=0):
@@ -63,7 +63,7 @@ CASES = (
 
 
 def examine(answer: Any) -> Finding | None:
-    """Compare the rows, case by case, with those that make a convolution one matrix product."""
+    """Compare the rows, case by case, with those that turn a convolution into one matrix product."""
     for shape, kernel, stride, padding in CASES:
         images = np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
         expected = im2col_solution(images, kernel, stride, padding)
@@ -79,8 +79,8 @@ def examine(answer: Any) -> Finding | None:
         if found.shape == expected.shape and np.allclose(found, expected):
             if np.array_equal(given, images):
                 continue
-            cause = "the pictures were changed in place: the caller still needs them as they were"
-            return Finding(case, "pictures that differ afterwards", "the pictures as they were", cause)
+            cause = "the pictures were changed in place: the caller still needs them unchanged"
+            return Finding(case, "pictures that differ afterwards", "unchanged pictures", cause)
         cause = _cause(found, images, (kernel, stride, padding))
         if found.shape != expected.shape:
             return Finding(case, f"shape {found.shape}", f"shape {expected.shape}", cause)
@@ -102,7 +102,7 @@ def _cause(found: Array, images: Array, settings: tuple[Any, ...]) -> str:
     ends = images.shape[2] + 2 * padding - kernel[0], images.shape[3] + 2 * padding - kernel[1]
     kept = [y < ends[0] and x < ends[1] for _ in images for y in down for x in across]
     guesses = {
-        "the patches are flipped: what stands top left in the patch meets the kernel's top left": im2col_flipped(
+        "the patches are flipped: the patch's top left belongs to the kernel's top left": im2col_flipped(
             images, *settings
         ),
         "patches in the wrong order: places run along a row of the picture first, then down": im2col_across(
@@ -111,14 +111,14 @@ def _cause(found: Array, images: Array, settings: tuple[Any, ...]) -> str:
         "patches in the wrong order: all places of the first picture come first, then the second's": (
             rows.transpose(1, 0, 2).reshape(expected.shape)
         ),
-        "one dimension too many: the places of all pictures stand below one another": rows,
-        "the last place is missing: `range(a)` ends before a, and the kernel may stand at side - kernel": (
+        "one dimension too many: the places of all pictures are below one another": rows,
+        "the last place is missing: `range(a)` ends before a, and side - kernel is a valid place, too": (
             expected[kept]
         ),
-        "the margin is to hold zeros, no copies of the edge": im2col_solution(
+        "the margin must be zeros, not copies of the edge": im2col_solution(
             np.pad(images, sides, "edge"), kernel, stride
         ),
-        "padding on one side only: zeros lie on all four sides": im2col_solution(
+        "padding on one side only: zeros belong on all four sides": im2col_solution(
             np.pad(images, ((0, 0), (0, 0), (0, padding), (0, padding))), kernel, stride
         ),
         "the channel varies fastest within a row; a weight [channels, height, width] has it outermost": (
@@ -127,11 +127,11 @@ def _cause(found: Array, images: Array, settings: tuple[Any, ...]) -> str:
         "each patch was read column by column; it is read along its rows": (
             patches.transpose(0, 1, 3, 2).reshape(len(expected), -1)
         ),
-        "rows and columns are exchanged: each patch is to be a row": expected.T,
+        "rows and columns are exchanged: each patch is a row": expected.T,
         "the stride was ignored: the kernel moves by `stride` from one place to the next": im2col_unstrided(
             images, *settings
         ),
-        "no padding was added: zeros lie around the picture, on all four sides": im2col_solution(
+        "no padding was added: zeros belong around the picture, on all four sides": im2col_solution(
             images, kernel, stride
         ),
         "padding off by one: it belongs on both sides, or every patch is shifted": im2col_padded_after(
@@ -149,7 +149,7 @@ def _cause(found: Array, images: Array, settings: tuple[Any, ...]) -> str:
 EXERCISE = Exercise(
     name="10.im2col",
     task=(
-        "Write `im2col`: a matrix with a row for each place of the kernel, holding what it sees there, so that a "
+        "Write `im2col`: a matrix with a row for each place of the kernel, with the patch there, so that a "
         "convolution is `im2col(images, kernel) @ weight.reshape(kernels, -1).T`."
     ),
     answer="im2col",

@@ -1,4 +1,4 @@
-"""Thresholds for tags, judged by what they decide on rows that took no part in choosing them."""
+"""An exercise on thresholds for tags, checked by their decisions on rows that were not used to choose them."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ def thresholds_solution(valid_logits, valid_tags, test_logits, test_tags):
         said, truth = valid[:, tag], valid_tags[:, tag]
         candidates = np.unique(said)
         best = max(candidates, key=lambda t: 2 * (truth * (said >= t)).sum() / (truth.sum() + (said >= t).sum()))
-        yes, asked = test[:, tag] >= best, test_tags[:, tag]
+        yes, tagged = test[:, tag] >= best, test_tags[:, tag]
         chosen.append(best)
-        scores.append(2 * (asked * yes).sum() / (asked.sum() + yes.sum()))
+        scores.append(2 * (tagged * yes).sum() / (tagged.sum() + yes.sum()))
     return np.array(chosen), np.array(scores)
 
 
@@ -42,7 +42,7 @@ def thresholds_half(valid_logits, valid_tags, test_logits, test_tags):
 def thresholds_accurate(valid_logits, valid_tags, test_logits, test_tags):
     valid, test = 1 / (1 + np.exp(-valid_logits)), 1 / (1 + np.exp(-test_logits))
     grid = np.linspace(0.01, 0.99, 99)
-    right = [((valid >= one) == valid_tags).mean(0) for one in grid]
+    right = [((valid >= threshold) == valid_tags).mean(0) for threshold in grid]
     chosen = grid[np.argmax(right, axis=0)]
     yes = test >= chosen
     return chosen, 2 * (test_tags * yes).sum(0) / (test_tags.sum(0) + yes.sum(0))
@@ -93,16 +93,16 @@ CASES: tuple[tuple[str, tuple[Any, ...]], ...] = (
         ),
     ),
 )
-ON_TEST = "the threshold was tuned on the test rows: choose it on the validation rows, and look at the test rows once"
+ON_TEST = "the threshold was tuned on the test rows: choose it on the validation rows, and use the test rows once"
 NAMES = "valid_logits", "valid_tags", "test_logits", "test_tags"
 
 
 def examine(answer: Any) -> Finding | None:
     """Compare F1 on the test rows with that of the thresholds that are best on the validation rows."""
     for defect, values in CASES:
-        given = [np.array(one, int if "tags" in name else float) for name, one in zip(NAMES, values, strict=True)]
-        case = "\n".join(f"{name} = {one.tolist()}" for name, one in zip(NAMES, given, strict=True))
-        found = answer(*(one.copy() for one in given))
+        given = [np.array(value, int if "tags" in name else float) for name, value in zip(NAMES, values, strict=True)]
+        case = "\n".join(f"{name} = {value.tolist()}" for name, value in zip(NAMES, given, strict=True))
+        found = answer(*(array.copy() for array in given))
         wanted, best = thresholds_solution(*given)
         shown = f"thresholds {wanted.round(3)}, F1 {best.round(3)}"
         if not isinstance(found, tuple | list) or len(found) != 2:
@@ -115,7 +115,7 @@ def examine(answer: Any) -> Finding | None:
         if not np.allclose(scores, best, atol=1e-6):
             return Finding(case, yours, shown, _cause(defect, chosen, scores, given))
         if not np.allclose(_reached(chosen, *given[:2]), _reached(wanted, *given[:2])):
-            cause = "these thresholds do not reach that: return the probabilities that the sigmoids are compared with"
+            cause = "these thresholds do not give that F1: return the probabilities that the sigmoids are compared with"
             if np.allclose(_reached(chosen, *given[2:]), _reached(thresholds_on_test(*given)[0], *given[2:])):
                 cause = ON_TEST
             return Finding(case, yours, shown, cause)
@@ -138,16 +138,16 @@ def _right(chosen: Array, logits: Array, tags: Array) -> Array:
 
 def _cause(defect: str, chosen: Array, scores: Array, given: list[Array]) -> str:
     if defect == "softmax":
-        return "a softmax over tags makes them compete; tags do not exclude each other: each has a sigmoid of its own"
+        return "a softmax over tags makes them compete; tags do not exclude each other: use a sigmoid for each"
     if len(chosen) > 1 and np.ptp(chosen) < 1e-9:
         return "one threshold for all tags: a rare tag hardly ever reaches 0.5, so each tag needs its own"
     wanted = thresholds_solution(*given)[0]
     if np.allclose(_reached(chosen, *given[:2]), _reached(wanted, *given[:2])):
-        return "the thresholds are as good as any, but F1 is not theirs on the test rows: 2 * hits / (asked + marked)"
+        return "the thresholds are optimal, but F1 is not theirs on the test rows: 2 * hits / (tagged + marked)"
     if np.allclose(scores, thresholds_on_test(*given)[1], atol=1e-6) and defect == "test":
         return ON_TEST
     if defect == "accuracy" and (_right(chosen, *given[:2]) >= _right(wanted, *given[:2])).all():
-        return "these thresholds make the fewest mistakes, or nearly: choose those of the highest F1, not of accuracy"
+        return "these thresholds make the fewest mistakes, or nearly: choose those with the highest F1, not of accuracy"
     return "on the validation rows, another threshold reaches a higher F1: try every probability that occurs there"
 
 
@@ -167,9 +167,9 @@ EXERCISE = Exercise(
         thresholds_on_test: "tuned on the test rows",
     },
     hints=(
-        "Four steps: probabilities from logits, candidates for a threshold, the best of each tag, and F1 elsewhere.",
+        "Four steps: probabilities from logits, candidates for a threshold, the best for each tag, F1 on test rows.",
         "A tag's probability is sigmoid(logit). F1 changes only at probabilities that occur: those are the candidates.",
-        "F1 is 2 * hits / (rows with the tag + rows that are said to have it); test_tags serve for the last line only.",
+        "F1 is 2 * hits / (rows with the tag + rows marked with it); use test_tags for the last line only.",
     ),
     examine=examine,
 )

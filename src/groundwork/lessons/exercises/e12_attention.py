@@ -1,4 +1,4 @@
-"""Attention with a padding mask, judged by what it gives and by what padding can change of it."""
+"""An exercise on attention with a padding mask, checked by its output and by the effect of padding."""
 
 import math
 from typing import Any
@@ -81,8 +81,8 @@ def examine(answer: Any) -> Finding | None:
 def _compared(answer: Any, case: str, given: tuple[Array, ...], kind: str) -> Finding | None:
     query, key, value, real = given
     expected = _attend(query, key, value, real)
-    with np.errstate(all="ignore"):  # an overflow is judged by what comes of it
-        found = answer(*(one.copy() for one in given))
+    with np.errstate(all="ignore"):  # an overflow is judged by its result
+        found = answer(*(array.copy() for array in given))
     if found is None:
         return Finding(case, None, expected.round(3), "nothing was returned")
     yours = np.asarray(found.data if isinstance(found, Tensor) else found)
@@ -99,15 +99,15 @@ def _cause(kind: str, yours: Array, given: tuple[Array, ...], expected: Array) -
     if not np.isfinite(yours).all():
         if kind == "large":
             return "exp overflowed: subtract the largest score of each query first, which changes no weight"
-        return "NaN or infinity came out: is a query left without any key? `real` is True where a key counts"
+        return "NaN or infinity came out: does a query have no key at all? `real` is True where a key counts"
 
     def like(other: Array) -> bool:
         return np.allclose(yours, other, rtol=1e-4, atol=1e-5)
 
     if like(_attend(query, key, value, real, scale=1.0)):
-        return "the scores were not divided by the square root of d, the width of a query: softmax gets too sure"
+        return "the scores were not divided by the square root of d, the width of a query: the softmax is too peaked"
     if any(like(_attend(query, key, value, real, 1 / other)) for other in (query.shape[-1], math.sqrt(key.shape[1]))):
-        return "the scores were divided by something else than the square root of d, the width of a query"
+        return "the scores were divided by something other than the square root of d, the width of a query"
     if like(attention_over_queries(query, key, value, real)):
         return "the softmax runs over the wrong axis: the weights of one query, over all keys, must sum to 1"
     if kind == "plain":
@@ -115,25 +115,23 @@ def _cause(kind: str, yours: Array, given: tuple[Array, ...], expected: Array) -
     everywhere = np.ones_like(real)
     weights = F.attention_weights(Tensor(query), Tensor(key)).data
     if like(weights * real[:, None, :] @ value):
-        return (
-            "the mask came after the softmax: what is left of the weights no longer sums to 1; mask the scores before"
-        )
+        return "the mask came after the softmax: the remaining weights no longer sum to 1; mask the scores before"
     if like(_attend(query, key, value, everywhere)) or kind == "padded":
-        return "padding is attended to: its score must become -inf before the softmax, for e to the 0 is 1, not nothing"
+        return "padding is attended to: its score must become -inf before the softmax, because e to the 0 is 1, not 0"
     if np.allclose(yours, expected, atol=0.05):
-        return "padding still has a little weight: before the softmax its score must become -inf, not some other number"
-    return "each row has a mask of its own, over keys: real[:, None, :] fits scores of [rows, queries, keys]"
+        return "padding still has some weight: before the softmax its score must become -inf, not another number"
+    return "each row has its own mask over keys: real[:, None, :] fits scores of [rows, queries, keys]"
 
 
 def _attend(query: Array, key: Array, value: Array, real: Array, scale: float | None = None) -> Array:
-    """Give the library's own answer."""
+    """Return the library's answer."""
     allowed = real[:, None, :]
     return F.scaled_dot_product_attention(Tensor(query), Tensor(key), Tensor(value), allowed, scale=scale).data
 
 
 def _typed(real: Array) -> str:
     lists = {"query": QUERY, "key": KEY, "value": VALUE, "real": real}
-    return "\n".join(f"{name} = np.array({one.tolist()})" for name, one in lists.items())
+    return "\n".join(f"{name} = np.array({array.tolist()})" for name, array in lists.items())
 
 
 EXERCISE = Exercise(
@@ -153,7 +151,7 @@ EXERCISE = Exercise(
     },
     hints=(
         "Four steps, in this order: scores, scale, mask, softmax. Then the weights times the values.",
-        "A row of scores is one query against all keys: [rows, queries, keys]; softmax runs along the last axis.",
+        "A row of scores compares one query with all keys: [rows, queries, keys]; softmax runs along the last axis.",
         "np.where(real[:, None, :], scores, -np.inf) before the softmax: e to the minus infinity is exactly 0.",
     ),
     examine=examine,

@@ -1,4 +1,4 @@
-"""MAP@k, judged on lists of few items, each of which tells several usual mistakes apart."""
+"""An exercise on MAP@k, checked on short lists that distinguish usual mistakes."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from groundwork.scratch.factorization import mean_average_precision
 
 
 def map_at_k_blank(recommended, bought, k):
-    # Of each user: the recommended items, best first, and the items that were bought.
+    # For each user: the recommended items, best first, and the items that were bought.
     raise NotAttempted
 
 
@@ -67,11 +67,11 @@ def map_at_k_ignores_order(recommended, bought, k):
     )
 
 
-# recommended, bought, k. In the first, no two of the mistakes below give the same.
+# recommended, bought, k. In the first case, all mistakes below give different results.
 CASES: tuple[tuple[list[list[int]], list[list[int]], int], ...] = (
     ([[7, 4, 9, 2, 5]], [[4, 9, 8]], 5),
     ([[4, 7, 2, 9]], [[2, 9, 1, 5, 6, 8]], 4),  # more was bought than the list can hold
-    ([[7, 4, 9, 2]], [[2]], 3),  # the hit stands below the cut
+    ([[7, 4, 9, 2]], [[2]], 3),  # the hit is below the cut
     ([[4, 4, 7, 4, 2]], [[4, 2]], 5),  # recommended several times
     ([[7, 4, 9, 2]], [[4, 4, 2, 4]], 4),  # bought several times
     ([[4, 7, 9], [7, 4, 9], [1, 2, 3]], [[4], [4], [5]], 3),
@@ -84,7 +84,7 @@ def examine(answer: Any) -> Finding | None:
     for recommended, bought, k in CASES:
         expected = mean_average_precision(recommended, bought, k)
         case = f"recommended={recommended}, bought={bought}, k={k}"
-        found = answer([list(one) for one in recommended], [list(one) for one in bought], k)
+        found = answer([list(items) for items in recommended], [list(items) for items in bought], k)
         if found is None or np.ndim(found) or not np.isclose(float(found), expected, rtol=1e-5):
             return Finding(case, found, f"{expected:.6g}", _cause(found, recommended, bought, k))
     return None
@@ -94,7 +94,7 @@ def _cause(found: Any, recommended: list[list[int]], bought: list[list[int]], k:
     if found is None:
         return "nothing was returned"
     if np.ndim(found):
-        return "one number is asked for: the mean over the users"
+        return "return one number: the mean over the users"
     ranked, basket = recommended[0][:k], bought[0]
     hits = [item in basket for item in ranked]
     sums = {
@@ -104,7 +104,7 @@ def _cause(found: Any, recommended: list[list[int]], bought: list[list[int]], k:
             _sum(hits),
             len(set(basket)),
         ),
-        "the sum is divided by the hits that were found: an item that was missed then costs nothing": (
+        "the sum is divided by the number of hits: a missed item then costs nothing": (
             _sum(hits),
             max(sum(hits), 1),
         ),
@@ -112,7 +112,7 @@ def _cause(found: Any, recommended: list[list[int]], bought: list[list[int]], k:
             sum(hits),
             k,
         ),
-        "the order does not count: a hit at the first place must earn more than one at the last": (
+        "the order does not count: a hit at the first place must count more than one at the last": (
             sum(hits),
             min(k, len(set(basket))),
         ),
@@ -126,9 +126,9 @@ def _cause(found: Any, recommended: list[list[int]], bought: list[list[int]], k:
             return "an item that is recommended twice still takes two places: those below it do not move up"
         return "an item that is recommended twice is counted twice: only its first place is a hit, the second is lost"
     if len(basket) > len(set(basket)):
-        return "an item that was bought twice is counted twice among what could be found: count different items"
+        return "an item that was bought twice is counted twice among the possible hits: count different items"
     if not all(bought):
-        return "a user who bought nothing is averaged in: leave such users out, for nothing could be found"
+        return "a user who bought nothing is included: leave such users out, since no hit is possible"
     if len(bought) > 1:
         return "the mean is taken over the users, one average precision for each"
     if k < len(recommended[0]):
@@ -146,7 +146,7 @@ def _sum(hits: list[bool]) -> float:
 
 EXERCISE = Exercise(
     name="13.map_at_k",
-    task="Write MAP@k: `recommended` and `bought` hold a list of item numbers for each user, the recommended ones best "
+    task="Write MAP@k: `recommended` and `bought` have a list of item numbers for each user, the recommended ones best "
     "first; return the mean of the users' average precisions as one number.",
     answer="map_at_k",
     blank=map_at_k_blank,
@@ -160,7 +160,7 @@ EXERCISE = Exercise(
     hints=(
         "Score one user first: walk down the list and keep a count of the hits so far.",
         "At a hit, precision is hits so far / place. Only hits add their precision to the sum.",
-        "What could the sum be at most? One for each hit that was possible: min(k, number of different items bought).",
+        "What is the largest possible sum? One for each possible hit: min(k, number of different items bought).",
         "A second copy of an item is no second hit, and users who bought nothing are left out of the mean.",
     ),
     examine=examine,

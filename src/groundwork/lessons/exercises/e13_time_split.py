@@ -1,4 +1,4 @@
-"""A split by time, judged by which rows of a small log it trains on and validates on."""
+"""An exercise on a split by time, checked by the training and validation rows of a small log."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from groundwork.scratch.arrays import Array
 
 
 def time_split_blank(customer, day, days):
-    # Two boolean arrays [rows]: what is trained on, and the last `days` days.
+    # Two boolean arrays [rows]: the training rows, and those of the last `days` days.
     raise NotAttempted
 
 
@@ -25,8 +25,8 @@ def time_split_random(customer, day, days):
 
 def time_split_per_customer(customer, day, days):
     valid = np.zeros(len(day), bool)
-    for one in np.unique(customer):
-        rows = np.flatnonzero(customer == one)
+    for buyer in np.unique(customer):
+        rows = np.flatnonzero(customer == buyer)
         last = max(1, round(len(rows) * days / (day.max() - day.min() + 1)))
         valid[rows[np.argsort(day[rows], kind="stable")[-last:]]] = True
     return ~valid, valid
@@ -52,7 +52,7 @@ DAYS = 7
 
 
 def examine(answer: Any) -> Finding | None:
-    """Look at which rows are on both sides, which on none, and whether any training row lies after validation began."""
+    """Check for rows on both sides, rows on none, and training rows after the start of validation."""
     for customer, day in ((CUSTOMER, DAY), (CUSTOMER[SHUFFLED], DAY[SHUFFLED])):
         if finding := _look(answer, customer, day):
             return finding
@@ -65,7 +65,7 @@ def _look(answer: Any, customer: Array, day: Array) -> Finding | None:
     expected = f"training on days {_days(day, ~wanted)}, validation on days {_days(day, wanted)}"
     found = answer(customer.copy(), day.copy(), DAYS)
     if not isinstance(found, tuple | list) or len(found) != 2:
-        return Finding(case, found, expected, "two things are asked for: `return train, valid`")
+        return Finding(case, found, expected, "return two things: `return train, valid`")
     train, valid = (_mask(side, len(day)) for side in found)
     if train is None or valid is None:
         return Finding(
@@ -81,7 +81,7 @@ def _look(answer: Any, customer: Array, day: Array) -> Finding | None:
 
 
 def _mask(side: Any, rows: int) -> Array | None:
-    """Make a mask of what may be one already, or the places of rows."""
+    """Make a mask from a mask or from places of rows."""
     side = np.asarray(side)
     if side.shape == (rows,) and side.dtype == bool:
         return side
@@ -100,28 +100,26 @@ def _cause(customer: Array, day: Array, train: Array, valid: Array) -> str:
     if not (train.any() and valid.any()):
         return "one side is empty"
     if (train & valid).any():
-        return f"the boundary day {day[train & valid][0]} is in both: what is validated on has been trained on"
+        return f"the boundary day {day[train & valid][0]} is in both: validation rows were used in training"
     if not (train | valid).all():
         return f"the purchases of day {day[~(train | valid)][0]} are on neither side"
     if day[train].min() >= day[valid].max():
         return "the sides are exchanged: the model learns from the past and is validated on what comes after"
     if not set(customer[train]) & set(customer[valid]):
-        return "whole customers were set aside: one date divides the log, for all customers alike"
+        return "whole customers were held out: one date divides the log, for all customers alike"
     if day[train].max() == day[valid].min():
         return f"the purchases of day {day[train].max()} are divided between the sides: count days, not rows"
     if day[train].max() > day[valid].min():
         apart = all(
-            day[train & (customer == one)].max(initial=-1) <= day[valid & (customer == one)].min(initial=99)
-            for one in set(customer.tolist())
+            day[train & (customer == buyer)].max(initial=-1) <= day[valid & (customer == buyer)].min(initial=99)
+            for buyer in set(customer.tolist())
         )
         if apart:
             return (
                 "within each customer validation is the later part, but the other customers' purchases of those days "
-                "are trained on: one date for all divides past from future"
+                "are trained on: one date for all separates past and future"
             )
-        return (
-            "training rows lie after validation rows: a random split leaks the future, such as what comes into fashion"
-        )
+        return "training rows lie after validation rows: a random split leaks the future, such as new fashions"
     length = int(day.max() - day[valid].min() + 1)
     counted = f"validation begins on day {day[valid].min()}, which makes {length} days, not {DAYS}"
     if length == DAYS + 1:
@@ -143,7 +141,7 @@ EXERCISE = Exercise(
         time_split_one_day_more: "8 days, not 7",
     },
     hints=(
-        "What would the model know on the evening before the first day that it is validated on? That, and no more.",
+        "What would the model know on the evening before the first validation day? That, and no more.",
         "One date divides the log, for all customers alike.",
         "The last 7 days of a log that ends on day 21 are 15 to 21: those greater than 21 - 7.",
     ),

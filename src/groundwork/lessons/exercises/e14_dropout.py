@@ -1,4 +1,4 @@
-"""Dropout, judged by what it leaves of a large array: how much, of what size, and where."""
+"""An exercise on dropout, checked on a large array: the share of zeros, the scale, and the positions."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ CASE = "x = np.random.default_rng(1).normal(size=(300, 400)), p={p}, training={t
 
 
 def examine(answer: Any) -> Finding | None:
-    """Look at a large array without training first, then at what training leaves of it."""
+    """Apply it to a large array without training first, then in training."""
     x = np.random.default_rng(1).normal(size=(ROWS, UNITS))
     for p, training in ((0.25, False), (0.25, True), (0.6, True), (0.0, True)):
         given = x.copy()
@@ -57,9 +57,9 @@ def examine(answer: Any) -> Finding | None:
         case = CASE.format(p=p, training=training)
         if not isinstance(found, np.ndarray) or found.shape != x.shape:
             what = f"shape {np.shape(found)}" if isinstance(found, np.ndarray) else type(found).__name__
-            return Finding(case, what, f"an array of shape {x.shape}", "one array of the shape of x is returned")
+            return Finding(case, what, f"an array of shape {x.shape}", "return one array of the shape of x")
         if not np.array_equal(given, x):
-            return Finding(case, "x was changed", "a new array", "x is changed in place, and the layer before needs it")
+            return Finding(case, "x was changed", "a new array", "x is changed in place, but the layer before needs it")
         finding = _judge(found, x, p, training)
         if finding:
             yours, expected, cause = finding
@@ -74,9 +74,7 @@ def _judge_draws(answer: Any, x: Array) -> Finding | None:
     again = answer(x.copy(), 0.25, True, np.random.default_rng(0)) != 0
     case = CASE.format(p=0.25, training=True)
     if np.array_equal(first, second):
-        cause = (
-            "the mask is drawn anew in every call: take the draws from the rng that is given, and make none of your own"
-        )
+        cause = "the mask is drawn anew in every call: draw from the given rng, not from a new one"
         return Finding(f"{case}; two calls with this rng", "the same zeros twice", "other zeros in the second", cause)
     if not np.array_equal(first, again):
         cause = "the draws are not from `rng`: with the same seed, training must be repeatable"
@@ -85,7 +83,7 @@ def _judge_draws(answer: Any, x: Array) -> Finding | None:
 
 
 def _judge(found: Array, x: Array, p: float, training: bool) -> tuple[str, str, str] | None:
-    """Say what was found, what was expected and why they differ, if they do."""
+    """Compare the share of zeros and the scale; return found, expected and cause where they differ."""
     kept = found != 0
     share = 1 - kept.mean()
     factors = (found / x)[kept]
@@ -96,34 +94,34 @@ def _judge(found: Array, x: Array, p: float, training: bool) -> tuple[str, str, 
         if np.allclose(found, x, rtol=1e-6):
             return None
         if not training and share > 0:
-            return yours, "x itself", "dropout is active in evaluation: without training every unit is there"
+            return yours, "x itself", "dropout is active in evaluation: without training every unit is kept"
         return yours, "x itself", "nothing is dropped here, so nothing is scaled either"
     expected = f"a share of about {p} is 0, the rest is x times {1 / (1 - p):.3g}"
     if 0 < share < 1 and ((kept == kept[0]).all() or (kept == kept[:, :1]).all()):
         alike = (
             "in all rows the same units are 0" if (kept == kept[0]).all() else "a row is 0 as a whole, or not at all"
         )
-        cause = "one mask serves the whole batch: each entry has a draw of its own, so the mask has the shape of x"
+        cause = "one mask is used for the whole batch: each entry has its own draw, so the mask has the shape of x"
         return alike, expected, cause
     # Five standard deviations of a share of 120,000 entries.
     if abs(share - p) > 5 * np.sqrt(p * (1 - p) / x.size):
         if abs(share - (1 - p)) < 0.01:
             return yours, expected, "p is the share that is dropped, not the share that is kept"
         if share == 0:
-            return yours, expected, "nothing is dropped: while training is True a mask takes a share p away"
+            return yours, expected, "nothing is dropped: while training is True a mask removes a share p"
         return yours, expected, "the share of zeros is not p: an entry is kept where its draw is at least p"
     if not np.allclose((found / x)[kept], 1 / (1 - p), rtol=1e-5):
         if np.isclose(size, 1):
-            cause = "no rescale: divide what is kept by 1 - p, or the mean of a unit falls to (1 - p) times what it was"
+            cause = "no rescale: divide the kept values by 1 - p, or the mean of a unit falls by 1 - p"
         else:
-            cause = "what is kept is divided by 1 - p, so that the mean of a unit stays what it was"
+            cause = "divide the kept values by 1 - p, so that the mean of a unit does not change"
         return yours, expected, cause
     return None
 
 
 EXERCISE = Exercise(
     name="14.dropout",
-    task="Write dropout: of `x` [rows, units], set a share `p` of the entries to 0 while `training`, by draws from "
+    task="Write dropout: of `x` [rows, units], set a share `p` of the entries to 0 while `training`, drawing from "
     "`rng`, so that the mean of every unit stays; without training return `x`.",
     answer="dropout",
     blank=dropout_blank,
@@ -135,9 +133,9 @@ EXERCISE = Exercise(
         dropout_keeps_p: "not the share that is kept",
     },
     hints=(
-        "What shall happen when training is False? Nothing.",
+        "When training is False, nothing happens.",
         "A mask of the shape of x: rng.random(x.shape) >= p is True for a share 1 - p of the entries.",
-        "A share 1 - p of the entries is left. By what must they be divided, so that their mean is what it was?",
+        "A share 1 - p of the entries remains. By what must they be divided to keep the mean?",
     ),
     examine=examine,
 )

@@ -1,4 +1,4 @@
-"""Early stopping, judged by when it stops and by what it remembers of weights that go on changing."""
+"""An exercise on early stopping, checked by when it stops and by the weights that it keeps."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ class EarlyStoppingBlank:
     def __init__(self, patience):
         self.patience = patience
         self.best_weights = None
-        # What else must be remembered from one epoch to the next?
+        # What else must you remember from one epoch to the next?
 
     def update(self, val_loss, weights):
         raise NotAttempted  # look at an epoch; return whether to stop
@@ -136,7 +136,7 @@ def _cause_of_stop(losses: tuple[float, ...], stop: bool) -> str:
     if not stop and losses[-1] == min(losses):
         return "an equal loss does not beat the lowest: it counts as one more epoch without improvement"
     if not stop and losses[-1] > losses[-2]:
-        return "it goes on for too long: stop in the epoch with which the count of worse ones reaches `patience`"
+        return "it continues for too long: stop in the epoch in which the count of worse ones reaches `patience`"
     if not stop:
         return (
             "an epoch must beat the lowest loss so far, not the loss of the epoch before: losses that fall, but stay "
@@ -149,13 +149,13 @@ def _cause_of_stop(losses: tuple[float, ...], stop: bool) -> str:
     worse = next(place for place, loss in enumerate(losses) if loss > min(losses[: place + 1]))
     if worse == len(losses) - 1:
         return "it stops at the first worse epoch: validation losses are noisy, so wait for `patience` of them in a row"
-    return "the count of worse epochs is not set back to 0 by a better one: `patience` is for epochs in a row"
+    return "the count of worse epochs is not reset to 0 by a better one: `patience` is for epochs in a row"
 
 
 def _cause_of_weights(found: dict[str, Array], weights: dict[str, Array]) -> str:
     if _shared(found, weights):
         return (
-            "best_weights holds a reference to the arrays, which training goes on changing: keep a copy of each "
+            "best_weights holds a reference to the arrays, which training continues to change: keep a copy of each "
             "(`values.copy()`; a new dictionary of the same arrays is not enough)"
         )
     if all(np.array_equal(values, weights[name]) for name, values in found.items()):
@@ -165,7 +165,7 @@ def _cause_of_weights(found: dict[str, Array], weights: dict[str, Array]) -> str
 
 EXERCISE = Exercise(
     name="14.early_stopping",
-    task="Write early stopping: `update(val_loss, weights)` looks at an epoch and returns whether to stop, which is "
+    task="Write early stopping: `update(val_loss, weights)` is called after each epoch. It returns True "
     "once `patience` epochs in a row have not beaten the lowest loss; `best_weights` are those of that loss.",
     answer="EarlyStopping",
     blank=EarlyStoppingBlank,
@@ -179,7 +179,7 @@ EXERCISE = Exercise(
     hints=(
         "Remember the lowest loss so far, and how many epochs have passed since.",
         "A better epoch sets the count to 0; any other adds 1; at `patience` it is time to stop.",
-        "`weights` is a dictionary of arrays, and the next epoch writes into those arrays. What do you have to keep?",
+        "`weights` is a dictionary of arrays, and the next epoch overwrites those arrays. What must you keep?",
     ),
     examine=examine,
 )

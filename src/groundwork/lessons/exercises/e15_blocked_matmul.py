@@ -1,4 +1,4 @@
-"""A matrix product in blocks, judged by its result, by what it holds at once, and by how many words it moves."""
+"""An exercise on a matrix product in blocks, checked by its result, its memory, and the words that it moves."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ def blocked_matmul_overwrites(a, b, memory, block):
 
 
 class _NotLoadedError(Exception):
-    """Something was computed with numbers that are still in the large memory."""
+    """A computation used numbers that are still in the large memory."""
 
 
 class _Far(np.ndarray):
@@ -120,7 +120,7 @@ def examine(answer: Any) -> Finding | None:
         try:
             found = answer(a.copy().view(_Far), b.copy().view(_Far), memory, block)
         except _NotLoadedError:
-            cause = "every number that is multiplied has to be loaded first: compute with what `memory.load` returns"
+            cause = "every factor has to be loaded first: compute with the result of `memory.load`"
             return Finding(case, "a product of parts that were not loaded", "a product of loaded parts", cause)
         except ValueError as error:
             if "shape" not in str(error) or not (rows % block or inner % block or columns % block):
@@ -129,21 +129,21 @@ def examine(answer: Any) -> Finding | None:
             return Finding(case, f"ValueError: {error}", "no error", cause)
         except MemoryError as error:
             cause = (
-                "the word budget is exceeded: three blocks of block x block fit, no strip of whole rows or columns; "
+                "the word budget is exceeded: three blocks of block x block fit, but not whole rows or columns; "
                 "and each part stays in until it is freed"
             )
             return Finding(case, f"MemoryError: {error}", f"at most {budget} words at once", cause)
         if not isinstance(found, np.ndarray) or found.shape != expected.shape:
             yours = f"shape {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
-            cause = "what is returned is the whole product c, an array [rows of a, columns of b]"
+            cause = "return the whole product c, an array [rows of a, columns of b]"
             return Finding(case, yours, f"an array of shape {expected.shape}", cause)
         found = np.asarray(found)
         if not np.allclose(found, expected):
-            place = tuple(int(one) for one in np.argwhere(~np.isclose(found, expected))[0])
+            place = tuple(int(index) for index in np.argwhere(~np.isclose(found, expected))[0])
             yours = f"c{list(place)} = {float(found[place]):g}"
             return Finding(case, yours, f"{expected[place]:g}", _cause(a, b, found, place, block))
         if memory.used < 0:
-            cause = "a block is given back twice, or before it is done with: each is freed once, the sum after `store`"
+            cause = "a block is freed twice, or too early: free each once, the sum after `store`"
             return Finding(case, f"{-memory.used} words too many were freed", "each word freed once", cause)
         waste = _cause_of_counts(memory, reference, a.size + b.size)
         if waste:
@@ -154,11 +154,11 @@ def examine(answer: Any) -> Finding | None:
 
 def _cause_of_counts(memory: FastMemory, reference: FastMemory, least: int) -> str | None:
     if memory.loaded < least:
-        return "every number that is multiplied has to be loaded first"
+        return "every factor has to be loaded first"
     if memory.stored < reference.stored:
         return "every result has to be stored, with `memory.store`"
     if memory.stored > reference.stored:
-        return "results are stored more than once: a sum stays in until it is complete, and is stored then"
+        return "results are stored more than once: a sum stays in memory until it is complete, and is stored then"
     if memory.loaded > reference.loaded:
         return "the same numbers are loaded again for every single result: use a loaded block for block x block results"
     return None
@@ -173,13 +173,13 @@ def _cause(a: Any, b: Any, found: Any, place: tuple[int, ...], block: int) -> st
     if len(parts) > 1 and np.isclose(found[place], parts[-1]):
         return f"only the last block, from k = {last} on, is in the sum: add the products of all k before you store"
     if np.isclose(found[place], a[i, :whole] @ b[:whole, j]) or found[place] == 0:
-        return "the last partial block is left out: sizes need not be multiples of block, so step to the very end"
+        return "the last partial block is left out: sizes need not be multiples of block, so continue to the end"
     return "c[i, j] is the sum over all k of a[i, k] * b[k, j], block by block"
 
 
 EXERCISE = Exercise(
     name="15.blocked_matmul",
-    task="Write C = A B for a fast memory of 3 * block**2 words: all that is multiplied is loaded into `memory` first, "
+    task="Write C = A B for a fast memory of 3 * block**2 words: every factor is loaded into `memory` first, "
     "a block at a time, and each block of the product is stored once.",
     answer="blocked_matmul",
     blank=blocked_matmul_blank,
@@ -192,8 +192,8 @@ EXERCISE = Exercise(
     },
     hints=(
         "The three loops of a matrix product, with steps of `block`: range(0, size, block).",
-        "Three blocks are in at a time: one of a, one of b, the sum of products. Free the first two after each.",
-        "A slice that reaches beyond the end of an array is shorter: a[i : i + block] needs no special case.",
+        "Three blocks are in memory at a time: one of a, one of b, the sum of products. Free the first two after each.",
+        "A slice beyond the end of an array is shorter: a[i : i + block] needs no special case.",
     ),
     examine=examine,
 )

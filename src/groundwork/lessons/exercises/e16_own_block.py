@@ -1,4 +1,4 @@
-"""A block of one's own, judged as a network needs it: its parameters, its output, its gradients, and that it learns."""
+"""An exercise on a block of one's own, checked by its parameters, output, gradients and a short training."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ NUMBERS = {
 
 
 def examine(answer: Any) -> Finding | None:
-    """Ask for parameters, outputs of several shapes, gradients, and a few steps of training."""
+    """Check parameters, outputs of several shapes, gradients, and a few steps of training."""
     block = answer(WIDTH, HIDDEN)
     if not isinstance(block, nn.Module):
         cause = "a block is a nn.Module: class GatedBlock(nn.Module)"
@@ -86,7 +86,7 @@ def examine(answer: Any) -> Finding | None:
     if found != SHAPES:
         return Finding("dict of GatedBlock(2, 3).named_parameters()", found, SHAPES, _unregistered(block, found))
     if not isinstance(first, Tensor):
-        return Finding("GatedBlock(2, 3)(x)", type(first).__name__, "Tensor", "forward returns what it has computed")
+        return Finding("GatedBlock(2, 3)(x)", type(first).__name__, "Tensor", "forward must return its result")
     return _outputs(answer, rows) or _gradients(answer) or _training(answer)
 
 
@@ -112,11 +112,11 @@ def _outputs(answer: Any, rows: Array) -> Finding | None:
             return Finding(case, f"{type(error).__name__}: {error}", f"shape {shape}", cause)
         yours = output.data if isinstance(output, Tensor) else output
         if not np.array_equal(given.data, input):
-            cause = "the input was changed in place: others still need it, such as the sum at the block's end"
+            cause = "the input was changed in place: it is still needed, for instance in the sum at the block's end"
             return Finding(case, f"x is {given.data.ravel()[:3]}... afterwards", f"{input.ravel()[:3]}...", cause)
         if np.shape(yours) != shape:
             return Finding(
-                case, f"shape {np.shape(yours)}", f"shape {shape}", "the block leads back to its input's shape"
+                case, f"shape {np.shape(yours)}", f"shape {shape}", "the block's output has the shape of its input"
             )
         if not _near(yours, expected):
             first, wanted = (np.round(values.ravel()[:3], 4) for values in (yours, expected))
@@ -125,7 +125,7 @@ def _outputs(answer: Any, rows: Array) -> Finding | None:
 
 
 def _formula(input: Array, yours: Array) -> str:
-    """Guess what was left out."""
+    """Guess the missing part."""
     gate, up = (input @ NUMBERS[f"{name}.weight"].T + NUMBERS[f"{name}.bias"] for name in ("gate", "up"))
 
     def down(opened: Array) -> Array:
@@ -137,8 +137,7 @@ def _formula(input: Array, yours: Array) -> str:
         "the gate is a sigmoid: swish is x times sigmoid(x)": input + down(sigmoid * up),
         "the activation is missing: swish(gate), not gate": input + down(gate * up),
         "another activation: swish is x times sigmoid(x), not ReLU": input + down(gate.clip(0) * up),
-        "the activation is on the other branch: gate is what goes through swish": input
-        + down(gate * up / (1 + np.exp(-up))),
+        "the activation is on the other branch: swish is applied to gate": input + down(gate * up / (1 + np.exp(-up))),
     }
     known = [cause for cause, output in guesses.items() if _near(yours, output)]
     return known[0] if known else "compare with input + down(swish(gate(input)) * up(input)), part by part"
@@ -147,7 +146,7 @@ def _formula(input: Array, yours: Array) -> str:
 def _gradients(answer: Any) -> Finding | None:
     """Compare the gradients of the sum of all outputs with the solution's."""
     input = np.array([[-2.0, 0.5], [1.0, 3.0]])
-    found, expected = (_of_sum(_made(one), input) for one in (answer, GatedBlockSolution))
+    found, expected = (_of_sum(_made(block), input) for block in (answer, GatedBlockSolution))
     for name in ("down.bias", "down.weight", "up.bias", "up.weight", "gate.bias", "gate.weight", "input"):
         wanted, yours = expected[name], found[name]
         assert wanted is not None
@@ -172,7 +171,7 @@ def _of_sum(block: Any, input: Array) -> dict[str, Array | None]:
 
 def _lost(name: str, yours: Array | None, input: Array) -> str:
     if yours is None:
-        return f"no gradient reaches {name}: what is computed with .data or NumPy is no part of the graph"
+        return f"no gradient reaches {name}: results of .data or NumPy are no part of the graph"
     gate, up = (input @ NUMBERS[f"{part}.weight"].T + NUMBERS[f"{part}.bias"] for part in ("gate", "up"))
     arrives = NUMBERS["down.weight"].sum(0) * up  # at swish(gate), of the sum of all outputs
     guesses = {
@@ -202,14 +201,14 @@ def _training(answer: Any) -> Finding | None:
     if losses[-1] < losses[0] / 2:
         return None
     case = "60 steps of Adam (lr 0.02) on the mean squared error to another block's outputs"
-    cause = "it hardly learns: nothing may be drawn or made anew in forward, and parameters start at different numbers"
+    cause = "it hardly learns: draw or make nothing in forward, and start parameters at different numbers"
     return Finding(case, f"loss {losses[0]:.4f} -> {losses[-1]:.4f}", f"below {losses[0] / 2:.4f}", cause)
 
 
 def _unregistered(block: Any, found: dict[str, Any]) -> str:
     held = [name for name, value in vars(block).items() if isinstance(value, list | tuple | dict) and value]
     if len(found) < len(SHAPES) and held:
-        return f"`{held[0]}` is a plain list: its layers are not registered, no optimizer finds them and none is saved"
+        return f"`{held[0]}` is a plain list: its layers are not registered, so they are neither optimized nor saved"
     if set(found) == set(SHAPES):
         return "width goes to hidden in gate and up, and hidden to width in down"
     return "the layers' attributes are called gate, up and down, each a nn.Linear with a bias"
@@ -230,7 +229,7 @@ EXERCISE = Exercise(
     hints=(
         "A layer that is assigned to an attribute is registered: its parameters have names, and optimizers get them.",
         "swish(x) is x * F.sigmoid(x), with F of groundwork.scratch; an operation on a Tensor's .data has no gradient.",
-        "Keep what gate gave in a variable; then input + self.down(kept * F.sigmoid(kept) * self.up(input)).",
+        "Keep the output of gate in a variable; then input + self.down(kept * F.sigmoid(kept) * self.up(input)).",
     ),
     examine=examine,
 )

@@ -1,7 +1,7 @@
 """What networks compute, without weights of their own.
 
-Names, shapes, arguments and conventions are those of `torch.nn.functional`. A function that is made of others has no
-gradient of its own; one that is an `operation` has its vector-Jacobian product beside its value.
+Names, shapes, arguments and conventions are those of `torch.nn.functional`. A function composed of others needs no
+gradient of its own; one that is an `operation` defines its vector-Jacobian product with its value.
 """
 
 from groundwork.scratch.functional.activations import gelu, log_softmax, logsigmoid, relu, sigmoid, softmax, tanh

@@ -1,4 +1,4 @@
-"""Activations: what makes more of layers than one linear map, and of scores probabilities."""
+"""Activations: the nonlinear functions between layers, and softmax, which turns scores into probabilities."""
 
 import math
 from typing import Literal
@@ -36,7 +36,7 @@ def tanh(input: Tensor) -> Tensor:
 
 
 def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
-    """Give x · P(N(0, 1) < x), or its approximation by tanh (Hendrycks and Gimpel, https://arxiv.org/abs/1606.08415)."""
+    """Compute x · P(N(0, 1) < x), or its approximation by tanh (Hendrycks and Gimpel, https://arxiv.org/abs/1606.08415)."""
     if approximate not in ("none", "tanh"):
         raise ValueError(f"approximate: found {approximate!r}; expected none or tanh")
     if approximate == "tanh":

@@ -1,4 +1,4 @@
-"""Attention: a weighted mean, whose weights are computed from what is there."""
+"""Attention: a weighted mean whose weights are computed from the inputs."""
 
 import math
 
@@ -20,7 +20,7 @@ def scaled_dot_product_attention(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """softmax(Q Kᵀ / √d) V: the mean of the values, weighted by how well their keys answer the query.
+    """softmax(Q Kᵀ / √d) V: the mean of the values, weighted by how well their keys match the query.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def attention_weights(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """How much each query looks at each key, ``[..., queries, keys]``; see `scaled_dot_product_attention`."""
+    """Weigh each key for each query, ``[..., queries, keys]``; see `scaled_dot_product_attention`."""
     if is_causal and attn_mask is not None:
         raise ValueError("attn_mask and is_causal: found both; expected one of them")
     # Variances add up over the width: without the root, softmax saturates and hardly learns.
@@ -63,6 +63,6 @@ def attention_weights(
     if mask.dtype != bool:
         allowed = ~np.isneginf(mask.data)
         scores = scores + where(allowed, mask, 0.0)
-    # e^-∞ is 0, but a row of them alone would be 0/0: where a query sees nothing, what it sees is wiped out afterwards.
+    # e^-∞ is 0, but a row of them alone would be 0/0: a query without keys gets zeros afterwards.
     sees = allowed.any(-1, keepdims=True)
     return where(sees, softmax(where(allowed | ~sees, scores, -np.inf), -1), 0.0)

@@ -1,6 +1,6 @@
 """Convolution and pooling over images, without a loop over pixels.
 
-What a kernel looks at, wherever it stands, is a view of the image (strides move through the same memory). Laid out as
+The patches under a kernel are a view of the image (strides move through the same memory). Laid out as
 the rows of a matrix (*im2col*, Chellapilla et al., https://inria.hal.science/inria-00112631), all windows meet all
 kernels in one matrix product. Channels are innermost in memory here, so that a window's row is copied in long runs.
 """
@@ -14,7 +14,7 @@ Pair = int | tuple[int, int]
 
 
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair = 0) -> Tensor:
-    """Slide each kernel over the image; where it stands, sum the products of its weights with what lies below.
+    """Slide each kernel over the image, and sum the products of its weights with the pixels below.
 
     The kernel is not flipped: mathematics calls this cross-correlation.
 
@@ -50,7 +50,7 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pa
     padded = _padded(input.data, pair(padding), 0)
     windows = _windows(padded, (size[0], size[1]), step)
     rows, height, width = windows.shape[:3]
-    # One row for each place of the kernel, one column for each number that it sees there.
+    # One row for each place of the kernel, one column for each number in the patch there.
     columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(rows * height * width, weight.data[0].size)
     flat = weight.data.transpose(0, 2, 3, 1).reshape(kernels, -1)
     value = columns @ flat.T
@@ -62,7 +62,7 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pa
         d_weight = (dy.T @ columns).reshape(kernels, *size, channels).transpose(0, 3, 1, 2)
         d_input = None
         if input.requires_grad:
-            # Each number of the image was seen from several places: what it did there is added up (*col2im*).
+            # Each number of the image is in several patches: its gradients are added up (*col2im*).
             seen = (dy @ flat).reshape(rows, height, width, *size, channels)
             whole = np.zeros_like(padded)
             for y, x in np.ndindex(*size):
@@ -114,7 +114,7 @@ def max_pool2d(input: Tensor, kernel_size: Pair, stride: Pair | None = None, pad
 
 
 def pair(value: Pair) -> tuple[int, int]:
-    """Give height and width, of one number twice."""
+    """Return height and width; a single number stands for both."""
     if isinstance(value, tuple) and len(value) == 2:
         return value
     if isinstance(value, int | np.integer):
@@ -123,7 +123,7 @@ def pair(value: Pair) -> tuple[int, int]:
 
 
 def _padded(images: Array, padding: tuple[int, int], value: float) -> Array:
-    """Put a frame around ``[rows, channels, height, width]``: ``[rows, padded height, padded width, channels]``."""
+    """Pad ``[rows, channels, height, width]``: ``[rows, padded height, padded width, channels]``."""
     rows, channels, height, width = images.shape
     down, right = padding
     padded = np.full((rows, height + 2 * down, width + 2 * right, channels), value, images.dtype)
@@ -139,10 +139,10 @@ def _unpadded(padded: Array, padding: tuple[int, int]) -> Array:
 
 
 def _windows(padded: Array, size: tuple[int, int], step: tuple[int, int]) -> Array:
-    """View what a kernel sees: ``[rows, places down, places across, channels, kernel height, kernel width]``."""
+    """View the patches of a kernel: ``[rows, places down, places across, channels, kernel height, kernel width]``."""
     return np.lib.stride_tricks.sliding_window_view(padded, size, (1, 2))[:, :: step[0], :: step[1]]
 
 
 def _under(y: int, x: int, height: int, width: int, step: tuple[int, int]) -> tuple[slice, slice, slice]:
-    """Index, in `_padded` images, what lies under the kernel's place (`y`, `x`) wherever the kernel stands."""
+    """Index, in `_padded` images, the pixels under the kernel's entry (`y`, `x`) for all its places."""
     return slice(None), slice(y, y + height * step[0], step[0]), slice(x, x + width * step[1], step[1])

@@ -1,4 +1,4 @@
-"""Sums, looking up, dropping, normalizing: what layers of `groundwork.scratch.nn` do with their weights."""
+"""The functions behind the layers of `groundwork.scratch.nn`: linear maps, look-up, dropout, normalization."""
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Give each channel (dimension 1) mean 0 and variance 1 over the batch; later by what the running ones say.
+    """Give each channel (dimension 1) mean 0 and variance 1 over the batch; in evaluation by the running statistics.
 
     In training `running_mean` and `running_var` ``[channels]`` are moved in place. The batch is divided by its biased
     variance; the running one is unbiased (Ioffe and Szegedy, https://arxiv.org/abs/1502.03167).
@@ -111,7 +111,7 @@ def batch_norm(
 def _standardize(input: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
     """Subtract the mean over `dims` and divide by the root of the biased variance.
 
-    Each number moves the mean and the variance of the rest: what of a gradient would only do that is taken out of it.
+    Each number changes the mean and the variance: the parts of the gradient along these two are removed.
     """
     centred = input.data - input.data.mean(dims, keepdims=True)
     scale = 1 / np.sqrt((centred * centred).mean(dims, keepdims=True) + eps)

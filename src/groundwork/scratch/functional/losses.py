@@ -1,4 +1,4 @@
-"""Losses: what being wrong costs."""
+"""Losses: measures of how wrong a prediction is."""
 
 from typing import Literal
 
@@ -68,7 +68,7 @@ def cross_entropy(
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, *, reduction: Reduction = "mean", pos_weight: Tensor | Array | None = None
 ) -> Tensor:
-    """Cross-entropy of a yes-or-no question for each number.
+    """Cross-entropy of a yes-or-no target for each number.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from groundwork.scratch.tensor import Tensor
 
 
 class MultiheadAttention(Module):
-    """Several attentions beside each other, each within its share of the width.
+    """Several attentions in parallel, each on its share of the width.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class MultiheadAttention(Module):
         if embed_dim % num_heads:
             raise ValueError(f"embed_dim {embed_dim} cannot be shared evenly by {num_heads} heads")
         self.num_heads, self.dropout, self.batch_first = num_heads, dropout, batch_first
-        # Queries', keys' and values' projections lie below one another.
+        # The projections of queries, keys and values are stacked.
         self.in_proj_weight = Parameter(np.empty((3 * embed_dim, embed_dim), np.float32))
         self.in_proj_bias = Parameter(np.zeros(3 * embed_dim, np.float32)) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias)
@@ -81,14 +81,14 @@ class MultiheadAttention(Module):
         TypeError
             If a mask is not boolean.
         """
-        batched = [query, key, value] if self.batch_first else [one.transpose(0, 1) for one in (query, key, value)]
+        batched = [query, key, value] if self.batch_first else [rows.transpose(0, 1) for rows in (query, key, value)]
         size = query.shape[-1]
         heads = []
-        for place, one in enumerate(batched):
+        for place, rows in enumerate(batched):
             part = slice(place * size, (place + 1) * size)
             bias = None if self.in_proj_bias is None else self.in_proj_bias[part]
-            projected = F.linear(one, self.in_proj_weight[part], bias)
-            heads.append(projected.reshape(*one.shape[:2], self.num_heads, -1).transpose(1, 2))
+            projected = F.linear(rows, self.in_proj_weight[part], bias)
+            heads.append(projected.reshape(*rows.shape[:2], self.num_heads, -1).transpose(1, 2))
         hidden = np.zeros((), bool)
         if attn_mask is not None:
             hidden = hidden | _boolean("attn_mask", attn_mask)
@@ -108,7 +108,7 @@ class MultiheadAttention(Module):
 
 
 class TransformerEncoderLayer(Module):
-    """Self-attention, then two layers for each token alone; what they say is added to what came in.
+    """Self-attention, then two layers for each token alone; the results are added to their inputs.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ class TransformerEncoderLayer(Module):
 
 
 class PositionalEncoding(Module):
-    """Adds waves of many lengths to the tokens, so that attention, which has no order, can tell where each one is.
+    """Adds waves of many lengths to the tokens, so that attention, which ignores order, can use their positions.
 
     Parameters
     ----------
@@ -193,5 +193,5 @@ class PositionalEncoding(Module):
 def _boolean(name: str, mask: Tensor | Array) -> Array:
     values = Tensor(mask).data
     if values.dtype != bool:
-        raise TypeError(f"{name}: found {values.dtype}; expected booleans, True where nothing is looked at")
+        raise TypeError(f"{name}: found {values.dtype}; expected booleans, True where a position is masked")
     return values

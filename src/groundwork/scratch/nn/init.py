@@ -38,7 +38,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """Keep the variance, as far as both can be kept, of what goes forward and of gradients that come back.
+    """Keep the variance of both forward values and backward gradients, as far as possible.
 
     Glorot and Bengio, https://proceedings.mlr.press/v9/glorot10a.html
     """
@@ -48,7 +48,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 
 def kaiming_uniform_(tensor: Tensor, a: float = 0.0) -> Tensor:
-    """Keep the variance of what goes forward through ReLU, or a leaky one of slope `a`.
+    """Keep the variance of forward values through ReLU, or a leaky one of slope `a`.
 
     He et al., https://arxiv.org/abs/1502.01852
     """
@@ -57,7 +57,7 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0.0) -> Tensor:
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
-    """Count what one output is made of, and what one input goes into: weights are ``[out, in, ...]``."""
+    """Count the inputs of one output, and the outputs of one input: weights are ``[out, in, ...]``."""
     if tensor.ndim < 2:
         raise ValueError(f"expected a weight of two dimensions or more; found shape {tensor.shape}")
     window = math.prod(tensor.shape[2:])

@@ -1,4 +1,4 @@
-"""Layers for rows of numbers, and what stands between layers: activations, normalization, dropout, losses."""
+"""Layers for rows of numbers, activations, normalization, dropout, and losses."""
 
 import math
 from typing import Literal
@@ -42,12 +42,12 @@ def reset(weight: Parameter, bias: Parameter | None) -> None:
 
 
 class Embedding(Module):
-    """A vector for each of `num_embeddings` things, which are named by their number.
+    """A vector for each of `num_embeddings` items, which are given by number.
 
     Parameters
     ----------
     padding_idx
-        A number that stands for nothing: its vector starts at 0 and does not learn.
+        The number of padding: its vector starts at 0 and does not learn.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
@@ -140,7 +140,7 @@ class ReLU(Module):
     """max(x, 0)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map each number."""
+        """Apply it to each number."""
         return F.relu(input)
 
 
@@ -151,7 +151,7 @@ class GELU(Module):
         self.approximate: Literal["none", "tanh"] = approximate
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map each number."""
+        """Apply it to each number."""
         return F.gelu(input, self.approximate)
 
 
@@ -159,7 +159,7 @@ class Sigmoid(Module):
     """1 / (1 + e^-x)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map each number."""
+        """Apply it to each number."""
         return F.sigmoid(input)
 
 
@@ -167,7 +167,7 @@ class Tanh(Module):
     """Hyperbolic tangent."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map each number."""
+        """Apply it to each number."""
         return F.tanh(input)
 
 
@@ -222,7 +222,7 @@ class CrossEntropyLoss(Module):
 
 
 class BCEWithLogitsLoss(Module):
-    """Cross-entropy of a yes-or-no question for each number."""
+    """Cross-entropy of a yes-or-no target for each number."""
 
     def __init__(self, *, reduction: F.Reduction = "mean", pos_weight: Tensor | Array | None = None) -> None:
         self.reduction: F.Reduction = reduction

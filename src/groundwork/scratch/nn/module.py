@@ -1,6 +1,6 @@
 """What has weights: `Parameter`, `Module`, and modules made of modules.
 
-A module is known by its attributes: a `Parameter` learns, an array is kept beside it (PyTorch calls it a buffer), a
+A module is known by its attributes: a `Parameter` learns, an array is kept with it (PyTorch calls it a buffer), a
 `Module` is a part of it. A state dict names their numbers, as in ``layers.0.weight``; the names are PyTorch's, so that
 weights travel both ways.
 """
@@ -22,7 +22,7 @@ class Parameter(Tensor):
 
 
 class Module:
-    """A part of a network. Assign what it has to attributes in ``__init__``, and write ``forward``.
+    """A part of a network. Assign its parts to attributes in ``__init__``, and write ``forward``.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Module:
                 yield from value.named_modules(_joined(prefix, name))
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield what learns, by name; what has several names by the first."""
+        """Yield parameters by name; one with several names by the first."""
         seen: set[int] = set()
         for name, value in self._named(Parameter):
             if id(value) not in seen:
@@ -62,7 +62,7 @@ class Module:
         yield from self._named(np.ndarray)
 
     def parameters(self) -> list[Parameter]:
-        """List what learns."""
+        """List the parameters."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def state_dict(self) -> dict[str, Array]:
@@ -118,7 +118,7 @@ class Module:
         return self
 
     def eval(self) -> Self:
-        """Stop learning: nothing is dropped, normalization goes by what it has seen."""
+        """Switch to evaluation mode: no dropout, and normalization by running statistics."""
         return self.train(False)
 
     def zero_grad(self) -> None:
@@ -162,7 +162,7 @@ class ModuleList(Module):
 
 
 class Sequential(ModuleList):
-    """Modules one after the other: each gets what the one before gives."""
+    """Modules in sequence: each gets the output of the one before."""
 
     def __init__(self, *modules: Module) -> None:
         super().__init__(modules)

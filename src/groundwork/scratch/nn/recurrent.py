@@ -1,4 +1,4 @@
-"""Recurrent networks: one step for each time step, from what comes in and what the step before left.
+"""Recurrent networks: one step for each time step, from the input and the previous state.
 
 Back-propagation through time needs nothing of its own here: the graph of operations is as long as the sequence.
 """
@@ -19,7 +19,7 @@ State = tuple[Tensor, ...]
 
 
 class Recurrent(Module):
-    """Layers of one kind of recurrence. A kind says how many gates its weights hold, and what a step is.
+    """Layers of one kind of recurrence. A kind defines its number of gates and its step.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Recurrent(Module):
 
     gates: int
     weight_ih_l0: Parameter
-    # Maps what the input and the state say, each [rows, gates * hidden_size], and the state to the next state.
+    # Maps the projections of input and state, each [rows, gates * hidden_size], and the state to the next state.
     step: Callable[[Tensor, Tensor, State], State]
 
     def __init__(
@@ -144,7 +144,7 @@ class GRU(Recurrent):
     gates = 3
 
     def step(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
-        """Reset what the state says, propose a new state, and update as far as the second gate is open."""
+        """Reset the state's contribution, propose a new state, and update by the share of the second gate."""
         size, (hidden,) = self.hidden_size, state
         opened = F.sigmoid(from_input[:, : 2 * size] + from_state[:, : 2 * size])
         reset, keep = opened[:, :size], opened[:, size:]
@@ -153,7 +153,7 @@ class GRU(Recurrent):
 
 
 class LSTM(Recurrent):
-    """A cell beside the state, which is added to and so forgets slowly; parameters as of `Recurrent`.
+    """Keeps a cell, which is added to and so forgets slowly, with the state; parameters as in `Recurrent`.
 
     Hochreiter and Schmidhuber, https://doi.org/10.1162/neco.1997.9.8.1735; the gates lie in the order input, forget,
     cell, output.
@@ -162,7 +162,7 @@ class LSTM(Recurrent):
     gates = 4
 
     def step(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
-        """Forget, write, and show of the cell what the output gate lets through."""
+        """Forget, write, and output the part of the cell that the output gate lets through."""
         size, (_, cell) = self.hidden_size, state
         sums = from_input + from_state
         write, forget = F.sigmoid(sums[:, :size]), F.sigmoid(sums[:, size : 2 * size])
