@@ -7,6 +7,7 @@ smaller. Articles are drawn by Zipf's law, half of them for some weeks only; cus
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from pyarrow import csv
 from ruamel.yaml import YAML
 
 from groundwork import competitions, settings
+from groundwork.experiments.dvcfiles import DECLARED
 
 LANE = "fashion-recommendations"
 PURCHASES, CUSTOMERS, ARTICLES, WEEKS = 31_788_324, 1_371_980, 105_542, 105
@@ -127,6 +129,8 @@ def main() -> None:
         lane["training"] = lane["training"] | SIZE["training"]
         content["competitions"] = {LANE: lane}
         YAML(typ="safe").dump(content, folder / settings.PARAMS)
+        shutil.copyfile(DECLARED, folder / DECLARED)
+        subprocess.run([*GROUNDWORK, "validate"], cwd=folder, check=True)
         raw = folder / "data" / "raw" / f"{LANE}.zip"
         raw.parent.mkdir(parents=True)
         itself = (sys.executable, str(Path(__file__).resolve()))

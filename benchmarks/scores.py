@@ -20,8 +20,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from groundwork import competitions, params, settings
+from groundwork.experiments.dvcfiles import DECLARED
 
 PAGE = Path("docs/scores.md")
+GROUNDWORK = (sys.executable, "-c", "from groundwork.cli import main; main()")
 # One fold says enough where it takes minutes and the others would take as long again.
 FOLDS = {"digit-recognizer": 1}
 HEAD = """# Scores of the shipped parameters
@@ -48,8 +50,7 @@ def score(name: str, archives: Path, folder: Path) -> str:
     slug = competitions.load(params.load(folder / "params.yaml").lane(name).competition).slug
     shutil.copyfile(archives / f"{slug}.zip", raw)
     for stage in ("prepare", "baselines", "train", "evaluate"):
-        command = [sys.executable, "-c", "from groundwork.cli import main; main()", stage, name]
-        subprocess.run(command, cwd=folder, check=True)
+        subprocess.run([*GROUNDWORK, stage, name], cwd=folder, check=True)
     metrics = json.loads((folder / "results" / "metrics" / f"{name}.json").read_text())
     run = json.loads((folder / "results" / name / "run.json").read_text())
     baselines = json.loads((folder / "results" / name / "baselines.json").read_text())
@@ -81,6 +82,8 @@ def main() -> None:
             lane["source"] = "kaggle"
             lane["training"] = {**lane["training"], "folds": FOLDS.get(name, "all")}
         YAML(typ="safe").dump(content, folder / "params.yaml")
+        shutil.copyfile(DECLARED, folder / DECLARED)
+        subprocess.run([*GROUNDWORK, "validate"], cwd=folder, check=True)
         # A lane's row stays until the lane is scored again.
         rows = dict(written(PAGE.read_text())) if PAGE.exists() else {}
         for name in arguments.lanes or content["competitions"]:

@@ -157,7 +157,7 @@ print(compare(*heads, q, k, v, key_padding_mask=padding))
 layers = [lib.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True) for lib in (nn, torch.nn)]
 print(compare(*layers, q, src_key_padding_mask=padding, steps=20))
 pipeline = bm25.BM25(analyzer=list).fit(short + long)
-wanted = (pipeline.asked([["hinge"]]) @ pipeline.weights(short + long).T).toarray()[0]
+wanted = (pipeline.mark([["hinge"]]) @ pipeline.weights(short + long).T).toarray()[0]
 claim("BM25 agrees", np.allclose(BM25(short + long).scores(["hinge"]), wanted, rtol=1e-5))
 grades, scores = chance.integers(0, 4, 20), chance.normal(size=20)
 claim("NDCG agrees", ndcg(grades, scores, 10), ndcg_score([2.0**grades - 1], [scores], k=10), 1e-12)
