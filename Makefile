@@ -21,7 +21,7 @@ repro: $(READY)  ## Fetch, train, evaluate, predict and report every competition
 	@$(RUN) groundwork repro
 
 test: $(READY)  ## Run the whole test suite (one file: make test ARGS=tests/test_files.py)
-	@$(RUN) python -m pytest -n auto --maxprocesses 4 $(ARGS)
+	@$(RUN) python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 campaign: $(READY)  ## Kill `groundwork repro` at random moments and check that it recovers (minutes)
 	@$(RUN) python -m tests.campaign $(ARGS)
