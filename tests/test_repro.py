@@ -111,6 +111,6 @@ def test_an_unpacked_archive_is_refused_before_anything_runs(clone: Path) -> Non
     shutil.rmtree(clone / ".git")
     done = groundwork(clone, "repro")
     assert done.returncode == 2
-    assert "is no git checkout" in done.stderr
+    assert "is not a git checkout" in done.stderr
     assert "git clone" in done.stderr
     assert not (clone / "data").exists()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
@@ -176,6 +177,8 @@ def _trainer(
     )
     used = accelerator(hardware)
     check_count(hardware, used)
+    # Deterministic algorithms would also fill each new tensor, which costs time and hides nothing here.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # no stub names it
     try:
         return pl.Trainer(
             accelerator=used,
