@@ -38,6 +38,9 @@ def _in_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"GIT_{role}_NAME", "test")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "test@localhost")
     Path(".dvc/tmp").mkdir(parents=True)
+    stages = ("fetch", "prepare", "train")
+    outs = {name: {"matrix": {}, "outs": [f"results/{name}@${{key}}"]} for name in stages}
+    YAML(typ="safe").dump({"stages": outs}, Path("dvc.yaml"))
     git("init", "--quiet", "--initial-branch", "main")
 
 
@@ -88,6 +91,16 @@ def test_what_was_recorded_since_stays_when_the_end_is_cut() -> None:
     LOCK.write_text("".join(lines[: lines.index("  train@titanic:\n")]))
     assert len(repair()) == 1
     assert stages_in(LOCK.read_text()) == newer
+
+
+def test_an_entry_of_an_earlier_layout_that_had_more_items_does_not_come_back() -> None:
+    former = entry("train@titanic")
+    former["deps"] *= 20
+    written({**STAGES, "train@titanic": former})
+    keep()
+    text = written(STAGES)
+    assert repair() == []
+    assert LOCK.read_text() == text
 
 
 def test_a_cut_lock_is_restored_from_git_where_no_copy_was_kept() -> None:

@@ -82,7 +82,7 @@ def locked(path: Path = LOCK) -> dict[str, dict[str, Any]]:
 
 def hashes(entry: Mapping[str, Any], part: str) -> dict[str, str]:
     """Return the hashes of an entry's ``deps`` or ``outs``, by path."""
-    return {item["path"]: item.get("md5", "") for item in entry.get(part, ())}
+    return {item["path"]: item.get("md5", "") for item in entry.get(part) or ()}
 
 
 def recorded_params(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from groundwork.errors import UserError
-from groundwork.experiments.dvcfiles import LOCK
+from groundwork.experiments.dvcfiles import DECLARED, LOCK, declared, hashes
 from groundwork.files import write_text, writing
 
 TMP = Path(".dvc/tmp")
@@ -106,16 +106,21 @@ def _repair_lock() -> str | None:
     # A file that was cut at the end of a line can be read, but lacks the entries after it.
     names, before = list(stages), list(kept or {})
     if kept and before[: len(names)] == names:
-        whole = {name: entry for name, entry in stages.items() if _items(entry) >= _items(kept[name])}
+        whole = dict(stages)
+        # Within an entry, the outs come last: one that was cut lacks some of those that dvc.yaml declares.
+        if names and stages[names[-1]] != kept[names[-1]] and not _has_all_outs(names[-1], stages[names[-1]]):
+            del whole[names[-1]]
         if lost := len(before) - len(whole):
             _write({**kept, **whole})
             return f"{LOCK} was cut short: {lost} of its entries are restored from its last whole state"
     return None
 
 
-def _items(entry: Mapping[str, Any]) -> int:
-    """Count the items of an entry."""
-    return sum(len(entry.get(part) or ()) for part in ("deps", "outs"))
+def _has_all_outs(name: str, entry: Mapping[str, Any]) -> bool:
+    """Whether an entry has the outs that dvc.yaml declares for its stage."""
+    stage_name, _, lane_name = name.partition("@")
+    stage = declared(lane_name).get(stage_name) if lane_name and DECLARED.exists() else None
+    return stage is None or set(stage.outs) <= hashes(entry, "outs").keys()
 
 
 def _merged(text: str) -> Stages | None:
