@@ -15,7 +15,7 @@ import typer
 from groundwork import processes
 from groundwork.errors import UserError
 from groundwork.lessons.commands import app as lesson
-from groundwork.pipeline import BEGUN, ERRORS, MESSAGES, STOPPED, VALIDATED
+from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
 from groundwork.training.commands import app as store
 
 if TYPE_CHECKING:
@@ -40,12 +40,7 @@ def _before_any_command(context: typer.Context) -> None:
     anywhere = context.invoked_subcommand in ("lesson", "doctor")
     if not anywhere and not Path("params.yaml").exists():
         raise UserError(f"params.yaml: not found in {Path.cwd()}", "run the command in the repository's root")
-    if messages := os.environ.get(MESSAGES):
-        if Path(messages, STOPPED).exists():
-            raise typer.Exit(130)
-        if name := os.environ.get("DVC_STAGE"):
-            with Path(messages, BEGUN).open("a", encoding="utf-8") as file:
-                file.write(f"{name}\n")
+    begin_stage()
     processes.follow_parents()
 
 

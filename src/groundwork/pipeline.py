@@ -95,6 +95,22 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
     typer.echo(f"report      {results / 'report' / 'index.html'}")
 
 
+def begin_stage() -> None:
+    """Note in the messages of `groundwork repro`, if it runs above, that a stage has begun.
+
+    Raises
+    ------
+    typer.Exit
+        With 130 if somebody has stopped `groundwork repro`: DVC would start the next stage.
+    """
+    if messages := os.environ.get(MESSAGES):
+        if Path(messages, STOPPED).exists():
+            raise typer.Exit(130)
+        if name := os.environ.get("DVC_STAGE"):
+            with Path(messages, BEGUN).open("a", encoding="utf-8") as file:
+                file.write(f"{name}\n")
+
+
 def _explain(messages: Path, stale: list[str]) -> None:
     """Print why stages failed, and what happened to their earlier outputs."""
     from groundwork.experiments.outs import restore
