@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from groundwork.errors import UserError
-from groundwork.experiments.dvcfiles import DECLARED, LOCK, declared, hashes
+from groundwork.experiments.dvcfiles import DECLARED, LOCK, declared, hashes, parsed
 from groundwork.files import write_text, writing
 
 TMP = Path(".dvc/tmp")
@@ -70,7 +70,7 @@ def stages_in(text: str) -> Stages | None:
     if not text.endswith("\n"):
         return None
     try:
-        content = YAML(typ="safe").load(text)
+        content = parsed(text)
     except YAMLError:
         return None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
