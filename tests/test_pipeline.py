@@ -284,6 +284,15 @@ def test_status_names_what_was_edited(reproduced: Path) -> None:
     assert "params.yaml: competitions.titanic modified" in said[1]
 
 
+def test_fingerprints_that_were_removed_or_changed_are_written_again(reproduced: Path) -> None:
+    train, predict = (reproduced / "data/code" / LANE / stage for stage in ("train", "predict"))
+    before = {path: path.read_text() for path in (train, predict)}
+    train.unlink()
+    predict.write_text("changed by hand\n")
+    assert groundwork(reproduced, "validate").returncode == 0
+    assert {path: path.read_text() for path in before} == before
+
+
 def test_pull_brings_what_the_remote_has_and_names_what_nobody_has(reproduced: Path, tmp_path: Path) -> None:
     alone = groundwork(reproduced, "pull")
     assert alone.returncode == 2

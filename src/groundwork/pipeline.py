@@ -59,9 +59,10 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
     for lane_name in selected:
         settings.lane(lane_name)
     validate(settings)
-    targets = [
-        f"{stage}@{lane_name}" for lane_name in lane_names or [] for stage in ("baselines", "evaluate", "predict")
-    ]
+    # Not DVC's stage `report`: it shows all lanes, so DVC would run every lane first, and it has no outputs to record.
+    last = ("baselines", "evaluate", "predict")
+    # A stage's name alone means all lanes; DVC reads dvc.yaml and dvc.lock once for each target.
+    targets = [f"{stage}@{lane_name}" for lane_name in lane_names for stage in last] if lane_names else list(last)
     doing = " ".join(["groundwork repro", *(lane_names or ())])
     with taking_turns(BUSY, doing), tempfile.TemporaryDirectory() as folder:
         messages = Path(folder)
@@ -70,8 +71,7 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
         write_fingerprints(settings)
         (messages / VALIDATED).touch()
         code = _dvc(messages, "repro", "--keep-going", *targets)
-        if targets and not code:
-            # As a DVC target, the report would run every lane first, because it shows all of them.
+        if not code:
             report(results / "report" / "index.html")
         for line in lockfile.repair():
             typer.echo(line, err=True)

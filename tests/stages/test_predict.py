@@ -109,3 +109,14 @@ def test_categories_and_groups_that_training_never_saw_are_predicted() -> None:
     test = prepared(SURVIVAL).test.assign(label="never seen", key="never seen", x=np.nan)
     for path in Path("results/survival/checkpoints").iterdir():
         assert np.isfinite(TrainedFold.load(path).predict(test, torch.device("cpu"))).all()
+
+
+def test_checkpoints_of_the_former_format_are_refused() -> None:
+    trained(SURVIVAL, epochs=1)
+    for path in sorted(Path("results/survival/checkpoints").iterdir()):
+        path.unlink()
+        torch.save({"weights": torch.ones(1)}, path.with_suffix(".pt"))
+    with pytest.raises(UserError, match=r"fold_0\.pt: is a checkpoint of the former format") as caught:
+        submitted(SURVIVAL)
+    assert "survival" in caught.value.next_step
+    assert not Path("results/survival/submission.csv").exists()

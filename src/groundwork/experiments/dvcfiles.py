@@ -121,17 +121,16 @@ def changed(paths: Mapping[str, str]) -> list[str]:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
+    # `groundwork repro` repairs dvc.lock before it starts DVC: see `experiments.lockfile`.
+    mend = "`groundwork repro` restores its last whole state" if path.name == LOCK.name else f"`git checkout {path}`"
     try:
         content = parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: not found", f"restore it: `git checkout {path}`") from None
+        raise UserError(f"{path}: not found", mend) from None
     except (YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read: {reason}", f"restore it: `git checkout {path}`") from None
+        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}", mend) from None
     if not isinstance(content, dict):
-        raise UserError(
-            f"{path}: found {type(content).__name__}; expected stages", f"restore it: `git checkout {path}`"
-        )
+        raise UserError(f"{path}: found {type(content).__name__}; expected stages", mend)
     return content
 
 

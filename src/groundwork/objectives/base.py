@@ -109,9 +109,9 @@ class Objective(ABC):
         return None
 
     @classmethod
-    @abstractmethod
-    def strata(cls, task: Task) -> Strata:
-        """Return how folds are stratified: see `groundwork.data.folds.assign`."""
+    def strata(cls, task: Task) -> Strata | None:
+        """Return how folds are stratified, as `groundwork.data.folds.assign` takes it; None if they are not."""
+        return None
 
     @classmethod
     def holdout_strata(cls, frame: pd.DataFrame, task: Task) -> pd.Series | None:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.objectives import columns
-from groundwork.objectives.base import Array, Objective, State, Strata, Task
+from groundwork.objectives.base import Array, Objective, State, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,11 +43,6 @@ class Recommendation(Objective):
     encodings = ("history",)
     as_text = True
     compared = False
-
-    @classmethod
-    def strata(cls, task: Task) -> Strata:
-        """Raise NotImplementedError: folds of a log are spans of time and are not stratified."""
-        raise NotImplementedError("recommendation: folds are spans of time")
 
     @classmethod
     def loss_problems(cls, task: Task, loss: Mapping[str, Any]) -> list[str]:
