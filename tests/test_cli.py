@@ -81,6 +81,7 @@ def test_a_wrong_parameter_stops_every_stage_before_it_touches_a_file(folder: Pa
         "train titanic",
         "evaluate titanic",
         "predict titanic",
+        "submission titanic",
     ):
         assert "did you mean 'dropout'?" in refused(folder, *stage.split())
     assert {path.name for path in folder.iterdir()} == {"params.yaml", "dvc.yaml", "data"}
@@ -120,6 +121,7 @@ def test_a_lane_that_does_not_suit_its_competition_is_refused(
         ("train titanic", "groundwork prepare titanic"),
         ("evaluate titanic", "dvc repro train@titanic"),
         ("predict titanic", "groundwork prepare titanic"),
+        ("submission titanic", "groundwork prepare titanic"),
         ("fetch titanik", "did you mean 'titanic'?"),
         ("submit titanic -m first", "dvc repro train@titanic"),
     ],

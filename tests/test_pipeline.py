@@ -15,8 +15,9 @@ from groundwork import cli, params, settings
 from groundwork.experiments.dvcfiles import declared
 from groundwork.experiments.fingerprint import fingerprint
 from groundwork.experiments.seal import Seal
+from groundwork.kaggle.gate import Verdict
 
-STAGES = ("fetch", "prepare", "baselines", "train", "evaluate", "predict")
+STAGES = ("fetch", "prepare", "baselines", "train", "evaluate", "predict", "submission")
 LANE = "titanic"
 
 
@@ -92,7 +93,7 @@ def test_what_no_stage_uses_touches_none(edit: tuple[str, str, str], touched: To
     assert touched(edit) == set()
 
 
-LATER = "baselines train evaluate predict"
+LATER = "baselines train evaluate predict submission"
 REAL = {
     "a network": (
         ("models/cnn.py", "return self", "return 1 * self"),
@@ -169,7 +170,7 @@ REAL = {
             "accuracy_score(target, prediction.argmax(-1))",
             "accuracy_score(target, prediction)",
         ),
-        lanes_of(LATER, "digit-recognizer", "titanic"),
+        lanes_of("baselines train evaluate submission", "digit-recognizer", "titanic"),
     ),
     "a further metric of one competition": (
         ("competitions/product_search.py", 'further_metrics=("ndcg@10",', 'further_metrics=("rmsle", "ndcg@10",'),
@@ -198,7 +199,8 @@ case $1 in
     baselines) for out in json parquet; do write results/$2/baselines.$out baselines; done ;;
     train) for out in checkpoints/fold_0.fold oof.parquet run.json history.csv; do write results/$2/$out $$; done ;;
     evaluate) write results/$2/experiment.json $$; write results/metrics/$2.json "{{\\"score\\": $$}}" ;;
-    predict) write results/$2/submission.csv $$ ;;
+    predict) write results/$2/test.parquet $$ ;;
+    submission) write results/$2/submission.csv $$ ;;
 esac
 if [ "$2" ]; then write data/seals/$2/$1 '{{"code": {{}}, "params": {{}}, "deps": {{}}, "outs": {{}}}}'; fi
 """
@@ -245,7 +247,7 @@ def test_another_dropout_trains_that_lane_alone(reproduced: Path) -> None:
     dvc(reproduced, "exp", "run", "--quiet", "-S", f"competitions.{LANE}.model.dropout=0.45")
     ran = calls(reproduced)
     assert ran[0] == "validate"
-    assert set(ran[1:]) == {f"train {LANE}", f"evaluate {LANE}", f"predict {LANE}", "report"}
+    assert set(ran[1:]) == {f"train {LANE}", f"evaluate {LANE}", f"predict {LANE}", f"submission {LANE}", "report"}
     after = params.load(reproduced / "params.yaml")
     changed = {name for name, lane in after.competitions.items() if lane != before.lane(name)}
     assert (changed, after.lane(LANE).model.dropout) == ({LANE}, 0.45)
@@ -304,7 +306,7 @@ def test_pull_brings_what_the_remote_has_and_names_what_nobody_has(reproduced: P
     subprocess.run(["git", "clone", "--quiet", reproduced, clone], check=True)
     done = groundwork(clone, "pull", LANE)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "pulled 2 of 6 stages' results" in done.stdout
+    assert "pulled 2 of 7 stages' results" in done.stdout
     assert f"in neither the remote nor this cache: fetch@{LANE}" in done.stdout
     for name in (f"results/{LANE}/oof.parquet", f"data/prepared/{LANE}/train.parquet"):
         assert (clone / name).read_bytes() == (reproduced / name).read_bytes()
@@ -376,7 +378,7 @@ def test_stages_read_the_keys_that_they_declare_and_no_others(
     stages = declared(LANE)
     cli.app(["validate"], standalone_mode=False)
     # A submission from two epochs would not pass the gate; that is not what is asked here.
-    monkeypatch.setattr("groundwork.kaggle.gate.check_files", lambda *_: [])
+    monkeypatch.setattr("groundwork.kaggle.gate.check_files", lambda *_: Verdict())
 
     for stage in STAGES:
         with monkeypatch.context() as patched:

@@ -115,8 +115,14 @@ def evaluate(lane_name: LaneName) -> None:
 
 @app.command(rich_help_panel="Pipeline")
 def predict(lane_name: LaneName) -> None:
-    """Write the submission, if it passes the gate."""
+    """Predict the test rows with the folds' networks."""
     _stage("predict", lane_name)
+
+
+@app.command(rich_help_panel="Pipeline")
+def submission(lane_name: LaneName) -> None:
+    """Write the submission, if it passes the gate."""
+    _stage("submission", lane_name)
 
 
 @app.command(rich_help_panel="Pipeline")
@@ -227,12 +233,16 @@ def submit(
     message: Annotated[str, typer.Option("--message", "-m", help="Description of this submission.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything except the upload.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the score.")] = True,
+    despite: Annotated[
+        str,
+        typer.Option("--despite", metavar="REASON", help="Why the gate's suspicion is unfounded; the ledger keeps it."),
+    ] = "",
 ) -> None:
     """Check the lane's submission, upload it, wait for its score, record it in the ledger."""
     from groundwork.kaggle.submit import submit
 
     _, _, competition = _load(lane_name)
-    submit(lane_name, competition, message, dry_run=dry_run, wait=wait)
+    submit(lane_name, competition, message, dry_run=dry_run, wait=wait, despite=despite)
 
 
 @app.command(rich_help_panel="Kaggle")

@@ -60,7 +60,7 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
         settings.lane(lane_name)
     validate(settings)
     # Not DVC's stage `report`: it shows all lanes, so DVC would run every lane first, and it has no outputs to record.
-    last = ("baselines", "evaluate", "predict")
+    last = ("baselines", "evaluate", "submission")
     # A stage's name alone means all lanes; DVC reads dvc.yaml and dvc.lock once for each target.
     targets = [f"{stage}@{lane_name}" for lane_name in lane_names for stage in last] if lane_names else list(last)
     doing = " ".join(["groundwork repro", *(lane_names or ())])

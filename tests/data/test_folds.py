@@ -45,9 +45,11 @@ def test_more_folds_than_rows_is_the_users_error(stratify):
         folds.assign(np.array([0, 1, 0, 1]), 5, 0, stratify)
 
 
-def test_more_folds_than_members_of_the_rarest_class_names_the_class():
-    with pytest.raises(UserError, match=r"folds: found 5; expected at most 3.*rarest class, 7"):
-        folds.assign(np.repeat([4, 7], [20, 3]), 5, 0, "classes")
+def test_classes_with_fewer_rows_than_folds_are_said_and_spread(caplog):
+    fold = folds.assign(np.repeat([4, 7, 8], [20, 3, 1]), 5, 0, "classes")
+    assert "which not every fold can contain: 7 (3), 8 (1)" in caplog.text
+    assert np.bincount(fold[:20]).tolist() == [4] * 5
+    assert np.bincount(fold[20:], minlength=5).max() == 1
 
 
 def test_more_folds_than_their_type_can_count_is_the_users_error():

@@ -277,7 +277,7 @@ def test_it_is_written_and_read(of: Fingerprint) -> None:
     assert parse(text(of())) == of()
 
 
-@pytest.mark.parametrize("stage", ["fetch", "prepare", "baselines", "train", "evaluate", "predict"])
+@pytest.mark.parametrize("stage", ["fetch", "prepare", "baselines", "train", "evaluate", "predict", "submission"])
 def test_every_stage_of_every_lane_can_be_followed(stage: str, repository: Path) -> None:
     for lane in params.load(repository / "params.yaml").competitions.values():
         definitions = fingerprint(stage, lane, repository / "src")

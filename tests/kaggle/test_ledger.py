@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from groundwork.errors import UserError
@@ -40,7 +41,7 @@ def test_what_is_appended_is_read_back(path: Path) -> None:
     ledger.append(second, path)
     assert ledger.read(path) == [FIRST, second]
     header = "time,lane,file_sha256,reference,commit,dvc_lock_sha256,wandb_run,cv,public_score,private_score,status"
-    assert path.read_text().startswith(header + ",message\n")
+    assert path.read_text().startswith(header + ",message,despite\n")
     assert b"\r" not in path.read_bytes()
 
 
@@ -94,7 +95,7 @@ def test_a_ledger_with_other_columns_is_never_overwritten(path: Path, content: s
 def test_a_row_with_a_field_too_few_is_named(path: Path) -> None:
     ledger.append(FIRST, path)
     path.write_text(path.read_text() + "2026,titanic\n")
-    with pytest.raises(UserError, match="row 2: found 2 fields; expected 12") as caught:
+    with pytest.raises(UserError, match="row 2: found 2 fields; expected 13") as caught:
         ledger.read(path)
     assert "git checkout" in caught.value.next_step
 
@@ -135,3 +136,13 @@ def test_lanes_that_write_at_once_lose_no_row(path: Path) -> None:
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert {entry.reference for entry in ledger.read(path)} == {f"{name}-{n}" for name in "abc" for n in range(20)}
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_ledger_of_an_earlier_version_without_reasons_is_read_and_extended(path: Path) -> None:
+    ledger.append(FIRST, path)
+    table = pd.read_csv(path, dtype="str", keep_default_na=False)
+    table.drop(columns="despite").to_csv(path, index=False)
+    assert ledger.read(path) == [FIRST]
+    second = replace(FIRST, reference="4001", despite="the test set is from another year")
+    ledger.append(second, path)
+    assert ledger.read(path) == [FIRST, second]

@@ -119,6 +119,7 @@ def test_an_accepted_submission_is_confirmed_scored_and_remembered(
         "private_score": "0.76555",
         "status": "complete",
         "message": "wider",
+        "despite": "",
     }
     assert [entry] == ledger.read()
     assert list(kaggle_server.uploads.values()) == [file.read_bytes()]
@@ -159,18 +160,29 @@ def test_a_rejected_file_may_be_handed_in_again(kaggle_server: KaggleServer, fil
 def test_a_file_that_does_not_pass_the_gate_reaches_no_server(kaggle_server: KaggleServer, file: Path) -> None:
     file.write_text(file.read_text().replace("892,0", "892,5"))
     seal()
-    assert "expected a class of training" in refusal().problem
+    assert "Survived: line 2: found 5; expected 0, 1" in refusal().problem
     assert kaggle_server.operations == []
+
+
+def test_a_suspicious_file_needs_a_reason_which_the_ledger_keeps(kaggle_server: KaggleServer, file: Path) -> None:
+    ids = pd.read_csv(file)["PassengerId"]
+    pd.DataFrame({"PassengerId": ids, "Survived": 0}).to_csv(file, index=False)
+    seal()
+    error = refusal(despite=" ")
+    assert "Survived: every row is 0" in error.problem
+    assert "--despite" in error.next_step
+    assert kaggle_server.operations == []
+    entry = submit("titanic", TITANIC, "wider", timing=FAST, despite="nobody survived")
+    assert entry
+    assert [entry.despite for entry in ledger.read()] == ["nobody survived"]
 
 
 @pytest.mark.parametrize(
     ("edited", "said"),
     [
-        ("results/titanic/submission.csv", "results/titanic/submission.csv: is not what predict@titanic made"),
-        (
-            "results/titanic/checkpoints/fold_0.fold",
-            "submission.csv: was made from another results/titanic/checkpoints",
-        ),
+        ("results/titanic/submission.csv", "results/titanic/submission.csv: is not what submission@titanic made"),
+        ("results/titanic/checkpoints/fold_0.fold", "results/titanic/checkpoints: is not what train@titanic made"),
+        ("results/titanic/test.parquet", "submission.csv: was made from another results/titanic/test.parquet"),
         ("results/titanic/oof.parquet", "submission.csv: was made from another results/titanic/oof.parquet"),
         ("results/titanic/run.json", "results/titanic/run.json: is not what train@titanic made"),
         ("results/metrics/titanic.json", "results/metrics/titanic.json: is not what evaluate@titanic made"),

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -71,20 +72,60 @@ def test_out_of_fold_rows_have_class_indices_and_probabilities() -> None:
 
 def test_the_label_of_the_likeliest_class_is_handed_in() -> None:
     predicted = np.array([[0.1, 0.9], [0.8, 0.2]])
-    (column,) = Classification.handed_in(predicted, survived([5, 2, 2]), TASK)
-    assert column.tolist() == [5, 2]
+    (column,) = Classification.handed_in(predicted, survived([5, 2, 2]), TASK, pd.DataFrame({"survived": ["2", "2"]}))
+    assert column.tolist() == ["5", "2"]
+    decided = np.array([0, 0])
+    (column,) = Classification.handed_in(predicted, survived([5, 2]), TASK, pd.DataFrame({"survived": ["2"]}), decided)
+    assert column.tolist() == ["2", "2"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "order"),
+    [
+        (["C", "CL", "D"], ["Status_D", "Status_C", "Status_CL"], [2, 0, 1]),
+        (["a", "b", "c"], ["C", "B", "A"], [2, 1, 0]),
+        ([1, 2, 3], ["class_3", "class_1", "class_2"], [2, 0, 1]),
+        ([0, 1], ["c0", "c1"], [0, 1]),
+        ([0, 1], ["target"], [1]),
+    ],
+)
+def test_probabilities_go_into_the_columns_of_their_classes(labels: list, names: list[str], order: list[int]) -> None:
+    table = pd.DataFrame({"survived": labels})
+    task = dataclasses.replace(TASK, needs="probabilities")
+    predicted = np.array([[0.5, 0.3, 0.2][: len(labels)]], np.float32)
+    predicted /= predicted.sum()
+    asked = pd.DataFrame({name: ["0.5"] for name in names})
+    assert Classification.columns_lacking(names, table, task) is None
+    columns = Classification.handed_in(predicted, table, task, asked)
+    np.testing.assert_allclose(np.ravel(columns), predicted[0][order], rtol=1e-6)
+    assert len(names) == 1 or abs(sum(column[0] for column in columns) - 1) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("names", "needs", "expected"),
+    [
+        (["x", "y"], "labels", "one predicted column: the metric scores labels"),
+        (["p_a", "p_b"], "probabilities", "a column of probabilities for each class: a, b, c"),
+        (["p"], "probabilities", "a column of probabilities for each class: a, b, c"),
+    ],
+)
+def test_columns_that_predictions_do_not_fit_are_named(names: list[str], needs: str, expected: str) -> None:
+    task = dataclasses.replace(TASK, needs=needs)
+    assert Classification.columns_lacking(names, pd.DataFrame({"survived": list("abc")}), task) == expected
 
 
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        ([0, 1, 3], "the classes 0, 1, 3; expected 0, 1, 2 … without a gap"),
+        ([0.5, 1, 3], "3 different numbers such as 0.5; expected labels of classes"),
+        ([0, 1, 3], None),
+        (["no", "yes"], None),
         ([1, 1], "1 in every row, expected two values or more: there is nothing to learn"),
         ([0.0, None, 1.0], "1 missing values, expected none"),
         ([0, 1, 2, 1], None),
     ],
 )
-def test_classes_without_a_gap_can_be_learned(labels: list[int], said: str | None) -> None:
+def test_any_labels_can_be_learned(labels: list, said: str | None) -> None:
     assert Classification.target_problem(pd.Series(labels), TASK) == said
 
 

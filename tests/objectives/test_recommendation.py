@@ -77,7 +77,9 @@ def test_candidates_are_what_sold_last_and_among_those_what_sold_most() -> None:
 def test_lists_are_ids_with_spaces_between_them() -> None:
     articles = pd.DataFrame({"article": ["0010", "0020", "0030", "0040"]})
     predicted = np.array([[3, 0, 2], [1, -1, -1], [-1, -1, -1]])
-    (lists,) = Recommendation.handed_in(predicted, articles, Task(id="customer", answers=3))
+    (lists,) = Recommendation.handed_in(
+        predicted, articles, Task(id="customer", answers=3), pd.DataFrame({"list": [""]})
+    )
     assert lists.tolist() == ["0040 0010 0030", "0020", ""]
     assert lists.dtype == "str"
 

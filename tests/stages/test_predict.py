@@ -10,6 +10,7 @@ from tests.training.tiny import CPU, PRICES, SURVIVAL, prepared, trained
 from groundwork.competitions import Labelled
 from groundwork.errors import UserError
 from groundwork.stages.predict import predict
+from groundwork.stages.submission import submission
 from groundwork.training.checkpoint import TrainedFold
 
 
@@ -20,7 +21,8 @@ def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def submitted(competition: Labelled) -> Path:
     results = Path("results", competition.slug)
-    return predict(competition.slug, competition, prepared(competition), results, CPU)
+    predict(competition.slug, competition, prepared(competition), results, CPU)
+    return submission(competition.slug, competition, prepared(competition), results)
 
 
 def each_fold(competition: Labelled) -> list[np.ndarray]:
@@ -73,7 +75,8 @@ def test_what_does_not_pass_the_gate_is_not_written_and_the_former_submission_st
     path.unlink()
     with pytest.raises(UserError):
         submitted(PRICES)
-    assert {entry.name for entry in results.iterdir()} == {"checkpoints", "oof.parquet", "history.csv", "run.json"}
+    kept = {"checkpoints", "oof.parquet", "history.csv", "run.json", "test.parquet"}
+    assert {entry.name for entry in results.iterdir()} == kept
 
 
 def test_any_folder_of_results_will_do(tmp_path: Path) -> None:
@@ -84,7 +87,8 @@ def test_any_folder_of_results_will_do(tmp_path: Path) -> None:
         )
         (tmp_path / "empty").mkdir()
         patched.chdir(tmp_path / "empty")
-        path = predict("prices", PRICES, tables, results, CPU)
+        predict("prices", PRICES, tables, results, CPU)
+        path = submission("prices", PRICES, tables, results)
     assert path == results / "submission.csv"
     assert len(pd.read_csv(path)) == 40
 

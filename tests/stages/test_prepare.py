@@ -15,6 +15,7 @@ from groundwork.data import rows
 from groundwork.data.load import load as load_prepared
 from groundwork.data.rows import PreparedRows, folds_hash
 from groundwork.errors import UserError
+from groundwork.objectives import KINDS
 from groundwork.stages import prepare
 from groundwork.stages.fetch import fetch
 
@@ -106,9 +107,9 @@ TEST = toy().sample(np.random.default_rng(0))["test.csv"]
 ASKED = toy().sample(np.random.default_rng(0))["sample_submission.csv"]
 BAD: dict[str, tuple[Tables, str]] = {
     "one class": ({"train": TRAIN.assign(y=1)}, r"train\.csv: column 'y': found 1 in every row"),
-    "a gap in the classes": (
-        {"train": TRAIN.assign(y=TRAIN["y"] * 2)},
-        r"column 'y': found the classes 0, 2; expected",
+    "numbers for classes": (
+        {"train": TRAIN.assign(y=TRAIN["y"] + 0.5)},
+        r"column 'y': found '0\.5', expected a whole number",
     ),
     "a target without value": (
         {"train": TRAIN.assign(y=TRAIN["y"].mask(TRAIN["Id"] == 3))},
@@ -129,8 +130,8 @@ BAD: dict[str, tuple[Tables, str]] = {
         r"sample_submission\.csv: found the columns Id; expected Id and one predicted column",
     ),
     "two answers": ({"submission": ASKED.assign(z=0)}, r"found the columns Id, y, z; expected Id and one"),
-    "an answer before the id": ({"submission": ASKED[["y", "Id"]]}, r"found the columns y, Id; expected Id and one"),
-    "rows that test lacks": ({"submission": ASKED.assign(Id=[21, 22, 99])}, r"first that is not in test\.csv: 99"),
+    "an answer before the id": ({"submission": ASKED[["y", "Id"]]}, r"found the columns y, Id; expected Id first"),
+    "rows that test lacks": ({"submission": ASKED.assign(Id=[21, 22, 99])}, r"first that is not in the test rows: 99"),
 }
 
 
@@ -156,9 +157,15 @@ def test_the_next_step_for_wrong_content_is_where_it_comes_from(tmp_path, source
         prepare.prepare(competition, tmp_path / "lane.zip", tmp_path / "prepared", 5, 0, source)
 
 
-def test_more_folds_than_members_of_a_class_is_the_users_error(tmp_path):
-    with pytest.raises(UserError, match="folds: found 11; expected at most 10"):
-        prepared(toy(), tmp_path, count=11)
+def test_more_folds_than_rows_is_the_users_error(tmp_path):
+    with pytest.raises(UserError, match="folds: found 21; expected 2 to 20 for 20 rows"):
+        prepared(toy(), tmp_path, count=21)
+
+
+def test_a_class_with_one_row_does_not_stop_the_folds(tmp_path, caplog):
+    tables = prepared(toy(train=TRAIN.assign(y=[2, *TRAIN["y"][1:]])), tmp_path)
+    assert "classes with fewer rows than folds, which not every fold can contain: 2 (1)" in caplog.text
+    assert tables.fold["fold"].value_counts().tolist() == [4] * 5
 
 
 def test_a_price_that_has_no_logarithm_is_the_users_error(tmp_path):
@@ -187,7 +194,7 @@ def test_a_word_that_only_the_test_table_has_is_prepared_as_it_is(tmp_path):
 
 
 def test_an_input_that_features_do_not_make_is_named(tmp_path):
-    with pytest.raises(UserError, match="inputs name 'Title', which is neither a column"):
+    with pytest.raises(UserError, match="inputs name 'Title', which are neither columns"):
         prepared(replace(toy(), inputs=replace(toy().inputs, categorical=("Title",))), tmp_path)
 
 
@@ -234,3 +241,126 @@ def test_fetching_a_sample_and_preparing_it_load_no_heavy_library(tmp_path):
         [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+# --- ids -------------------------------------------------------------------------------------------------------------
+
+
+def ids_of(tmp_path: Path, train: list | None, test: list | None, sample: list, name: str = "Id") -> tuple[list, list]:
+    """Prepare tables with these ids; return the ids of the training and the test rows."""
+    tables = {
+        "train": TRAIN.drop(columns="Id") if train is None else TRAIN.assign(Id=train),
+        "test": TEST.drop(columns="Id") if test is None else TEST.assign(Id=test),
+        "submission": pd.DataFrame({name: sample, "y": 0}),
+    }
+    competition = replace(toy(**tables), columns={"x": float, "word": str})
+    found = prepared(competition, tmp_path)
+    sample_table = pd.read_csv(found.sample_submission, dtype=str)
+    return found.train["Id"].tolist(), found.test_ids(sample_table).tolist()
+
+
+def test_test_rows_keep_their_ids_if_training_rows_have_none(tmp_path):
+    assert ids_of(tmp_path, None, [7, 3, 5], [3, 5, 7]) == (list(range(1, 21)), [7, 3, 5])
+
+
+def test_ids_of_test_rows_without_any_come_from_the_sample_submission(tmp_path):
+    assert ids_of(tmp_path, None, None, [0, 1, 2])[1] == [0, 1, 2]
+    with pytest.raises(UserError, match=r"found 2 rows; expected 3, one for each row of test\.csv"):
+        ids_of(tmp_path, None, None, [0, 1])
+
+
+@pytest.mark.parametrize("ids", [["007", "010", "100"], ["1" * 20, "2" * 20, "3" * 20], ["a", "b", "c"]])
+def test_ids_that_are_no_plain_numbers_stay_text(tmp_path, ids):
+    assert ids_of(tmp_path, [f"0{number}" for number in range(20)], ids, ids)[1] == ids
+
+
+def test_the_sample_submission_may_spell_the_ids_name_otherwise(tmp_path):
+    assert ids_of(tmp_path, list(range(20)), [20, 21, 22], [20, 21, 22], "ID")[1] == [20, 21, 22]
+
+
+# --- labels ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "sample", "expected"),
+    [
+        (["False", "True"], "False", ["False", "True"]),
+        (["False", "True"], "0", ["0", "1"]),
+        (["no", "yes"], "No", ["No", "Yes"]),
+        (["n", "y"], "N", ["N", "Y"]),
+        ([1, 2], "1", ["1", "2"]),
+        ([1.0, 2.0], "1", ["1", "2"]),
+        (["<=50K", ">50K"], "<=50K", ["<=50K", ">50K"]),
+        (["cat", "dog"], "0", ["cat", "dog"]),
+        ([0, 1], "0.5", ["0", "1"]),
+        ([0, 1], "False", ["False", "True"]),
+    ],
+)
+def test_labels_of_any_kind_are_written_as_the_sample_writes_them(tmp_path, labels, sample, expected):
+    train = TRAIN.assign(y=[labels[value] for value in TRAIN["y"]])
+    competition = replace(
+        toy(train=train, submission=ASKED.assign(y=sample)), columns={"Id": int, "x": float, "word": str}
+    )
+    tables = prepared(competition, tmp_path)
+    kind, task = KINDS[competition.kind], competition.task
+    asked = pd.read_csv(tables.sample_submission, dtype=str)[["y"]]
+    assert kind.target_array(tables.train, task, tables.labels).tolist() == TRAIN["y"].tolist()
+    (written,) = kind.handed_in(np.eye(2)[[0, 1, 1]], tables.labels, task, asked)
+    assert list(written) == [expected[0], expected[1], expected[1]]
+
+
+def test_classes_with_an_order_keep_it(tmp_path):
+    named = TRAIN.assign(y=["high", "low", "medium", "low"] * 5)
+    competition = replace(
+        toy(train=named), columns={"Id": int, "x": float, "word": str}, classes=("low", "medium", "high")
+    )
+    tables = prepared(competition, tmp_path)
+    codes = KINDS[competition.kind].target_array(tables.train, competition.task, tables.labels)
+    assert codes[:4].tolist() == [2, 0, 1, 0]
+    with pytest.raises(UserError, match="found high; expected the declared classes low, medium"):
+        prepared(replace(competition, classes=("low", "medium")), tmp_path)
+
+
+# --- functions of a competition's file -------------------------------------------------------------------------------
+
+
+SHOPS = pd.DataFrame({"word": ["a", "a", "b"], "size": [1, 2, 3]})
+MOVERS = {
+    "an inner merge": (lambda x: x.merge(SHOPS[2:], on="word"), "returned 10 rows of 20.*\n.*how='left'"),
+    "a repeated key": (lambda x: x.merge(SHOPS, on="word", how="left"), "returned 30 rows for 20.*\n.*unique"),
+    "sorted": (lambda x: x.sort_values("x", ascending=False), "moved rows"),
+    "sorted with a new index": (lambda x: x.sort_values("x", ascending=False, ignore_index=True), "moved rows"),
+    "sorted without the id": (
+        lambda x: x.sort_values(["word", "x"], ignore_index=True).drop(columns="Id"),
+        "depends on the order of the rows",
+    ),
+    "numbered": (lambda x: x.assign(x=np.arange(len(x))), "column 'x' depends on the order of the rows"),
+    "an exception": (lambda x: x.assign(x=x["none"]), "KeyError: 'none'.*\n.*fix `features`"),
+    "no table": (lambda x: None, "returned NoneType; expected a DataFrame"),
+}
+
+
+@pytest.mark.parametrize("case", MOVERS)
+def test_functions_that_move_rows_are_refused(tmp_path, case):
+    function, message = MOVERS[case]
+    with pytest.raises(UserError, match=f"features: .*{message}"):
+        prepared(replace(toy(), features=function), tmp_path)
+    with pytest.raises(UserError, match="join: "):
+        prepared(replace(toy(), join=lambda frame, _: function(frame)), tmp_path)
+
+
+def test_a_result_that_depends_on_other_rows_needs_a_declared_group_key(tmp_path):
+    train = pd.concat([TRAIN] * 150, ignore_index=True).assign(Id=range(100, 3100))
+    counted = replace(
+        toy(train=train), features=lambda x: x.assign(x=x.groupby("word")["word"].transform("size").fillna(0))
+    )
+    with pytest.raises(UserError, match="column 'x' depends on other rows"):
+        prepared(counted, tmp_path)
+    declared = replace(counted, inputs=replace(counted.inputs, group=("word",)))
+    assert set(prepared(declared, tmp_path).train["x"]) == {1500.0}
+
+
+def test_features_get_the_id_and_no_target(tmp_path):
+    seen: list[list[str]] = []
+    prepared(replace(toy(), features=lambda x: seen.append(list(x)) or x), tmp_path)
+    assert {tuple(names) for names in seen} == {("Id", "x", "word")}

@@ -5,7 +5,7 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -97,11 +97,14 @@ class Competition(ABC):
         The id column of the submission.
     sample
         Function that makes the tables of an archive in Kaggle's layout from a seeded generator: file name -> table or
-        text.
+        text. Or None: then the lane needs `source: kaggle`.
     sample_submission
         Name of the sample submission in the archive.
     charset
         Character encoding of the tables that are not in UTF-8.
+    gate
+        Reasons why what the gate suspects is right, by suspicion: ``constant`` (a column with a single value) or
+        ``shift`` (test predictions unlike the out-of-fold ones). `groundwork submit` then hands the file in.
     layout
         The layout of its tables, a key of `groundwork.data.load.LOAD`.
     by_time
@@ -116,9 +119,10 @@ class Competition(ABC):
     metric: str
     further_metrics: tuple[str, ...] = ()
     id: str
-    sample: Callable[[np.random.Generator], Tables]
+    sample: Callable[[np.random.Generator], Tables] | None = None
     sample_submission: str = "sample_submission.csv"
     charset: str = "utf-8"
+    gate: Mapping[Literal["constant", "shift"], str] = field(default_factory=dict)
 
     @property
     @abstractmethod
@@ -155,8 +159,14 @@ class Labelled(Competition):
     targets
         The columns to predict: one, or one for each tag.
     columns
-        The columns of train.csv in Kaggle's order: `int` (never missing), `float` or `str`. test.csv has the
-        same columns without the targets. A missing id column is numbered from 1.
+        The types of columns: `int` (never missing), `float` or `str`. They must exist; others are inferred from the
+        training and test tables together. An image's columns must all be declared.
+    train, test
+        Names of the two tables in the archive. The test table has the same columns without the targets. If the training
+        table has no id column, its rows are numbered from 1; if both have none, the test rows have the ids of the
+        sample submission, in its order.
+    classes
+        The labels of ordered classes, from the lowest to the highest. Empty if their order has no meaning.
     inputs
         The columns that a network reads, after `features`.
     optional
@@ -164,7 +174,9 @@ class Labelled(Competition):
     join
         Function that joins the rows with the optional tables; called with those that exist, by file name.
     features
-        Function that makes row-wise features: each row's result depends only on that row. It must not fit anything.
+        Function that makes row-wise features from the id and all columns but the targets: each row's result depends
+        only on that row, or on the rows with an equal key in `inputs.group`. It must not fit anything, and must return
+        the same rows in the same order.
     log_target
         Whether the network learns the logarithm of the target.
     stratify
@@ -178,8 +190,11 @@ class Labelled(Competition):
     layout = "rows"
 
     targets: tuple[str, ...]
-    columns: Columns
     inputs: Inputs
+    columns: Columns = field(default_factory=dict)
+    train: str = "train.csv"
+    test: str = "test.csv"
+    classes: tuple[Any, ...] = ()
     optional: Mapping[str, Columns] = field(default_factory=dict)
     join: Callable[[pd.DataFrame, Mapping[str, pd.DataFrame]], pd.DataFrame] = field(default=lambda frame, _: frame)
     features: Callable[[pd.DataFrame], pd.DataFrame] = field(default=lambda frame: frame)
@@ -191,7 +206,7 @@ class Labelled(Competition):
     @property
     def files(self) -> tuple[str, ...]:
         """Return the names of the files that the archive must contain."""
-        return ("train.csv", "test.csv", self.sample_submission)
+        return (self.train, self.test, self.sample_submission)
 
     @property
     def pixels(self) -> list[str]:
@@ -203,7 +218,15 @@ class Labelled(Competition):
     def task(self) -> Task:
         """Return what the kind of problem needs to know."""
         query = self.inputs.pair.query if self.inputs.pair else self.query
-        return Task(id=self.id, targets=self.targets, query=query, groups=self.group_folds_by, log=self.log_target)
+        return Task(
+            id=self.id,
+            targets=self.targets,
+            query=query,
+            groups=self.group_folds_by,
+            log=self.log_target,
+            needs="labels" if self.metric == "accuracy" else "probabilities",
+            classes=self.classes,
+        )
 
     @property
     def encodings(self) -> tuple[str, ...]:

@@ -61,6 +61,11 @@ def archive(competition: Competition, source: Literal["sample", "kaggle"], path:
     """Describe the archive of a lane at `path`, whose file name is the lane's name."""
     again = f"`dvc repro --force fetch@{path.stem}`"
     if source == "sample":
+        if competition.sample is None:
+            raise UserError(
+                f"params.yaml: source: found sample; the competition {competition.slug} has no function `sample`",
+                f"set `source: kaggle` for {path.stem} in params.yaml",
+            )
         file = f"src/{competition.sample.__module__.replace('.', '/')}.py"
         fix = f"fix `sample` or `columns` in {file}, then {again}"
         return Archive(path, path, f"make it again: {again}", fix, competition.charset)

@@ -1,5 +1,7 @@
 """Assigns rows to folds. The `prepare` stage does this once, so that all experiments share the folds."""
 
+import logging
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -10,6 +12,8 @@ from groundwork.errors import UserError
 Strata = Literal["classes", "quantiles", "tags"]
 QUANTILES = 10
 MOST_FOLDS = np.iinfo(np.int8).max
+
+log = logging.getLogger(__name__)
 
 
 def assign(
@@ -41,7 +45,7 @@ def assign(
     Raises
     ------
     UserError
-        If there are fewer rows, fewer groups, or fewer members of a class, than folds.
+        If there are fewer rows or fewer groups than folds.
     """
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
@@ -55,9 +59,11 @@ def assign(
     strata = np.zeros(rows, dtype=np.int64)
     if stratify == "classes":
         classes, strata, members = np.unique(target, return_inverse=True, return_counts=True)
-        if members.min() < folds:
-            rare = classes[members.argmin()]
-            raise _too_many(folds, f"expected at most {members.min()}: as many rows have the rarest class, {rare}")
+        if (few := members < folds).any():
+            rare = ", ".join(f"{name} ({count})" for name, count in zip(classes[few], members[few], strict=True))
+            log.warning("classes with fewer rows than folds, which not every fold can contain: %s", rare)
+            # scikit-learn refuses strata that are all smaller than the number of folds.
+            strata = np.where(few[strata], -1, strata)
     elif stratify == "quantiles":
         # Ranks instead of values: equal values may be separated, so every stratum has at least `folds` rows.
         ranks = np.argsort(np.argsort(target, kind="stable"), kind="stable")
@@ -71,9 +77,11 @@ def assign(
     else:
         splitter = GroupKFold if stratify in (None, "tags") else StratifiedGroupKFold
     numbers = np.empty(rows, dtype=np.int8)
-    split = splitter(folds, shuffle=True, random_state=seed).split(np.zeros((rows, 1)), strata, groups)
-    for number, (_, validation) in enumerate(split):
-        numbers[validation] = number
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # said above, with the names of the classes
+        split = splitter(folds, shuffle=True, random_state=seed).split(np.zeros((rows, 1)), strata, groups)
+        for number, (_, validation) in enumerate(split):
+            numbers[validation] = number
     return numbers
 
 

@@ -1,9 +1,10 @@
 """Prepares and loads labelled rows: typed tables with row-wise features, and a fold for each row."""
 
 import hashlib
-import io
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ from groundwork.competitions import Labelled
 from groundwork.data import archives, tables
 from groundwork.data.folds import assign
 from groundwork.data.prepared import FOLDS, SUBMISSION, TEST, TRAIN, Prepared, read_table, submission_in, write_table
+from groundwork.data.rowwise import applied
 from groundwork.errors import UserError
 from groundwork.files import sha256_of_all
 from groundwork.objectives import KINDS
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class PreparedRows(Prepared):
 
     def test_ids(self, sample: pd.DataFrame) -> pd.Series:
         """Return the row ids of `test`, in its order."""
-        return self.test[sample.columns[0]]
+        return self.test.iloc[:, 0]
 
 
 def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: int, seed: int) -> None:
@@ -62,13 +66,29 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     """
     key, targets = competition.id, list(competition.targets)
     kind, task = KINDS[competition.kind], competition.task
-    train = _table(competition, archive, "train.csv", competition.columns)
-    test_columns = {name: kind for name, kind in competition.columns.items() if name not in targets}
-    test = _table(competition, archive, "test.csv", test_columns)
+    train, test = _tables(competition, archive)
     for name in targets:
         if problem := kind.target_problem(train[name], task):
-            raise UserError(f"{archive}: train.csv: column {name!r}: found {problem}", archive.fix)
-    submission = _submission(competition, archive, test[key])
+            raise UserError(
+                f"{archive}: {competition.train}: column {name!r}: found {problem}",
+                f"{archive.fix}; or, if the data is right, declare it in {_file(competition)}: `kind`, `targets`, "
+                "`columns`, `classes`",
+            )
+    encoded = kind.encoded_targets(train, task)
+    train = train.assign(**{name: encoded[name] for name in targets})
+    sample = tables.text(archive, competition.sample_submission)
+    if key not in train:
+        train = pd.concat([pd.Series(np.arange(1, len(train) + 1), name=key), train], axis=1)
+    if key not in test:
+        test = pd.concat([_ids_in(sample, len(test), competition, archive).rename(key), test], axis=1)
+    _check_sample(competition, archive, sample, test[key])
+    names = [str(name) for name in sample]
+    if expected := kind.columns_lacking(names[1:], train, task):
+        raise UserError(
+            f"{archive}: {competition.sample_submission}: found the columns {', '.join(names)}; expected "
+            f"{names[0]} and {expected}",
+            _mismatch(competition, archive),
+        )
 
     strata = kind.strata(task) if competition.stratify else None
     groups = train[competition.group_folds_by].to_numpy() if competition.group_folds_by else None
@@ -81,66 +101,103 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     write_table(_with_features(competition, train, extra), out / TRAIN)
     write_table(_with_features(competition, test, extra), out / TEST)
     write_table(pd.DataFrame({key: train[key], "fold": numbers}), out / FOLDS)
-    (out / SUBMISSION).write_bytes(submission)
+    (out / SUBMISSION).write_bytes(archives.read_bytes(archive, competition.sample_submission))
 
 
-def _table(competition: Labelled, archive: archives.Archive, member: str, columns: Mapping[str, type]) -> pd.DataFrame:
-    key = competition.id
-    frame = tables.read(archive, member, columns, key=key if key in columns else None)
-    if key not in columns:
-        frame = pd.concat([pd.Series(np.arange(1, len(frame) + 1), name=key), frame], axis=1)
-    if competition.inputs.image:
-        pixels = frame[competition.pixels]
-        values = pixels.to_numpy()
-        if values.min() < 0 or values.max() > 255:
-            row, column = np.argwhere((values < 0) | (values > 255))[0]
-            raise UserError(
-                f"{archive}: {member}: row {row + 1}: column {pixels.columns[column]!r}: found "
-                f"{values[row, column]}, expected a pixel from 0 to 255",
-                archive.fix,
-            )
-    return frame
+def _tables(competition: Labelled, archive: archives.Archive) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the training and the test table with equal types; ids that are no whole numbers stay text."""
+    members = (competition.train, competition.test)
+    types = tables.types(archive, members, competition.columns)
+    headers = {member: tables.header(archive, member) for member in members}
+    if types.get(competition.id) is float:
+        types[competition.id] = str
+    # The id may be missing in either table, and targets are missing in the test table. Declared columns must be there.
+    single = {competition.id, *competition.targets} | competition.columns.keys()
+    if lacking := [name for name in types if name not in single and any(name not in headers[m] for m in members)]:
+        log.warning("%s: left out columns that only one of the tables has: %s", archive, ", ".join(lacking))
+    frames = []
+    for member in members:
+        expected = {
+            name: kind
+            for name, kind in types.items()
+            if name not in lacking
+            and not (member == competition.test and name in competition.targets)
+            and not (name == competition.id and name not in headers[member] and name not in competition.columns)
+        }
+        frame = tables.read(archive, member, expected, key=competition.id if competition.id in expected else None)
+        if competition.inputs.image:
+            _check_pixels(frame[competition.pixels], member, archive)
+        frames.append(frame)
+    return frames[0], frames[1]
 
 
-def _submission(competition: Labelled, archive: archives.Archive, ids: pd.Series) -> bytes:
-    """Return the sample submission's bytes; raise `UserError` if its rows or columns do not match test.csv."""
-    key, member = competition.id, competition.sample_submission
-    sample_ids = tables.read(archive, member, {key: competition.columns.get(key, int)}, key=key, partial=True)[key]
-    comparisons = ((sample_ids, ids, "that is not in test.csv"), (ids, sample_ids, "of test.csv that is not in it"))
+def _check_pixels(pixels: pd.DataFrame, member: str, archive: archives.Archive) -> None:
+    values = pixels.to_numpy()
+    if values.min() < 0 or values.max() > 255:
+        row, column = np.argwhere((values < 0) | (values > 255))[0]
+        raise UserError(
+            f"{archive}: {member}: row {row + 1}: column {pixels.columns[column]!r}: found "
+            f"{values[row, column]}, expected a pixel from 0 to 255",
+            archive.fix,
+        )
+
+
+def _ids_in(sample: pd.DataFrame, rows: int, competition: Labelled, archive: archives.Archive) -> pd.Series:
+    """Return the sample submission's ids, as the ids of test rows that have none: whole numbers where they all are."""
+    ids = sample.iloc[:, 0]
+    if len(ids) != rows:
+        raise UserError(
+            f"{archive}: {competition.sample_submission}: found {len(ids)} rows; expected {rows}, one for each row of "
+            f"{competition.test}, which has no column {competition.id!r}",
+            _mismatch(competition, archive),
+        )
+    return ids.astype("int64") if ids.str.fullmatch(r"0|[1-9]\d{0,17}").all() else ids
+
+
+def _check_sample(competition: Labelled, archive: archives.Archive, sample: pd.DataFrame, ids: pd.Series) -> None:
+    """Check that the sample submission has the ids of the test rows. Ids are compared as text."""
+    member, sample_ids, own = competition.sample_submission, sample.iloc[:, 0], ids.astype("str")
+    if sample.columns[0].casefold() != competition.id.casefold():
+        raise UserError(
+            f"{archive}: {member}: found the columns {', '.join(map(str, sample))}; expected {competition.id} first, "
+            "then the predicted columns",
+            _mismatch(competition, archive),
+        )
+    comparisons = ((sample_ids, own, "that is not in the test rows"), (own, sample_ids, "of a test row that it lacks"))
     for values, allowed, description in comparisons:
         unmatched = values[~values.isin(allowed)]
         if len(unmatched):
             raise UserError(
-                f"{archive}: {member}: column {key!r}: {len(unmatched)} ids do not match test.csv, expected the same "
-                f"ids; the first {description}: {unmatched.iloc[0]}",
-                archive.fix,
+                f"{archive}: {member}: column {sample.columns[0]!r}: {len(unmatched)} ids do not match "
+                f"{competition.test}, expected the same ids; the first {description}: {unmatched.iloc[0]}",
+                _mismatch(competition, archive),
             )
-    content = archives.read_bytes(archive, member)
-    names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
-    multiple = list(competition.targets) if len(competition.targets) > 1 else []
-    if len(names) != 1 + len(competition.targets) or names[0] != key or (multiple and names[1:] != multiple):
-        predicted = f"{', '.join(multiple)} in this order" if multiple else "one predicted column"
-        raise UserError(
-            f"{archive}: {member}: found the columns {', '.join(names)}; expected {key} and {predicted}",
-            archive.fix,
-        )
-    return content
+
+
+def _mismatch(competition: Labelled, archive: archives.Archive) -> str:
+    """Return the next step where an archive and a competition's file differ, and either may be wrong."""
+    return f"{archive.fix}; or, if the archive is right, correct {_file(competition)}"
+
+
+def _file(competition: Labelled) -> str:
+    return f"the competition's file in src/groundwork/competitions/ ({competition.slug})"
 
 
 def _with_features(competition: Labelled, frame: pd.DataFrame, extra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return row id, input columns and, if `frame` has them, the targets."""
     inputs, key, targets = competition.inputs, competition.id, [name for name in competition.targets if name in frame]
-    columns = frame.drop(columns=[key, *targets])
-    features = competition.features(competition.join(columns, extra))
+    file, groups = _file(competition), bool(inputs.group)
+    features = frame.drop(columns=targets)
+    for name, function in (("join", partial(_joined, competition, extra)), ("features", competition.features)):
+        features = applied(function, name, features, key, groups, file)
     if inputs.image:
         features = features[competition.pixels].astype("uint8")
     else:
-        missing = [name for name in (*inputs.numeric, *inputs.labels) if name not in features]
-        if missing:
+        if missing := [name for name in (*inputs.numeric, *inputs.labels) if name not in features]:
             raise UserError(
-                f"{competition.slug}: inputs name {missing[0]!r}, which is neither a column of train.csv nor made by "
-                "`features`",
-                "fix the competition's file in src/groundwork/competitions/",
+                f"{file}: inputs name {', '.join(map(repr, missing))}, which are neither columns of "
+                f"{competition.train} nor made by `features`",
+                "correct `inputs` or `features`, then run the command again",
             )
         kinds = dict.fromkeys(inputs.numeric, "float64") | dict.fromkeys(inputs.labels, "str")
         features = features[list(kinds)].astype(kinds)
@@ -148,7 +205,12 @@ def _with_features(competition: Labelled, frame: pd.DataFrame, extra: Mapping[st
     kept = dict.fromkeys(
         name for name in (competition.group_folds_by, competition.query) if name not in (None, *features)
     )
+    features = features.drop(columns=key, errors="ignore")
     return pd.concat([frame[[key, *(name for name in kept if name in frame)]], features, frame[targets]], axis=1)
+
+
+def _joined(competition: Labelled, extra: Mapping[str, pd.DataFrame], frame: pd.DataFrame) -> pd.DataFrame:
+    return competition.join(frame, extra)
 
 
 def load(competition: Labelled, folder: Path) -> PreparedRows:

@@ -5,7 +5,7 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 import numpy as np
@@ -80,6 +80,51 @@ def read(
     if key is not None:
         _check_key(frame[key], content, where, archive)
     return frame
+
+
+def header(archive: Archive, member: str) -> list[str]:
+    """Return the column names of one table; raise `UserError` as `read` does."""
+    return _header(read_bytes(archive, member), f"{archive}: {member}", archive)
+
+
+def text(archive: Archive, member: str) -> pd.DataFrame:
+    """Read a whole table as text, as it stands in the file; an empty field is missing.
+
+    Raises
+    ------
+    UserError
+        If the file is empty or not a table.
+    """
+    try:
+        return pd.read_csv(
+            io.BytesIO(read_bytes(archive, member)),
+            dtype="str",
+            keep_default_na=False,
+            na_values=[""],
+            encoding="utf-8-sig",
+        )
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise UserError(f"{archive}: {member}: is not a table: {str(error).strip()}", archive.fix) from None
+
+
+def types(archive: Archive, members: Sequence[str], declared: Mapping[str, type]) -> dict[str, type]:
+    """Return the type of each column of `members`, in their order: as declared, or one that suits all of them.
+
+    Declared columns that no table has come last.
+    """
+    names = dict.fromkeys((*(name for member in members for name in header(archive, member)), *declared))
+    undeclared = [name for name in names if name not in declared]
+    frames = [text(archive, member) for member in members] if undeclared else []
+    inferred = {name: _type(pd.concat([frame[name] for frame in frames if name in frame])) for name in undeclared}
+    return {name: declared.get(name) or inferred[name] for name in names}
+
+
+def _type(values: pd.Series) -> type:
+    present = values[~values.isin(MISSING)].dropna()
+    if len(present) and all(_parses(value, float) for value in present):
+        whole = len(present) == len(values) and present.str.fullmatch(r"-?(0|[1-9]\d{0,17})").all()
+        return int if whole else float
+    return str
 
 
 def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:

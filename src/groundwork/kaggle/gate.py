@@ -1,7 +1,11 @@
-"""The gate: checks a submission before it is written or handed in, and reports every failure in one message."""
+"""The gate: checks a submission before it is written or handed in, and reports every failure in one message.
 
+It refuses what Kaggle would refuse or score wrongly. What may be honest work is a suspicion: it is said, and
+`groundwork submit` hands such a file in only if the competition's file or the user gives a reason.
+"""
+
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,48 +14,56 @@ from groundwork.competitions import Competition
 from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
 from groundwork.objectives import KINDS
-from groundwork.objectives.columns import content, lines
+from groundwork.objectives.columns import Rule, Suspicion, lines
 from groundwork.objectives.metrics import METRICS
 from groundwork.objectives.oof import predictions, read_oof
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate has to say about a file without failures.
+
+    Attributes
+    ----------
+    notes
+        What is unusual but harmless.
+    suspicions
+        What may be a mistake, by column.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    suspicions: list[tuple[str, Suspicion]] = field(default_factory=list)
+
+    def lines(self, name: str) -> list[str]:
+        """Return a line for each note and suspicion about the file `name`."""
+        said = [f"{column}: {suspicion.text}" for column, suspicion in self.suspicions]
+        return [f"{name}: {line}" for line in (*self.notes, *said)]
 
 
 def check(
     submission: pd.DataFrame,
     sample: pd.DataFrame,
-    kind: str,
-    target: pd.Series,
-    oof: pd.DataFrame | None,
+    rules: list[Rule],
+    oof: pd.DataFrame | None = None,
     *,
-    positive: bool = False,
-    most: int = 1,
     name: str = "submission.csv",
     next_step: str = "nothing was written or handed in; fix what made the file and run the pipeline again",
-) -> list[str]:
+) -> Verdict:
     """Check a submission against the competition's sample submission and the out-of-fold predictions.
 
     Parameters
     ----------
     submission, sample
-        Tables from `read_table`: the id column first, then the predicted columns.
-    kind
-        A key of `KINDS`: the kind of problem decides which values a column may contain.
-    target
-        Column whose values are the allowed labels, or the allowed ids.
+        Tables from `read_table`: the id column first, then the predicted columns. All values are text.
+    rules
+        A rule for each predicted column.
     oof
-        Out-of-fold predictions in the submission's own units, with its columns; None for a kind that is not compared.
-    positive
-        Whether numbers must be above 0, because the metric takes their logarithm.
-    most
-        The maximum length of a list of ids.
+        Out-of-fold predictions as they would be handed in, with the predicted columns; None for a kind that is not
+        compared.
     name
         Name of the file, for messages.
     next_step
         What the user should do if the submission does not pass.
-
-    Returns
-    -------
-    list of str
-        Notes about what is unusual but allowed.
 
     Raises
     ------
@@ -59,8 +71,7 @@ def check(
         With one line per failure: file, column, line, found, expected.
     """
     failures: list[str] = []
-    notes: list[str] = []
-    rules = KINDS[kind]
+    verdict = Verdict()
     columns, expected = list(submission.columns), list(sample.columns)
     if columns != expected:
         failures.append(f"found columns {', '.join(map(str, columns))}; expected {', '.join(expected)} in this order")
@@ -68,27 +79,24 @@ def check(
     if identifier in submission:
         failures += _id_failures(submission[identifier], sample[identifier])
         if not failures and not np.array_equal(submission[identifier], sample[identifier]):
-            notes.append(f"{name}: rows are not in the sample's order; Kaggle matches them by {identifier}: allowed")
-    for column in predicted:
+            verdict.notes.append(f"rows are not in the sample's order; Kaggle matches them by {identifier}: allowed")
+    for column, rule in zip(predicted, rules, strict=True):
         if column not in submission:
             continue
         values = submission[column]
-        problems = rules.column_failures(values, sample[column], target, positive=positive, most=most)
-        if not problems:
-            notes += [f"{name}: {column}: {note}" for note in rules.column_notes(values)]
-            # The distance is meaningless if the values are wrong.
-            if oof is not None and (distance := rules.distance_failure(values, oof[column])):
-                problems = [distance]
-        failures += [f"{column}: {problem}" for problem in problems]
+        wrong = rule.failures(values)
+        failures += [f"{column}: {problem}" for problem in wrong]
+        # The distance is meaningless if the values are wrong.
+        if not wrong:
+            compared = None if oof is None else oof[column]
+            verdict.suspicions.extend((column, found) for found in rule.suspicions(values, compared))
     if failures:
         raise UserError("\n".join(f"{name}: {failure}" for failure in failures), next_step)
-    return notes
+    return verdict
 
 
 def _id_failures(ids: pd.Series, expected: pd.Series) -> list[str]:
     failures = []
-    if ids.dtype != expected.dtype:
-        failures.append(f"{ids.name}: found {content(ids)}; expected {content(expected)} as in the sample")
     repeated = ids.duplicated()
     if repeated.any():
         failures.append(f"{ids.name}: {lines(repeated)}: found {ids[repeated].iloc[0]} again; expected each id once")
@@ -100,15 +108,13 @@ def _id_failures(ids: pd.Series, expected: pd.Series) -> list[str]:
     return failures
 
 
-def read_table(path: Path, made_by: str, *, text: bool = False) -> pd.DataFrame:
-    """Read a submission or a sample submission. Only an empty field counts as missing.
+def read_table(path: Path, made_by: str) -> pd.DataFrame:
+    """Read a submission or a sample submission as text. Only an empty field counts as missing.
 
     Parameters
     ----------
     made_by
         The command that makes the file.
-    text
-        Whether to read every column as text, as for lists of ids: an id may begin with a zero.
 
     Raises
     ------
@@ -116,7 +122,7 @@ def read_table(path: Path, made_by: str, *, text: bool = False) -> pd.DataFrame:
         If the file is missing, empty or not a CSV.
     """
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype="str" if text else None)
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype="str", encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path}: not found", f"make it: `{made_by}`") from None
     except pd.errors.EmptyDataError:
@@ -127,7 +133,7 @@ def read_table(path: Path, made_by: str, *, text: bool = False) -> pd.DataFrame:
 
 def check_files(
     lane_name: str, competition: Competition, prepared: Prepared, results: Path, file: Path | None = None
-) -> list[str]:
+) -> Verdict:
     """Read the files that `check` compares, and check the lane's submission.
 
     Parameters
@@ -139,37 +145,47 @@ def check_files(
     file
         Path of the submission, if it is not yet ``submission.csv`` in `results`.
 
+    Returns
+    -------
+    Verdict
+        Suspicions that the competition's file waives are notes, with the reason.
+
     Raises
     ------
     UserError
         If a file is missing or broken, or the submission does not pass.
     """
-    path, again = results / "submission.csv", f"dvc repro predict@{lane_name}"
+    path, again = results / "submission.csv", f"dvc repro submission@{lane_name}"
     kind, task, labels = KINDS[competition.kind], competition.task, prepared.labels
-    submission = read_table(file or path, again, text=kind.as_text)
-    sample = read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane_name}", text=kind.as_text)
+    submission = read_table(file or path, again)
+    sample = read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane_name}")
+    asked = sample.iloc[:, 1:]
     oof = None
     if kind.compared:
-        answers = _answers(results / "oof.parquet", lane_name, competition, labels)
-        oof = pd.DataFrame(dict(zip(sample.columns[1:], answers, strict=True)))
-    return check(
+        oof = pd.DataFrame(answers(results, lane_name, competition, labels, asked))
+    next_step = f"nothing was {'handed in' if file is None else 'written'}; fix the model or its features, "
+    next_step += f"then `{again}`"
+    verdict = check(
         submission,
         sample,
-        competition.kind,
-        kind.legal(labels, task),
+        kind.rules(labels, task, asked, positive=METRICS[competition.metric].positive),
         oof,
-        positive=task.log or METRICS[competition.metric].positive,
-        most=task.answers,
         name=str(path),
-        next_step=f"nothing was {'handed in' if file is None else 'written'}; fix the model or its features, "
-        f"then `{again}`",
+        next_step=next_step,
     )
+    if together := kind.row_failures(submission[list(asked)], task):
+        raise UserError("\n".join(f"{path}: {failure}" for failure in together), next_step)
+    return _waived(verdict, competition)
 
 
-def _answers(path: Path, lane_name: str, competition: Competition, labels: pd.DataFrame) -> list[Any]:
-    """Convert out-of-fold predictions to the submission's columns."""
+def answers(
+    results: Path, lane_name: str, competition: Competition, labels: pd.DataFrame, asked: pd.DataFrame
+) -> dict[str, pd.Series]:
+    """Convert a lane's out-of-fold predictions to the columns of its submission, by name."""
     kind, task = KINDS[competition.kind], competition.task
-    predicted, shape = predictions(read_oof(path, lane_name, kind)), kind.prediction_shape(labels, task)
+    path = results / "oof.parquet"
+    oof = read_oof(path, lane_name, kind)
+    predicted, shape = predictions(oof), kind.prediction_shape(labels, task)
     if predicted.shape[1:] != shape:
         found, expected = (
             f"{sizes[0]} probabilities" if sizes else "one number" for sizes in (predicted.shape[1:], shape)
@@ -178,4 +194,16 @@ def _answers(path: Path, lane_name: str, competition: Competition, labels: pd.Da
             f"{path}: found {found} for each row; expected {expected}",
             f"train again: `dvc repro --force train@{lane_name}`",
         )
-    return kind.handed_in(predicted, labels, task)
+    columns = kind.handed_in(predicted, labels, task, asked)
+    return dict(zip(map(str, asked), map(pd.Series, columns), strict=True))
+
+
+def _waived(verdict: Verdict, competition: Competition) -> Verdict:
+    """Turn the suspicions that the competition's file explains into notes."""
+    notes, left = list(verdict.notes), []
+    for column, suspicion in verdict.suspicions:
+        if reason := competition.gate.get(suspicion.name):
+            notes.append(f"{column}: {suspicion.text}; allowed by the competition's file: {reason}")
+        else:
+            left.append((column, suspicion))
+    return Verdict(notes, left)

@@ -45,6 +45,8 @@ class Entry:
         `pending`, `complete` or `error`.
     message
         The user's description of the submission.
+    despite
+        The user's reason to hand it in although the gate suspects a mistake.
     """
 
     time: str
@@ -59,6 +61,7 @@ class Entry:
     private_score: str
     status: str
     message: str
+    despite: str = ""
 
 
 COLUMNS = [column.name for column in fields(Entry)]
@@ -78,6 +81,8 @@ def read(path: Path = LEDGER) -> list[Entry]:
         return []
     header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
     restore = f"restore it: `git checkout {path}`"
+    if header == COLUMNS[:-1]:  # an earlier version had no reasons
+        header, rows = COLUMNS, [[*row, ""] for row in rows]
     if header != COLUMNS:
         raise UserError(f"{path}: found columns {','.join(header)}; expected {','.join(COLUMNS)}", restore)
     for number, row in enumerate(rows, start=1):

@@ -34,6 +34,7 @@ def submit(
     *,
     dry_run: bool = False,
     wait: bool = True,
+    despite: str = "",
     timing: Timing = TIMING,
 ) -> Entry | None:
     """Hand in `results/<lane>/submission.csv`, wait for its score, and write both into the ledger and the W&B run.
@@ -50,6 +51,8 @@ def submit(
         Do everything except the upload.
     wait
         Whether to wait for the score. Ctrl-C also ends the waiting; the submission stays.
+    despite
+        Why the gate's suspicions are unfounded. Without a reason, a file with suspicions is not handed in.
 
     Returns
     -------
@@ -63,7 +66,9 @@ def submit(
     """
     # Commands for the same competition run one after the other, even if the user starts several.
     with files.taking_turns(RESULTS / f".submit-{competition.slug}.lock", f"groundwork submit {lane_name}"):
-        handed_in = _hand_in(lane_name, competition, message, dry_run=dry_run, patience=timing.patience)
+        handed_in = _hand_in(
+            lane_name, competition, message, dry_run=dry_run, despite=despite, patience=timing.patience
+        )
     if handed_in is None:
         return None
     api, entry = handed_in
@@ -82,30 +87,36 @@ def submit(
         reason = answer.error_description or "it gives no reason"
         raise UserError(
             f"{_file(lane_name)}: Kaggle rejected submission {reference}: {reason}",
-            f"fix what it names, then `dvc repro predict@{lane_name}`; a rejected file may be submitted again",
+            f"fix what it names, then `dvc repro submission@{lane_name}`; a rejected file may be submitted again",
         )
     print(f"{lane_name}: public score {entry.public_score}")
     return entry
 
 
 def _hand_in(
-    lane_name: str, competition: Competition, message: str, *, dry_run: bool, patience: Patience
+    lane_name: str, competition: Competition, message: str, *, dry_run: bool, despite: str, patience: Patience
 ) -> "tuple[KaggleApi, Entry] | None":
     """Run all checks and upload the file; return the client and the new ledger row, or None after a dry run."""
     # Checks that need no account come first.
     run = _trained_on_kaggles_rows(lane_name)
     stages = declared(lane_name)
-    for stage in ("predict", "evaluate"):
+    for stage in ("submission", "evaluate"):
         seal.check_chain(stage, stages)
     client.credentials()
     file = _file(lane_name)
-    notes = gate.check_files(lane_name, competition, load(competition, PREPARED / lane_name), RESULTS / lane_name)
-    entry = _new_entry(lane_name, file, message, run)
+    verdict = gate.check_files(lane_name, competition, load(competition, PREPARED / lane_name), RESULTS / lane_name)
+    if verdict.suspicions and not despite.strip():
+        raise UserError(
+            "\n".join(f"{file}: {column}: {suspicion.text}" for column, suspicion in verdict.suspicions),
+            "nothing was handed in; if this is a mistake, fix the model or its features; if it is right, say why: "
+            f'`groundwork submit {lane_name} -m … --despite "why"`, or `gate` in the competition\'s file',
+        )
+    entry = replace(_new_entry(lane_name, file, message, run), despite=despite.strip() if verdict.suspicions else "")
     earlier = ledger.find(lane_name, entry.file_sha256)
     if earlier and earlier.status != PENDING:
         raise _handed_in_before(file, earlier)
-    for note in notes:
-        print(note)
+    for line in verdict.lines(str(file)):
+        print(line)
     api = client.connect(patience)
     # Kaggle keeps only the description. With the hash in it, a lost ledger or answer does no harm.
     tag = f"[sha256 {entry.file_sha256[:12]}]"
@@ -190,7 +201,7 @@ def _trained_on_kaggles_rows(lane_name: str) -> dict[str, Any]:
     if run["params"].get("source") == "sample":
         raise UserError(
             f"{_file(lane_name)}: was made from the sample, not from Kaggle's rows ({path})",
-            f"set `source: kaggle` for {lane_name} in params.yaml, then `dvc repro predict@{lane_name}`",
+            f"set `source: kaggle` for {lane_name} in params.yaml, then `groundwork repro {lane_name}`",
         )
     return run
 

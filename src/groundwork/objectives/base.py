@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from groundwork.objectives import columns
+from groundwork.objectives.columns import Rule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +49,10 @@ class Task:
         Whether the network learns the logarithm of the target.
     answers
         The most items recommended for each row, where predictions are lists.
+    needs
+        What the metric scores, and a submission therefore contains: see `groundwork.objectives.metrics.Metric`.
+    classes
+        The labels of ordered classes, from the lowest to the highest; empty if their order has no meaning.
     """
 
     id: str
@@ -57,6 +61,8 @@ class Task:
     groups: str | None = None
     log: bool = False
     answers: int = 1
+    needs: str = "labels"
+    classes: tuple[Any, ...] = ()
 
 
 class Objective(ABC):
@@ -76,8 +82,6 @@ class Objective(ABC):
         The values of ``encoding.inputs`` that suit it; empty if all do.
     evidence
         Whether logits of several paths are added, as log-odds are; logits that estimate the same number are averaged.
-    as_text
-        Whether all columns of a submission are read as text, because ids may begin with a zero.
     compared
         Whether the gate compares test predictions with out-of-fold predictions.
     """
@@ -88,7 +92,6 @@ class Objective(ABC):
     head: ClassVar[Literal["classes", "tags", "numbers", "lists"]]
     encodings: ClassVar[tuple[str, ...]] = ()
     evidence: ClassVar[bool] = True
-    as_text: ClassVar[bool] = False
     compared: ClassVar[bool] = True
 
     # --- before training: targets and folds --------------------------------------------------------------------------
@@ -126,9 +129,14 @@ class Objective(ABC):
     # --- targets as arrays -------------------------------------------------------------------------------------------
 
     @classmethod
+    def encoded_targets(cls, frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+        """Return a table's target columns as they are prepared: unchanged, or as numbers where the kind needs them."""
+        return frame[list(task.targets)]
+
+    @classmethod
     @abstractmethod
-    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
-        """Return the targets of `frame`, as metrics and baselines take them."""
+    def target_array(cls, frame: pd.DataFrame, task: Task, labels: pd.DataFrame) -> Array:
+        """Return the targets of `frame`, as metrics and baselines take them; `labels` is the table of all labels."""
 
     @classmethod
     def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
@@ -213,50 +221,42 @@ class Objective(ABC):
         return None
 
     @classmethod
+    def columns_lacking(cls, names: Sequence[str], labels: pd.DataFrame, task: Task) -> str | None:
+        """Say which predicted columns a sample submission needs in place of `names`; None if predictions fit."""
+        if len(names) == len(task.targets) == 1 or list(names) == list(task.targets):
+            return None
+        return f"{', '.join(task.targets)} in this order" if len(task.targets) > 1 else "one predicted column"
+
+    @classmethod
     @abstractmethod
-    def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Convert predictions to a submission's columns, in their order."""
-
-    @classmethod
-    def legal(cls, labels: pd.DataFrame, task: Task) -> pd.Series:
-        """Return the column of values that a submission may contain."""
-        return labels[task.targets[0]]
-
-    @classmethod
-    def column_failures(
-        cls, values: pd.Series, sample: pd.Series, legal: pd.Series, *, positive: bool = False, most: int = 1
-    ) -> list[str]:
-        """Say what is wrong with a submission's column.
+    def handed_in(
+        cls, predicted: Array, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, decided: Array | None = None
+    ) -> list[Any]:
+        """Convert predictions to a submission's columns, in their order.
 
         Parameters
         ----------
         sample
-            The column as the competition's sample submission has it.
-        legal
-            The result of `legal`.
+            The predicted columns of the sample submission, as text: they decide how labels are spelled.
+        decided
+            Codes of classes or tags that the metric's decision chose from `predicted`; None if it makes none.
+        """
+
+    @classmethod
+    @abstractmethod
+    def rules(cls, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, *, positive: bool = False) -> list[Rule]:
+        """Return a rule for each predicted column of the sample submission.
+
+        Parameters
+        ----------
         positive
             Whether the metric takes a logarithm, so that numbers must be above 0.
-        most
-            The longest list of ids.
         """
-        if failures := columns.unreadable(values, sample):
-            return failures
-        return cls._illegal_values(values, positive) + columns.constant(values)
 
     @classmethod
-    def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
-        """List the numbers of a submission's column that are out of range."""
+    def row_failures(cls, values: pd.DataFrame, task: Task) -> list[str]:
+        """List what is wrong with the predicted columns of a row together; each column by itself is legal."""
         return []
-
-    @classmethod
-    def column_notes(cls, values: pd.Series) -> list[str]:
-        """List what is unusual in a column but allowed."""
-        return []
-
-    @classmethod
-    def distance_failure(cls, values: pd.Series, oof: pd.Series) -> str | None:
-        """Compare test with out-of-fold predictions; return None if they are close enough."""
-        return columns.numbers_apart(values, oof)
 
     # --- the report --------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Classification: predicts which of several classes a row belongs to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from groundwork.objectives import columns
 from groundwork.objectives.base import Array, Objective, Strata, Task
+from groundwork.objectives.columns import Rule
+from groundwork.objectives.spelling import column_of, spelled
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+# Probabilities with four decimals of a hundred classes can miss one by half a hundredth.
+SUM_TOLERANCE = 5e-3
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Classification(Objective):
     targets
         The column of the labels.
     labels
-        The classes' labels, sorted: class index i is ``labels[i]``.
+        The classes' labels: class index i is ``labels[i]``.
     counts
         Number of training rows of each class.
     """
@@ -46,9 +51,11 @@ class Classification(Objective):
 
     @classmethod
     def _illegal_targets(cls, values: Array, task: Task) -> str | None:
-        if np.array_equal(values, np.arange(len(values))):
-            return None
-        return f"the classes {', '.join(map(str, values[:10]))}; expected 0, 1, 2 … without a gap"
+        if np.issubdtype(values.dtype, np.floating) and (values % 1).any():
+            return f"{len(values)} different numbers such as {values[(values % 1) != 0][0]}; expected labels of classes"
+        if task.classes and (unknown := [value for value in values if value not in task.classes]):
+            return f"{unknown[0]}; expected the declared classes {', '.join(map(str, task.classes))}"
+        return None
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
@@ -57,18 +64,26 @@ class Classification(Objective):
 
     @classmethod
     def holdout_strata(cls, frame: pd.DataFrame, task: Task) -> pd.Series | None:
-        """Return the labels: the hold-out keeps the share of each class."""
-        return frame[task.targets[0]]
+        """Return the labels, with classes of one row in the largest class: the hold-out keeps the share of each."""
+        label = frame[task.targets[0]]
+        counts = label.value_counts()
+        return label.where(label.map(counts) > 1, counts.index[0])
 
     @classmethod
-    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
-        """Return the labels, ``[rows]``."""
-        return frame[task.targets[0]].to_numpy()
+    def vocabulary(cls, labels: pd.DataFrame, task: Task) -> Array:
+        """Return all labels; a class's code is the position of its label. They are sorted, or in the declared order."""
+        known = np.unique(labels[task.targets[0]].to_numpy())
+        return np.array([label for label in task.classes if label in known], known.dtype) if task.classes else known
+
+    @classmethod
+    def target_array(cls, frame: pd.DataFrame, task: Task, labels: pd.DataFrame) -> Array:
+        """Return the codes of the classes, int64 ``[rows]``."""
+        return codes(frame[task.targets[0]], cls.vocabulary(labels, task))
 
     @classmethod
     def class_count(cls, labels: pd.DataFrame, task: Task) -> int:
         """Return the number of classes."""
-        return len(np.unique(cls.target_array(labels, task)))
+        return len(cls.vocabulary(labels, task))
 
     @classmethod
     def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
@@ -78,8 +93,8 @@ class Classification(Objective):
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
         """Take the classes from all labels, and count the training rows of each."""
-        known = np.unique(cls.target_array(labels, task))
-        counts = np.bincount(np.searchsorted(known, cls.target_array(train, task)), minlength=len(known))
+        known = cls.vocabulary(labels, task)
+        counts = np.bincount(codes(train[task.targets[0]], known), minlength=len(known))
         fields: dict[str, Any] = {"labels": tuple(known.tolist()), "counts": tuple(counts.tolist())}
         return cls(len(known), **loss, targets=task.targets, **fields)
 
@@ -106,7 +121,7 @@ class Classification(Objective):
         """Return class indices, int64 ``[rows]``."""
         import torch
 
-        return torch.from_numpy(np.searchsorted(np.array(self.labels), frame[self.targets[0]].to_numpy()))
+        return torch.from_numpy(codes(frame[self.targets[0]], np.array(self.labels)))
 
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """One-hot encode the labels, ``[rows, classes - 1]``, without the redundant first class."""
@@ -127,31 +142,55 @@ class Classification(Objective):
         return None
 
     @classmethod
-    def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Return the label of the most likely class."""
-        return [np.unique(cls.target_array(labels, task))[predicted.argmax(1)]]
+    def columns_lacking(cls, names: Sequence[str], labels: pd.DataFrame, task: Task) -> str | None:
+        """Check that there is one column, or a column of probabilities for each class."""
+        known = [str(label) for label in cls.vocabulary(labels, task)]
+        if len(names) == 1 and (task.needs == "labels" or len(known) == 2):
+            return None
+        if task.needs == "labels":
+            return "one predicted column: the metric scores labels"
+        lacking = [label for label in known if column_of(label, names) is None]
+        if lacking or len(names) != len(known):
+            return f"a column of probabilities for each class: {', '.join(known)}"
+        return None
 
     @classmethod
-    def column_failures(
-        cls, values: pd.Series, sample: pd.Series, legal: pd.Series, *, positive: bool = False, most: int = 1
-    ) -> list[str]:
-        """Check that all labels are known from training and written as in the sample."""
-        if failures := columns.unreadable(values, sample):
-            return failures
-        if pd.api.types.is_integer_dtype(sample) and values.dtype != sample.dtype:
-            actual = columns.content(values)
-            return [f"found {values.iloc[0]} ({actual}); expected {columns.content(sample)} as in the sample"]
-        classes = sorted(legal.unique())
-        illegal = ~values.isin(classes)
-        if illegal.any():
-            seen, first = ", ".join(map(str, classes[:20])), columns.shown(values[illegal].iloc[0])
-            failures = [f"{columns.lines(illegal)}: found {first}; expected a class of training: {seen}"]
-        return failures + columns.constant(values)
+    def handed_in(
+        cls, predicted: Array, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, decided: Array | None = None
+    ) -> list[Any]:
+        """Return the label of the most likely or the decided class, or the probability of each class."""
+        known = cls.vocabulary(labels, task)
+        if task.needs == "labels":
+            chosen = predicted.argmax(1) if decided is None else decided
+            return [np.array(_spelled(known, sample), dtype=object)[chosen]]
+        if sample.shape[1] == 1:
+            return [predicted[:, -1]]
+        # Probabilities in single precision sum to one within 1e-6; some metrics ask for more.
+        shares = predicted.astype(np.float64)
+        shares /= shares.sum(1, keepdims=True)
+        names = [str(name) for name in sample]
+        places = {column_of(str(label), names): code for code, label in enumerate(known)}
+        return [np.asarray(shares[:, places[name]]) for name in names]
 
     @classmethod
-    def distance_failure(cls, values: pd.Series, oof: pd.Series) -> str | None:
-        """Compare the shares of the classes in test and out-of-fold predictions."""
-        return columns.classes_apart(values, oof)
+    def rules(cls, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, *, positive: bool = False) -> list[Rule]:
+        """Return the labels, spelled as in the sample, or probabilities."""
+        if task.needs == "labels":
+            return [columns.Labels(_spelled(cls.vocabulary(labels, task), sample))]
+        return [columns.Numbers(0, 1, meaning="a probability") for _ in sample]
+
+    @classmethod
+    def row_failures(cls, values: pd.DataFrame, task: Task) -> list[str]:
+        """Check that the probabilities of a row's classes sum to one."""
+        if task.needs == "labels" or values.shape[1] == 1:
+            return []
+        total = values.astype(float).sum(axis=1)
+        off = (total - 1).abs() > SUM_TOLERANCE
+        return (
+            [f"{columns.lines(off)}: found probabilities that sum to {total[off].iloc[0]:.6g}; expected 1"]
+            if off.any()
+            else []
+        )
 
     @classmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
@@ -159,3 +198,13 @@ class Classification(Objective):
         classes = list(range(predicted.shape[1]))
         counts = pd.crosstab(target, predicted.argmax(1)).reindex(index=classes, columns=classes, fill_value=0)
         return {"kind": "confusion", "classes": classes, "matrix": counts.to_numpy().tolist()}
+
+
+def codes(labels: pd.Series, vocabulary: Array) -> NDArray[np.int64]:
+    """Return the position of each label in the vocabulary, int64 ``[rows]``."""
+    order = np.argsort(vocabulary, kind="stable")
+    return order[np.searchsorted(vocabulary[order], labels.to_numpy(vocabulary.dtype))].astype(np.int64)
+
+
+def _spelled(vocabulary: Array, sample: pd.DataFrame) -> list[str]:
+    return spelled(vocabulary.tolist(), sample.iloc[:, 0].dropna())

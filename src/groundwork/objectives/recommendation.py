@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from groundwork.objectives import columns
 from groundwork.objectives.base import Array, Objective, State, Task
+from groundwork.objectives.columns import Rule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +42,6 @@ class Recommendation(Objective):
     judged_as = ("lists",)
     head = "lists"
     encodings = ("history",)
-    as_text = True
     compared = False
 
     @classmethod
@@ -52,7 +52,7 @@ class Recommendation(Objective):
         return []
 
     @classmethod
-    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
+    def target_array(cls, frame: pd.DataFrame, task: Task, labels: pd.DataFrame) -> Array:
         """Return the codes of bought articles: ``[rows]`` of a log, or lists ``[rows, most]`` of validation rows."""
         if "article" in frame:
             return frame["article"].to_numpy()
@@ -158,57 +158,24 @@ class Recommendation(Objective):
         return merged
 
     @classmethod
-    def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
+    def handed_in(
+        cls, predicted: Array, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, decided: Array | None = None
+    ) -> list[Any]:
         """Convert ranked codes to ids separated by spaces, without -1."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         recommended = predicted >= 0
-        ids = pa.array(cls.legal(labels, task), type=pa.large_string()).take(pa.array(predicted[recommended]))
+        # An article's code is its row number.
+        ids = pa.array(labels["article"], type=pa.large_string()).take(pa.array(predicted[recommended]))
         ends = np.append(0, np.cumsum(recommended.sum(axis=1))).astype(np.int32)
         lists = pa.ListArray.from_arrays(ends, ids)
         return [pc.binary_join(lists, pa.scalar(" ", pa.large_string())).to_pandas()]
 
     @classmethod
-    def legal(cls, labels: pd.DataFrame, task: Task) -> pd.Series:
-        """Return the articles' ids; an article's code is its row number."""
-        return labels["article"]
-
-    @classmethod
-    def column_failures(
-        cls, values: pd.Series, sample: pd.Series, legal: pd.Series, *, positive: bool = False, most: int = 1
-    ) -> list[str]:
-        """Check lists of ids: at most `most` in a list, all of them known, none repeated."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        missing = values.isna()
-        if missing.any():
-            return [f"{columns.lines(missing)}: found no value; expected ids with spaces between them"]
-        lists = pc.split_pattern(pa.array(values, type=pa.string()), " ")
-        counts = np.asarray(pc.list_value_length(lists))
-        row, ids = np.repeat(np.arange(len(values)), counts), pc.list_flatten(lists)
-        numbers = np.asarray(pc.fill_null(pc.index_in(ids, value_set=pa.array(legal, type=pa.string())), -1))
-        # After sorting, equal ids of a list are neighbours.
-        order = np.lexsort((numbers, row))
-        again = (np.diff(row[order]) == 0) & (np.diff(numbers[order]) == 0)
-        failures = []
-        for wrong, describe, expected in (
-            (np.flatnonzero(counts > most), lambda line: f"{counts[line]} ids", f"{most} at the most"),
-            (row[numbers < 0], lambda _: ids[int(np.argmax(numbers < 0))].as_py(), "an id of the competition's"),
-            (np.unique(row[order][1:][again]), lambda line: values.iloc[line], "each id once"),
-        ):
-            if len(wrong):
-                place = pd.Series(np.isin(np.arange(len(values)), wrong))
-                failures.append(f"{columns.lines(place)}: found {describe(wrong[0])}; expected {expected}")
-        return failures
-
-    @classmethod
-    def column_notes(cls, values: pd.Series) -> list[str]:
-        """Note if all lists are equal."""
-        if len(values) > 1 and values.nunique() == 1:
-            return ["every row is the same list, which is allowed"]
-        return []
+    def rules(cls, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, *, positive: bool = False) -> list[Rule]:
+        """Return lists of known articles, none of them twice."""
+        return [columns.Lists(labels["article"], task.answers) for _ in sample]
 
     @classmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from groundwork.objectives import columns
 from groundwork.objectives.base import Array, Objective, Strata, Task
+from groundwork.objectives.columns import Rule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +67,7 @@ class Regression(Objective):
         return "quantiles"
 
     @classmethod
-    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
+    def target_array(cls, frame: pd.DataFrame, task: Task, labels: pd.DataFrame) -> Array:
         """Return the numbers, ``[rows]``, in their own units."""
         return frame[task.targets[0]].to_numpy()
 
@@ -78,7 +79,7 @@ class Regression(Objective):
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
         """Compute mean, scale and range of the training rows' target."""
-        target = cls.target_array(train, task)
+        target = cls.target_array(train, task, labels)
         learned = np.log(target) if task.log else target
         return cls(
             mean=float(learned.mean()),
@@ -131,16 +132,17 @@ class Regression(Objective):
         return torch.zeros(1), torch.full((1,), float(self.rows))
 
     @classmethod
-    def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Return the numbers as they are."""
-        return [predicted]
+    def handed_in(
+        cls, predicted: Array, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, decided: Array | None = None
+    ) -> list[Any]:
+        """Return the numbers as they are, or the whole numbers that the metric's cut points make of them."""
+        chosen = predicted if decided is None else decided
+        return [chosen] if chosen.ndim == 1 else list(chosen.T)
 
     @classmethod
-    def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
-        if positive and (low := values <= 0).any():
-            first = values[low].iloc[0]
-            return [f"{columns.lines(low)}: found {first}; the metric takes a logarithm: expected above 0"]
-        return []
+    def rules(cls, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, *, positive: bool = False) -> list[Rule]:
+        """Return a finite number for each column."""
+        return [columns.Numbers(positive=positive or task.log) for _ in sample]
 
     @classmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from groundwork.objectives import columns
 from groundwork.objectives.base import Array, Objective, Strata, Task
+from groundwork.objectives.columns import Rule
 from groundwork.objectives.metrics import auc
+from groundwork.objectives.spelling import spelled, truth
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,9 +47,9 @@ class Tagging(Objective):
 
     @classmethod
     def _illegal_targets(cls, values: Array, task: Task) -> str | None:
-        if np.array_equal(values, [0, 1]):
+        if len(values) == 2 and {truth(str(value)) for value in values} == {False, True}:
             return None
-        return f"{values[0]} to {values[-1]}; expected 0 or 1: whether the row has the tag"
+        return f"{values[0]} to {values[-1]}; expected 0 or 1, or yes and no: whether the row has the tag"
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
@@ -55,7 +57,18 @@ class Tagging(Objective):
         return "tags" if len(task.targets) > 1 else "classes"
 
     @classmethod
-    def target_array(cls, frame: pd.DataFrame, task: Task) -> Array:
+    def encoded_targets(cls, frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+        """Return 0 or 1 for each tag, also where the archive says yes and no in words."""
+        return frame[list(task.targets)].apply(
+            lambda column: (
+                column
+                if pd.api.types.is_integer_dtype(column)
+                else column.map({value: int(bool(truth(str(value)))) for value in column.unique()}).astype("int64")
+            )
+        )
+
+    @classmethod
+    def target_array(cls, frame: pd.DataFrame, task: Task, labels: pd.DataFrame) -> Array:
         """Return 0 or 1 for each tag, ``[rows, tags]``."""
         return frame[list(task.targets)].to_numpy()
 
@@ -72,7 +85,7 @@ class Tagging(Objective):
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
         """Count the training rows with each tag."""
-        counts = cls.target_array(train, task).astype(float).sum(0)
+        counts = cls.target_array(train, task, labels).astype(float).sum(0)
         return cls(len(task.targets), **loss, targets=task.targets, counts=tuple(counts.tolist()), rows=len(train))
 
     @property
@@ -112,16 +125,24 @@ class Tagging(Objective):
         return torch.logit((examples + 0.5) / (self.rows + 1)), examples
 
     @classmethod
-    def handed_in(cls, predicted: Array, labels: pd.DataFrame, task: Task) -> list[Any]:
-        """Return the probability of each tag."""
-        return list(predicted.T)
+    def handed_in(
+        cls, predicted: Array, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, decided: Array | None = None
+    ) -> list[Any]:
+        """Return the probability of each tag, or whether the row has it."""
+        if task.needs != "labels":
+            return list(predicted.T)
+        chosen = (predicted >= 0.5).astype(int) if decided is None else decided
+        return [
+            np.array(spelled([0, 1], sample[name].dropna()), dtype=object)[tag]
+            for name, tag in zip(sample, chosen.T, strict=True)
+        ]
 
     @classmethod
-    def _illegal_values(cls, values: pd.Series, positive: bool) -> list[str]:
-        if (outside := (values < 0) | (values > 1)).any():
-            first = values[outside].iloc[0]
-            return [f"{columns.lines(outside)}: found {first}; expected a probability from 0 to 1"]
-        return []
+    def rules(cls, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, *, positive: bool = False) -> list[Rule]:
+        """Return a probability, or yes and no as the sample spells them, for each tag."""
+        if task.needs != "labels":
+            return [columns.Numbers(0, 1, meaning="a probability") for _ in sample]
+        return [columns.Labels(spelled([0, 1], sample[name].dropna())) for name in sample]
 
     @classmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:

@@ -104,5 +104,5 @@ def predict_fold(baseline: Baseline, competition: Competition, prepared: Prepare
     """Predict a fold's validation rows; return the columns of ``oof.parquet``."""
     kind, task = KINDS[competition.kind], competition.task
     train, valid = prepared.training(fold), prepared.validation(fold)
-    predicted = baseline.fit_predict(train, kind.target_array(train, task), valid)
-    return out_of_fold_rows(valid, task, fold, kind.target_array(valid, task), predicted)
+    target, actual = (kind.target_array(rows, task, prepared.labels) for rows in (train, valid))
+    return out_of_fold_rows(valid, task, fold, actual, baseline.fit_predict(train, target, valid))

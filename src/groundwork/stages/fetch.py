@@ -70,7 +70,7 @@ def fetch(
 
 
 def _write_sample(competition: Competition, path: Path) -> None:
-    sample = competition.sample(np.random.default_rng(SAMPLE_SEED))
+    sample = competition.sample(np.random.default_rng(SAMPLE_SEED)) if competition.sample else {}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in sample.items():
             text = (content if isinstance(content, str) else _csv(content)).encode(competition.charset)

@@ -1,4 +1,4 @@
-"""The predict stage predicts the test rows with the folds' networks and writes a submission that passes the gate."""
+"""The predict stage predicts the test rows with the folds' networks, and writes the predictions as numbers."""
 
 from pathlib import Path
 
@@ -6,25 +6,25 @@ import pandas as pd
 
 from groundwork.competitions import Competition
 from groundwork.data.load import load
-from groundwork.data.prepared import FINAL, Prepared
+from groundwork.data.prepared import FINAL, Prepared, write_table
 from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.kaggle import gate
 from groundwork.objectives import KINDS
+from groundwork.objectives.oof import columns
 from groundwork.settings import Hardware
 from groundwork.stages.job import Job
 from groundwork.training.checkpoint import TrainedFold, fold_file
 from groundwork.training.inference import device
 
-SUBMISSION = "submission.csv"
+PREDICTIONS = "test.parquet"
 
 
 def run(job: Job) -> str:
     """Predict the test rows of the job's lane."""
     prepared = load(job.competition, job.prepared)
-    hardware = job.params.hardware
-    predict(job.lane_name, job.competition, prepared, job.results, hardware, job.place(job.results))
-    return f"{job.lane_name}: {job.results / SUBMISSION}"
+    predict(job.lane_name, job.competition, prepared, job.results, job.params.hardware, job.place(job.results))
+    return f"{job.lane_name}: {job.results / PREDICTIONS}"
 
 
 def predict(
@@ -35,22 +35,29 @@ def predict(
     hardware: Hardware,
     out: Path | None = None,
 ) -> Path:
-    """Write the lane's ``submission.csv`` from its folds' mean prediction, or the final model's; return its path.
+    """Write the lane's ``test.parquet``: the folds' mean prediction, or the final model's, of each test row.
+
+    Its columns are ``id`` and ``prediction``, or ``p0``, ``p1``… for several classes, tags, targets or ranked items, as
+    in ``oof.parquet``.
 
     Parameters
     ----------
     lane_name
         The lane's key in params.yaml, for messages.
     results
-        The lane's folder: ``checkpoints/`` and ``oof.parquet`` are read there.
+        The lane's folder: ``checkpoints/`` is read there.
     out
-        Where the submission is written; `results` unless given.
+        Where to write, in place of `results`.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
     UserError
-        If the lane has not been trained, a file is broken, or the predictions do not pass the gate. Nothing is then
-        written.
+        If the lane has not been trained, or a file is broken.
     """
     folder = results / "checkpoints"
     checkpoints = [folder / fold_file(FINAL)] if prepared.final else sorted(folder.glob("fold_*.fold"))
@@ -58,17 +65,12 @@ def predict(
     if not checkpoints and not former:
         raise UserError(f"{folder}: no checkpoints", f"train first: `dvc repro train@{lane_name}`")
     folds = [TrainedFold.load(path) for path in checkpoints or former]
-    kind = KINDS[competition.kind]
-    predicted = kind.combine([fold.predict(prepared.test, device(hardware)) for fold in folds])
-    # The sample submission has the names of the columns: first the id, then the answers.
-    sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane_name}", text=kind.as_text)
-    identifier, *columns = sample.columns
-    answers = kind.handed_in(predicted, prepared.labels, competition.task)
-    submission = pd.DataFrame({identifier: prepared.test_ids(sample), **dict(zip(columns, answers, strict=True))})
-    path = (out or results) / SUBMISSION
+    predicted = KINDS[competition.kind].combine([fold.predict(prepared.test, device(hardware)) for fold in folds])
+    sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane_name}")
+    path = (out or results) / PREDICTIONS
     with writing(path) as temporary:
-        submission.to_csv(temporary, index=False)
-        # The gate reads the file, so that it checks what will be submitted.
-        for note in gate.check_files(lane_name, competition, prepared, results, temporary):
-            print(note)
+        write_table(
+            pd.DataFrame({"id": prepared.test_ids(sample).to_numpy(), **columns("p", "prediction", predicted)}),
+            temporary,
+        )
     return path

@@ -148,6 +148,8 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
         )
         if allowed and choice not in allowed
     ]
+    if lane.source == "sample" and competition.sample is None:
+        problems.append(f"source: found sample; expected kaggle: {lane.competition} has no function `sample`")
     if lane.encoding.inputs in inputs and lane.model.network in networks:
         problems += _tensors(lane)
     if lane.objective.loss in kind.losses:
