@@ -25,11 +25,13 @@ from groundwork.errors import UserError
 from groundwork.kaggle import gate
 from groundwork.lessons import NotAttempted, apply, check, claim, show, subplots, walkthrough
 from groundwork.models.fnn import FNN
+from groundwork.objectives import KINDS
 from groundwork.objectives.metrics import METRICS
 from groundwork.scratch import bridge, manual_seed, models, nn
 from groundwork.scratch.verify import compare, gradcheck
 from groundwork.settings import Hardware
 from groundwork.stages.predict import predict
+from groundwork.stages.submission import submission
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.build import make_encoder, make_objective
 from groundwork.training.fit import fit
@@ -232,38 +234,43 @@ claim("this network, too, is far better than the constant", own > scores["consta
 # On 179 rows such scores do not separate the networks: on another fold the order may differ. Before you keep a block,
 # train all folds, and look at their spread.
 #
-# The last step is to submit. The predict stage reads checkpoints, predicts the test rows and passes the predictions to
-# the **gate**: right columns, every id once, legal values, and shares of classes like those of the out-of-fold
-# predictions. If the check fails, no file is written.
+# The last step is to submit. The predict stage reads checkpoints and predicts the test rows. The submission stage
+# spells the answers as Kaggle wants them and asks the **gate**. Wrong columns, ids or labels are refused, and no file
+# is written. What only looks wrong is a suspicion: one answer for all rows, or shares of classes unlike those of the
+# out-of-fold predictions. `groundwork submit` hands such a file in only with a reason.
 
 
 # %%
 def hand_in(run, folder):
-    """Write submission.csv as the predict stage does, if it passes the gate; return its table."""
+    """Write submission.csv as the last two stages do, if it passes the gate; return its table, read as text."""
     run.trained.save(folder / "checkpoints" / "fold_0.fold")
     run.trained.validation.to_parquet(folder / "oof.parquet")
-    return pd.read_csv(predict("titanic", competition, prepared, folder, CPU))
+    predict("titanic", competition, prepared, folder, CPU)
+    return pd.read_csv(submission("titanic", competition, prepared, folder), dtype=str)
 
 
 with tempfile.TemporaryDirectory() as room:
     first, second = (hand_in(run, Path(room, name)) for name, run in runs.items())
-sample, held = pd.read_csv(prepared.sample_submission), runs["torch"].trained.validation
+sample, held = pd.read_csv(prepared.sample_submission, dtype=str), runs["torch"].trained.validation
 oof = pd.DataFrame({"Survived": (held["p1"] > held["p0"]).astype(int)})  # out-of-fold answers
+rules = KINDS[competition.kind].rules(prepared.labels, competition.task, sample[["Survived"]])
 claim("two submissions, a prediction for each test passenger", len(first) == len(second) == 418)
 claim("they agree on nearly all", (first["Survived"] == second["Survived"]).mean() > 0.97)
-mistakes = {
-    "a row is lost": first.iloc[1:],
-    "probabilities": first.assign(Survived=first["Survived"] * 0.8 + 0.1),
-    "one answer for all": first.assign(Survived=0),
-}
+mistakes = {"a row is lost": first.iloc[1:], "probabilities": first.assign(Survived="0.9")}
 for mistake, table in mistakes.items():
     try:
-        gate.check(table, sample, "classification", prepared.train["Survived"], oof)
+        gate.check(table, sample, rules, oof)
         refused = False
     except UserError as error:
         refused = True
         print(error.problem)
     claim(f"{mistake}: refused", refused)
+suspicions = gate.check(first.assign(Survived="0"), sample, rules, oof).suspicions
+print(suspicions)
+claim(
+    "one answer for all: suspicious",
+    [suspicion.name for _, suspicion in suspicions] == ["constant"],
+)
 
 # %% [markdown]
 # In a terminal the first command goes the whole way, and every run is recorded:
