@@ -81,7 +81,7 @@ IDLE = {
     "a new metric": (
         "objectives/metrics.py",
         "METRICS: ByName[Metric] = {",
-        'METRICS: ByName[Metric] = {\n    "new": Metric("new", True, "classes", _accuracy),',
+        'METRICS: ByName[Metric] = {\n    "new": Metric("new", True, ("classes",), _top(9).score),',
     ),
     "a docstring": ("training/fit.py", '"""Train `network` until', '"""Train the network until'),
     "a real change in what lessons alone use": ("scratch/hardware.py", "", "EXTRA = 1\n"),
@@ -158,7 +158,8 @@ REAL = {
     ),
     "a competition's columns": (
         ("competitions/titanic.py", '"Age": float', '"Age": str'),
-        lanes_of(f"fetch prepare {LATER}", "titanic"),  # `columns` is what pandas calls a table's, too
+        # `columns` is what pandas calls a table's, too.
+        lanes_of("fetch prepare baselines train predict", "titanic"),
     ),
     "the sizes of a network": (
         ("sections/networks.py", "    members: Count\n", "    members: Annotated[int, Field(ge=1)]\n"),
@@ -166,11 +167,15 @@ REAL = {
     ),
     "a lane's own metric": (
         (
-            "objectives/metrics.py",
-            "accuracy_score(target, prediction.argmax(-1))",
-            "accuracy_score(target, prediction)",
+            "objectives/metrics_labels.py",
+            "accuracy_score(target, answers)",
+            "accuracy_score(target, 1 * answers)",
         ),
         lanes_of("baselines train evaluate submission", "digit-recognizer", "titanic"),
+    ),
+    "a metric of its own": (
+        ("competitions/titanic.py", 'metric="accuracy"', "metric=_own"),
+        lanes_of(LATER, "titanic"),
     ),
     "a further metric of one competition": (
         ("competitions/product_search.py", 'further_metrics=("ndcg@10",', 'further_metrics=("rmsle", "ndcg@10",'),

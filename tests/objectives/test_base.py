@@ -51,7 +51,7 @@ def test_a_kind_is_whole_and_stands_under_its_name(name: str) -> None:
     assert issubclass(kind, Objective)
     assert not inspect.isabstract(kind)
     assert kind.losses
-    assert any(metric.judges in kind.judged_as for metric in METRICS.values())
+    assert any(metric.suits(kind.judged_as) for metric in METRICS.values())
 
 
 def test_kinds_are_read_without_torch_or_scikit_learn() -> None:

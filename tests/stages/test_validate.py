@@ -10,6 +10,7 @@ import pytest
 from groundwork import competitions, params
 from groundwork.competitions import Inputs, Pair
 from groundwork.errors import UserError
+from groundwork.objectives.metrics import Metric
 from groundwork.settings import Params
 from groundwork.stages.validate import validate
 
@@ -44,10 +45,13 @@ def test_all_mismatches_of_a_lane_come_in_one_message(shipped: Params, monkeypat
     digits = shipped.competitions["digit-recognizer"]
     prices = shipped.competitions["house-prices"]
     mixed = with_sections(shipped, "titanic", encoding=digits.encoding, model=digits.model, objective=prices.objective)
-    messages = problems(mixed, "titanic", monkeypatch, metric="auc", further_metrics=("rmse", "acuracy"))
+    messages = problems(mixed, "titanic", monkeypatch, metric="rmse", further_metrics=("Log Loss", "acuracy"))
     assert messages == [
-        "src/groundwork/competitions/titanic.py: metric: found auc; classification needs accuracy",
-        "src/groundwork/competitions/titanic.py: further_metrics: found rmse; classification needs accuracy",
+        "src/groundwork/competitions/titanic.py: metric: found rmse, which suits regression or search; classification "
+        "needs accuracy, balanced_accuracy, f1, f2, f0.5, f1_micro, f1_macro, f1_weighted, f2_micro, f2_macro, "
+        "f0.5_macro, mcc, kappa, kappa_linear, kappa_quadratic, auc, average_precision, log_loss, brier, gini, "
+        "top3_accuracy, top5_accuracy, map@3, map@5 or map@7",
+        "src/groundwork/competitions/titanic.py: further_metrics: found 'Log Loss'; write 'log_loss'",
         "src/groundwork/competitions/titanic.py: further_metrics: found 'acuracy'; did you mean 'accuracy'?",
         "params.yaml: competitions.titanic.encoding.inputs: found image; titanic needs table",
         "params.yaml: competitions.titanic.model.network: found cnn; titanic needs fnn",
@@ -147,3 +151,22 @@ def test_a_text_with_a_table_needs_the_section_columns_and_a_text_alone_refuses_
     (problem,) = problems(with_sections(shipped, name, encoding=encoding), name)
     assert problem.endswith(f"{name}.model.columns: expected a section for the table columns")
     validate(with_sections(shipped, name, encoding=encoding, model=with_columns))
+
+
+def test_a_metric_of_ones_own_is_checked_like_any_other(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spread(target: Any, prediction: Any) -> float:
+        return 0.0
+
+    numbers = Metric.of(spread, needs="numbers", higher_is_better=True)
+    (problem,) = problems(shipped, "titanic", monkeypatch, metric=numbers)
+    assert "metric: found spread, which suits regression or search; classification needs accuracy, " in problem
+    module = importlib.import_module("groundwork.competitions.titanic")
+    chances = Metric.of(spread, needs="probabilities", higher_is_better=True)
+    monkeypatch.setattr(module, "competition", dataclasses.replace(module.competition, metric=chances))
+    validate(shipped)
+
+
+def test_a_bare_function_is_no_metric(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = problems(shipped, "titanic", monkeypatch, metric=min)
+    assert "metric: found <built-in function min>; expected accuracy, " in problem
+    assert problem.endswith(", or Metric.of(function, ...) for one of your own")

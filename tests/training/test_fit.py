@@ -2,6 +2,7 @@ import copy
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.training.tiny import CPU, training
@@ -371,3 +372,37 @@ def test_augmented_inputs_reach_the_network() -> None:
     fit(net, CLASSES, METRICS["accuracy"], batches, rows(), training(epochs=1), CPU)
     assert len(seen) == batches.steps
     assert all(numbers.eq(0).all() for numbers in seen)
+
+
+@pytest.mark.parametrize("name", ["f1", "mcc", "average_precision", "brier"])
+def test_early_stopping_follows_a_metric_that_is_computed_on_the_cpu(name: str) -> None:
+    metric, valid = METRICS[name], rows(200, seed=5)
+    assert metric.on_device is None
+    stop = {"patience": 2, "min_delta": 0.0, "holdout": 0.0}
+    settings = training(epochs=60, learning_rate=0.05, schedule="constant", early_stopping=stop)
+    result = fit(network(), CLASSES, metric, Batches.seeded(rows(20), 16, 7), valid, settings, CPU)
+    scores = [epoch[f"val_{name}"] for epoch in result.history]
+    assert len(scores) < 60
+    best = max(scores) if metric.higher_is_better else min(scores)
+    predicted = predict(result.network, CLASSES, valid.inputs, CPU_DEVICE)
+    assert metric.score(valid.target.numpy(), predicted.numpy()) == pytest.approx(best, rel=1e-6)
+
+
+def test_early_stopping_follows_a_ranking_within_queries() -> None:
+    metric, objective = METRICS["ndcg@10"], Regression(mean=0.0, scale=1.0, low=-9.0, high=9.0)
+    source = rows(60, seed=5, target="price")
+    queries = np.array([f"query {row % 9}" for row in range(60)], dtype=object)
+    valid = Rows(source.inputs, (source.target % 4).round(), queries)
+    settings = training(epochs=3, early_stopping={"patience": 2, "min_delta": 0.0, "holdout": 0.0})
+    result = fit(network(1), objective, metric, Batches.seeded(valid, 16, 7), valid, settings, CPU)
+    predicted = predict(result.network, objective, valid.inputs, CPU_DEVICE)
+    best = metric.score(valid.target.numpy(), predicted.numpy(), queries)
+    assert max(epoch["val_ndcg@10"] for epoch in result.history) == pytest.approx(best, rel=1e-6)
+
+
+def test_early_stopping_on_rows_that_cannot_be_scored_says_so() -> None:
+    valid = rows(20)
+    valid = Rows(valid.inputs, torch.zeros_like(valid.target))
+    settings = training(epochs=3, early_stopping={"patience": 2, "min_delta": 0.0, "holdout": 0.05})
+    with pytest.raises(UserError, match="mcc cannot be computed on the 20 rows that early stopping watches: found eq"):
+        fit(network(), CLASSES, METRICS["mcc"], Batches.seeded(rows(), 16, 7), valid, settings, CPU)

@@ -17,7 +17,6 @@ from groundwork.baselines import Array
 from groundwork.competitions import Labelled
 from groundwork.naming import ByName
 from groundwork.objectives import KINDS
-from groundwork.objectives.metrics import METRICS
 
 # Dense or sparse, [rows, features].
 Matrix: TypeAlias = Any
@@ -88,7 +87,7 @@ def _of_tags(competition: Labelled, labels: pd.DataFrame, classifier: BaseEstima
 
 
 def _of_numbers(competition: Labelled, labels: pd.DataFrame, _: object, regressor: BaseEstimator) -> Head:
-    link = (np.log, np.exp) if competition.task.log else METRICS[competition.metric].link
+    link = (np.log, np.exp) if competition.task.log else competition.scorer.link
     to, back = link or (None, None)
     return partial(_numbers, TransformedTargetRegressor(regressor, func=to, inverse_func=back, check_inverse=False))
 

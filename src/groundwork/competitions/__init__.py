@@ -12,6 +12,7 @@ import pandas as pd
 
 from groundwork.errors import UserError, meant
 from groundwork.objectives.base import Task
+from groundwork.objectives.metrics import Metric, metric_of
 
 Tables = dict[str, pd.DataFrame | str]
 Columns = Mapping[str, type]
@@ -90,9 +91,10 @@ class Competition(ABC):
         The kind of problem, a key of `groundwork.objectives.KINDS`, which decides allowed targets, loss, predictions
         and the columns of the submission.
     metric
-        Kaggle's metric, a key of `groundwork.objectives.metrics.METRICS`.
+        Kaggle's metric: a key of `groundwork.objectives.metrics.METRICS`, or the competition's own, made by
+        ``Metric.of(function, ...)``.
     further_metrics
-        Additional metrics to evaluate.
+        Additional metrics to evaluate, as `metric`.
     id
         The id column of the submission.
     sample
@@ -116,13 +118,18 @@ class Competition(ABC):
 
     slug: str
     kind: str
-    metric: str
-    further_metrics: tuple[str, ...] = ()
+    metric: str | Metric
+    further_metrics: tuple[str | Metric, ...] = ()
     id: str
     sample: Callable[[np.random.Generator], Tables] | None = None
     sample_submission: str = "sample_submission.csv"
     charset: str = "utf-8"
     gate: Mapping[Literal["constant", "shift"], str] = field(default_factory=dict)
+
+    @property
+    def scorer(self) -> Metric:
+        """Return the metric itself."""
+        return metric_of(self.metric)
 
     @property
     @abstractmethod

@@ -5,7 +5,7 @@ DVC's dependencies, the keys of folds and the seals of runs all come from this f
 - The walk starts at ``run`` in ``stages/<stage>.py`` and at the lane's competition, and follows names from definition
   to definition within this package. Names from other packages are noted, but their code is not followed.
 - A competition is followed field by field: ``features=features`` counts for a stage that reads an attribute
-  ``features`` anywhere.
+  ``features`` anywhere. So do the properties of its class, such as ``scorer``.
 - Of a table of names to objects, annotated `ByName`, the entries count whose keys the lane uses: strings in its
   settings, in the fields of its competition that the stage reads, and in the class constants that it reads.
 - Statements that run when a module is imported count as soon as one of the module's definitions does.

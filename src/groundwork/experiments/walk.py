@@ -1,6 +1,7 @@
 """Follows names from a stage's function to every definition of this package that the stage uses."""
 
 import ast
+import copy
 import hashlib
 import re
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ MARKER = "ByName"
 DOTTED = re.compile(r"\w+(\.\w+)+")
 # This function imports what a dotted path names, so a stage that reaches it uses every class that the lane names so.
 LOADER = f"{PACKAGE}.naming.load"
+# Where the classes of competitions are. A property of such a class counts for a stage that reads it, as a field does.
+COMPETITIONS = f"{PACKAGE}.competitions"
 # These builtins look names up at run time, which would hide them from this walk.
 DYNAMIC = frozenset({"__import__", "eval", "exec", "globals", "import_module"})
 
@@ -63,6 +66,7 @@ class Walk:
         self.tables: dict[Place, ast.Dict] = {}
         self.whole: set[Place] = set()
         self.fields: dict[str, ast.keyword] = {}
+        self.properties: dict[tuple[str, str], tuple[Module, ast.stmt]] = {}
         self.competition_module: Module | None = None
         self.ours: dict[str, bool] = {}
         self.queue: list[tuple[Module, str, Reference, Uses]] = []
@@ -78,6 +82,9 @@ class Walk:
                     self._enter(self.competition_module, f"competition.{name}", (field.value,))
                     # The strings of such a field (a metric, a kind) choose the entries of tables too.
                     self.words |= self.competition_module.uses([field.value]).strings
+            for (owner, name), (home, body) in self.properties.items():
+                if name in self.attributes:
+                    self._enter(home, f"{owner}.{name}", (body,))
             self.words |= {value for name, value in self.constants if name in self.attributes}
             for (module, table), entries in self.tables.items():
                 self._follow_entries(module, table, entries, self.words)
@@ -138,6 +145,9 @@ class Walk:
 
     def _define(self, module: Module, name: str, key: str | None) -> None:
         statements = module.definitions[name]
+        if module.name == COMPETITIONS:
+            statements, properties = _apart(module, name)
+            self.properties |= {(name, inner): (module, body) for inner, body in properties.items()}
         table = _table(statements)
         if table is None:
             self._enter(module, name, tuple(statements))
@@ -230,6 +240,24 @@ class Walk:
                         stat = path.stat()
                         self.modules[name] = _module(name, path, stat.st_mtime_ns, stat.st_size)
         return self.modules[name]
+
+
+@lru_cache(maxsize=256)
+def _apart(module: Module, name: str) -> tuple[list[ast.stmt], dict[str, ast.stmt]]:
+    """Take the properties out of a definition that is a class."""
+    match module.definitions[name]:
+        case [ast.ClassDef() as whole]:
+            functions = [inner for inner in whole.body if isinstance(inner, ast.FunctionDef)]
+            properties: dict[str, ast.stmt] = {inner.name: inner for inner in functions if _is_property(inner)}
+            rest = [inner for inner in whole.body if inner not in properties.values()]
+            without = copy.copy(whole)
+            without.body = rest
+            return [without], properties
+    return module.definitions[name], {}
+
+
+def _is_property(function: ast.FunctionDef) -> bool:
+    return any(isinstance(mark, ast.Name) and mark.id == "property" for mark in function.decorator_list)
 
 
 def _table(statements: list[ast.stmt]) -> ast.Dict | None:

@@ -15,7 +15,6 @@ from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
 from groundwork.objectives import KINDS
 from groundwork.objectives.columns import Rule, Suspicion, lines
-from groundwork.objectives.metrics import METRICS
 from groundwork.objectives.oof import predictions, read_oof
 
 
@@ -168,7 +167,7 @@ def check_files(
     verdict = check(
         submission,
         sample,
-        kind.rules(labels, task, asked, positive=METRICS[competition.metric].positive),
+        kind.rules(labels, task, asked, positive=competition.scorer.positive),
         oof,
         name=str(path),
         next_step=next_step,

@@ -134,7 +134,7 @@ def _hand_in(
             ledger.append(entry)
         raise _handed_in_before(file, entry)
     left = upload.left_today(api, competition, patience)
-    print(f"{file}: passes the gate; cross-validated {competition.metric} {entry.cv}; {left}")
+    print(f"{file}: passes the gate; cross-validated {competition.scorer.name} {entry.cv}; {left}")
     if dry_run:
         print("dry run: nothing was handed in")
         return None
@@ -174,7 +174,7 @@ def refresh(lane_name: str, competition: Competition, *, timing: Timing = TIMING
         str(submission.ref): submission for submission in upload.list_submissions(api, competition, timing.patience)
     }
     current = [_record(entry, listed[entry.reference]) if entry.reference in listed else entry for entry in mine]
-    title = f"Submissions of {lane_name} ({competition.metric})"
+    title = f"Submissions of {lane_name} ({competition.scorer.name})"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("time (UTC)", "reference", "CV", "public", "private", "status"):
         table.add_column(column, no_wrap=True)

@@ -92,8 +92,8 @@ def train(lane: str, changes: Mapping[str, Any] | None = None, *, fold: int = 0,
         raise UserError(f"fold {fold}: not found", f"name one of: {', '.join(map(str, prepared.folds))}")
     trained = train_fold(competition, section, prepared, fold, seed, read.hardware)
     assert trained.validation is not None  # only a model trained on everything has none
-    score = cross_validate(trained.validation, competition.metric)["oof"]
-    return Run(competition.metric, score, pd.DataFrame(trained.history), trained)
+    score = cross_validate(trained.validation, competition.scorer)["oof"]
+    return Run(competition.scorer.name, score, pd.DataFrame(trained.history), trained)
 
 
 def baselines(lane: str, *, fold: int = 0, seed: int = 0) -> dict[str, float]:
@@ -101,7 +101,7 @@ def baselines(lane: str, *, fold: int = 0, seed: int = 0) -> dict[str, float]:
     section = settings(lane)
     competition, prepared = tables(lane)
     return {
-        baseline.name: cross_validate(predict_fold(baseline, competition, prepared, fold), competition.metric)["oof"]
+        baseline.name: cross_validate(predict_fold(baseline, competition, prepared, fold), competition.scorer)["oof"]
         for baseline in baselines_of(competition, section.encoding, prepared, seed)
     }
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from groundwork.errors import UserError
 from groundwork.objectives.base import Objective, Task
-from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.metrics import Metric, metric_of
 
 
 def predictions(oof: pd.DataFrame) -> NDArray[Any]:
@@ -78,15 +78,15 @@ def concatenate(folds: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return oof
 
 
-def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] = ()) -> dict[str, Any]:
+def cross_validate(oof: pd.DataFrame, metric: str | Metric, further: Sequence[str | Metric] = ()) -> dict[str, Any]:
     """Score out-of-fold predictions by a competition's metrics.
 
     Parameters
     ----------
     oof
         Columns ``fold``, the targets and the predictions.
-    metric_name, further
-        Keys of `METRICS`.
+    metric, further
+        Metrics, or keys of `METRICS`.
 
     Returns
     -------
@@ -99,28 +99,40 @@ def cross_validate(oof: pd.DataFrame, metric_name: str, further: Sequence[str] =
     UserError
         If the metric cannot be computed, such as an AUC where all rows have the same tags.
     """
-    metric = METRICS[metric_name]
+    metric = metric_of(metric)
     target, predicted, queries = targets(oof), predictions(oof), groups(oof)
     scores = []
     for fold in sorted(oof["fold"].unique()):
         inside = (oof["fold"] == fold).to_numpy()
-        scores.append(metric.score(target[inside], predicted[inside], None if queries is None else queries[inside]))
-        if np.isnan(scores[-1]):
+        scores.append(_score(metric, target[inside], predicted[inside], None if queries is None else queries[inside]))
+        if not np.isfinite(scores[-1]):
             raise UserError(
-                f"fold {fold}: {metric.name} cannot be computed on its {inside.sum()} rows: found equal targets only",
+                f"fold {fold}: {metric.name} cannot be computed on its {inside.sum()} rows: {metric.undefined}",
                 "lower `folds` in params.yaml, or fix the data",
             )
-    more = {name: METRICS[name].score(target, predicted, queries) for name in further}
+    others = [metric_of(other) for other in further]
+    more = {other.name: _score(other, target, predicted, queries) for other in others}
     return {
         "metric": metric.name,
         "higher_is_better": metric.higher_is_better,
-        "oof": metric.score(target, predicted, queries),
+        "oof": _score(metric, target, predicted, queries),
         "mean": float(np.mean(scores)),
         "sd": float(np.std(scores)),
         "folds": scores,
-        "further": {name: score for name, score in more.items() if not np.isnan(score)},
+        "further": {name: score for name, score in more.items() if np.isfinite(score)},
         "rows": len(oof),
     }
+
+
+def _score(metric: Metric, target: NDArray[Any], predicted: NDArray[Any], queries: NDArray[Any] | None) -> float:
+    """Score predictions; what a metric refuses becomes an error that a user sees."""
+    try:
+        return metric.score(target, predicted, queries)
+    except ValueError as error:
+        raise UserError(
+            f"{metric.name} cannot be computed: {error}",
+            "choose another `metric` in the competition's file, or fix the data",
+        ) from error
 
 
 def read_oof(path: Path, lane_name: str, kind: type[Objective]) -> pd.DataFrame:

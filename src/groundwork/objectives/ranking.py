@@ -218,3 +218,24 @@ def recall_at(k: int) -> tuple[Score, OnDevice]:
         lambda target, prediction, groups=None, /: _mean(_on_arrays(k, target, prediction)[1]),
         lambda target, prediction: _on_tensors(k, target, prediction)[1].mean(),
     )
+
+
+def gini_of_numbers(target: Array, prediction: Array) -> float:
+    """Compute the Gini coefficient of the target in the order of predictions, divided by that of a perfect order.
+
+    Rows are sorted by prediction, highest first. The coefficient is the mean, over rows, of the share of the target in
+    the rows so far minus the share of rows. Equal predictions count with the mean over their orders; the result is nan
+    where all targets are equal or their sum is not above 0.
+    """
+    target = np.asarray(target, dtype=float)
+    perfect = _gini(target, target)
+    return _gini(target, np.asarray(prediction, dtype=float)) / perfect if perfect > 0 else float("nan")
+
+
+def _gini(target: Array, prediction: Array) -> float:
+    if not len(target) or target.sum() <= 0 or (target == target[0]).all():
+        return float("nan")
+    _, run = np.unique(-prediction, return_inverse=True)
+    expected = np.bincount(run, target) / np.bincount(run)  # of each run of equal predictions
+    shares = np.cumsum(expected[np.sort(run)]) / target.sum()
+    return float((shares - np.arange(1, len(target) + 1) / len(target)).mean())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from groundwork.objectives import columns
 from groundwork.objectives.base import Array, Objective, Strata, Task
 from groundwork.objectives.columns import Rule
-from groundwork.objectives.metrics import auc
+from groundwork.objectives.metrics_probabilities import auc
 from groundwork.objectives.spelling import spelled, truth
 
 if TYPE_CHECKING:

@@ -79,8 +79,8 @@ def baselines(
             tracking, group=lane_name, name=f"{lane_name} baseline: {baseline.name}", config=config
         ) as tracker:
             oof = concatenate([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
-            metrics = cross_validate(oof, competition.metric, competition.further_metrics)
-            tracker.summarize(cross_validated(competition.metric, metrics["folds"], metrics["oof"]))
+            metrics = cross_validate(oof, competition.scorer, competition.further_metrics)
+            tracker.summarize(cross_validated(competition.scorer.name, metrics["folds"], metrics["oof"]))
         rows.append(oof.sort_values(["id", "fold"], ignore_index=True).assign(baseline=baseline.name))
         records.append(
             {

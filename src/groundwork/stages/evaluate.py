@@ -38,7 +38,7 @@ def evaluate(lane_name: str, competition: Competition, results: Path, out: Path 
     folder = results / lane_name
     kind = KINDS[competition.kind]
     oof = read_oof(folder / "oof.parquet", lane_name, kind)
-    metrics = cross_validate(oof, competition.metric, competition.further_metrics)
+    metrics = cross_validate(oof, competition.scorer, competition.further_metrics)
     run = read_json(folder / "run.json", f"dvc repro train@{lane_name}")
     try:
         history = pd.read_csv(folder / "history.csv").to_dict("records")

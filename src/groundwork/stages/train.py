@@ -20,7 +20,7 @@ from groundwork.data.prepared import FINAL, Prepared, part
 from groundwork.errors import UserError
 from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json, writing
-from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.metrics import Metric
 from groundwork.objectives.oof import concatenate, cross_validate
 from groundwork.sections.base import size_in_bytes
 from groundwork.settings import Hardware, Lane, Tracking
@@ -104,7 +104,7 @@ def train(
         "data_sha256": prepared.data_sha256,
         "folds_sha256": prepared.folds_sha256,
     }
-    metric = METRICS[competition.metric]
+    metric = competition.scorer
     done: list[TrainedFold] = []
     # Fail now, not after the first fold, if the results cannot be written.
     with writing(store.folder / lane_name / "writable") as probe:
@@ -155,10 +155,10 @@ def train(
                     ) from None
                 if first_process():
                     trained = store.put(lane_name, trained, keys[fold], time.monotonic() - began)
-                progress.line(f"{_part_label(fold)}: {_outcome(trained, metric.name)}")
+                progress.line(f"{_part_label(fold)}: {_outcome(trained, metric)}")
             done.append(trained)
         oof = _out_of_fold(done)
-        scores = cross_validate(oof, metric.name)
+        scores = cross_validate(oof, metric)
         tracker.summarize(cross_validated(metric.name, scores["folds"], scores["oof"]))
         if mixed := _mixed(done):
             progress.line(mixed)
@@ -205,11 +205,11 @@ def _part_label(fold: int) -> str:
     return "final" if fold == FINAL else f"fold {fold}"
 
 
-def _outcome(trained: TrainedFold, metric: str) -> str:
+def _outcome(trained: TrainedFold, metric: Metric) -> str:
     epochs = f"after {len(trained.history)} epochs"
     if trained.validation is None:
         return f"trained on all rows, {epochs}"
-    return f"{metric} {cross_validate(trained.validation, metric)['oof']:.4f} out of fold, {epochs}"
+    return f"{metric.name} {cross_validate(trained.validation, metric)['oof']:.4f} out of fold, {epochs}"
 
 
 def _out_of_fold(folds: list[TrainedFold]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ gives, and a network which of them it takes. torch is not imported.
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +18,8 @@ from groundwork.experiments.seal import CODE
 from groundwork.files import write_text, writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Objective
-from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.kaggle_names import named
+from groundwork.objectives.metrics import METRICS, Metric
 from groundwork.sections.encodings import EncodingSettings
 from groundwork.sections.networks import ModelSettings
 from groundwork.settings import PARAMS, Lane, Params
@@ -104,19 +106,30 @@ def _mismatches(lane_name: str, lane: Lane) -> list[str]:
 
 def _metrics(competition: Competition, kind: type[Objective]) -> list[str]:
     """Check that the metrics suit the kind."""
-    suitable = [name for name, metric in METRICS.items() if metric.judges in kind.judged_as]
-    problems = []
-    for key, name in (
-        ("metric", competition.metric),
-        *(("further_metrics", further) for further in competition.further_metrics),
-    ):
-        if name not in METRICS:
-            problems.append(f"{key}: found {name!r}{meant(name, METRICS)}")
-        elif name not in suitable:
-            problems.append(f"{key}: found {name}; {kind.kind} needs {' or '.join(suitable)}")
-        elif METRICS[name].judges == "queries" and competition.task.query is None:
-            problems.append(f"{key}: found {name}, which ranks the rows of a query; expected the key `query`, a column")
-    return problems
+    keys = (("metric", competition.metric), *(("further_metrics", further) for further in competition.further_metrics))
+    return [f"{key}: {problem}" for key, found in keys if (problem := _metric_problem(found, competition, kind))]
+
+
+def _metric_problem(found: object, competition: Competition, kind: type[Objective]) -> str | None:
+    """Say why a metric does not suit the competition and its kind; None if it does."""
+    suitable = [name for name, metric in METRICS.items() if metric.suits(kind.judged_as)]
+    metric = METRICS.get(found) if isinstance(found, str) else found
+    if not isinstance(metric, Metric):
+        own = "" if isinstance(found, str) else ", or Metric.of(function, ...) for one of your own"
+        meaning = named(found) if isinstance(found, str) else None
+        hint = f"; write {meaning!r}" if meaning else meant(str(found), METRICS) if isinstance(found, str) else ""
+        return f"found {found!r}{hint or f'; expected {_or(suitable)}'}{own}"
+    if not metric.suits(kind.judged_as):
+        others = [name for name, other in KINDS.items() if metric.suits(other.judged_as)]
+        return f"found {metric.name}, which suits {_or(others)}; {kind.kind} needs {_or(suitable)}"
+    if metric.judges == ("queries",) and competition.task.query is None:
+        return f"found {metric.name}, which ranks the rows of a query; expected the key `query`, a column"
+    return None
+
+
+def _or(names: Sequence[str]) -> str:
+    """Join names: ``a, b or c``."""
+    return " or ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def _inputs(competition: Competition, kind: type[Objective]) -> list[str]:

@@ -7,8 +7,10 @@ networks here.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from groundwork.encoders.ragged import Augment, Encoded, Inputs, lengths
@@ -43,17 +45,21 @@ class Rows:
         Tensors whose first dimension is the row, or ragged sequences.
     target
         As the objective takes them: class indices (int64) or numbers (float32), ``[rows]`` or ``[rows, columns]``.
+    queries
+        The query of each row, for metrics that rank the rows of a query; on the CPU. Or None.
     """
 
     inputs: Encoded
     target: Tensor
+    queries: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.target)
 
     def to(self, device: torch.device) -> "Rows":
         """Copy to `device`."""
-        return Rows({name: tensor.to(device) for name, tensor in self.inputs.items()}, self.target.to(device))
+        inputs = {name: tensor.to(device) for name, tensor in self.inputs.items()}
+        return replace(self, inputs=inputs, target=self.target.to(device))
 
     def __getitem__(self, which: Tensor | slice) -> tuple[Inputs, Tensor]:
         return {name: tensor[which] for name, tensor in self.inputs.items()}, self.target[which]

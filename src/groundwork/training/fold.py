@@ -8,9 +8,10 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from groundwork.competitions import Competition
 from groundwork.data.prepared import FINAL, Prepared
+from groundwork.encoders.ragged import Encoded
 from groundwork.errors import UserError
 from groundwork.objectives import KINDS
-from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.base import Objective
 from groundwork.objectives.oof import out_of_fold_rows
 from groundwork.settings import Hardware, Lane
 from groundwork.training.batches import Batches, Rows
@@ -61,13 +62,13 @@ def train_fold(
     objective = make_objective(competition, lane.objective, train, prepared)
     encoder = make_encoder(competition, lane, prepared)
     rows = Rows(encoder.fit_transform(train, objective.signals(train)), objective.tensor(encoder.examples(train)))
-    watched_rows = None if watched is None else Rows(encoder.transform(watched), objective.tensor(watched))
+    watched_rows = None if watched is None else _rows(encoder.transform(watched), objective, watched, competition)
 
     network = make_network(lane.model, encoder, objective)
     result = fit(
         network,
         objective,
-        METRICS[competition.metric],
+        competition.scorer,
         Batches.seeded(rows, settings.batch_size, start, encoder.augment()),
         watched_rows,
         settings,
@@ -92,6 +93,11 @@ def train_fold(
         validation,
         Origin.here(hardware, seed, replicate),
     )
+
+
+def _rows(inputs: Encoded, objective: Objective, frame: pd.DataFrame, competition: Competition) -> Rows:
+    query = competition.task.query
+    return Rows(inputs, objective.tensor(frame), frame[query].to_numpy(dtype=object) if query else None)
 
 
 def _held_out(

@@ -188,7 +188,7 @@ class Learner(pl.LightningModule):
             with self.trainer.precision_plugin.forward_context():
                 return network(**piece)
 
-        losses, targets, predictions = [], [], []
+        losses, targets, predictions, order = [], [], [], []
         for numbers, logits in in_pieces(logits_of, rows.inputs):
             # A mean over rows in half precision would have only two correct digits.
             exact = logits if logits.dtype == torch.float64 else logits.float()
@@ -196,11 +196,25 @@ class Learner(pl.LightningModule):
             losses.append(self.objective.loss(exact, target) * len(numbers))
             predictions.append(self.objective.predict(exact))
             targets.append(target)
+            order.append(numbers)
         network.train(training)
         scored = {"val_loss": torch.stack(losses).sum() / len(rows)}
+        target, predicted = torch.cat(targets), torch.cat(predictions)
+        if not scored["val_loss"].isfinite():
+            return scored  # training ends with a message
         if self.metric.on_device is not None:
-            scored[f"val_{self.metric.name}"] = self.metric.on_device(torch.cat(targets), torch.cat(predictions))
-        return scored
+            score = self.metric.on_device(target, predicted)
+        else:
+            queries = None if rows.queries is None else rows.queries[torch.cat(order).cpu().numpy()]
+            value = self.metric.score(target.cpu().numpy(), predicted.cpu().numpy(), queries)
+            score = torch.tensor(value, dtype=torch.float32, device=target.device)
+        if self.settings.early_stopping and not score.isfinite():
+            raise UserError(
+                f"{self.metric.name} cannot be computed on the {len(rows)} rows that early stopping watches: "
+                f"{self.metric.undefined}",
+                "raise the lane's training.early_stopping.holdout in params.yaml, or set early_stopping to null",
+            )
+        return scored | {f"val_{self.metric.name}": score}
 
     def _recorded_loss(self, rows: Tensor) -> Tensor:
         loss = self.loss(rows)
