@@ -99,3 +99,9 @@ def test_groups_stay_together_whatever_their_tags():
 def test_more_folds_than_rows_with_tags_is_the_users_error():
     with pytest.raises(UserError, match=r"folds: found 5; expected 2 to 4 for 4 rows"):
         folds.assign(TAGS[:4], 5, 0, "tags")
+
+
+def test_quantiles_of_several_numbers_are_those_of_the_first() -> None:
+    numbers = np.random.default_rng(0).normal(size=(100, 2))
+    first, both = (folds.assign(target, 5, 0, "quantiles") for target in (numbers[:, 0], numbers))
+    assert (first == both).all()

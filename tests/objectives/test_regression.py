@@ -111,3 +111,33 @@ def test_what_is_zero_has_no_logarithm() -> None:
 def test_its_state_makes_it_again() -> None:
     objective = fitted([100.0, 200.0])
     assert Regression.from_state(objective.state()) == objective
+
+
+TWO = pd.DataFrame({"Id": [1, 2, 3, 4], "a": [1.0, 2.0, 3.0, 6.0], "b": [100.0, 100.0, 400.0, 200.0]})
+PAIR = Task(id="Id", targets=("a", "b"), log=True)
+
+
+def test_each_of_several_targets_is_learned_as_if_it_were_the_only_one() -> None:
+    both = Regression.fit(PAIR, TWO, TWO, {"beta": 0.5})
+    single = [Regression.fit(Task(id="Id", targets=(name,), log=True), TWO, TWO, {"beta": 0.5}) for name in ("a", "b")]
+    logits = 2 * draws(4, 3, 2)
+    for members in (logits, logits[:, 0]):
+        columns = [each.loss(members[..., [place]], each.tensor(TWO)) for place, each in enumerate(single)]
+        torch.testing.assert_close(both.loss(members, both.tensor(TWO)), torch.stack(columns).mean())
+        predicted = [each.predict(members[..., [place]]) for place, each in enumerate(single)]
+        torch.testing.assert_close(both.predict(members), torch.stack(predicted, 1))
+    assert both.outputs == 2
+    assert [values.shape for values in both.prior()] == [(2,), (2,)]
+    assert both.tensor(TWO).tolist() == TWO[["a", "b"]].to_numpy().tolist()
+    np.testing.assert_allclose(both.signals(TWO), np.log(TWO[["a", "b"]]))
+    assert Regression.from_state(both.state()) == both
+
+
+def test_several_targets_have_columns_of_their_own_everywhere() -> None:
+    predicted = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert Regression.prediction_shape(TWO, PAIR) == (2,)
+    assert Regression.target_array(TWO, PAIR).shape == (4, 2)
+    assert [column.tolist() for column in Regression.handed_in(predicted, TWO, PAIR)] == [[1.0, 3.0], [2.0, 4.0]]
+    oof = out_of_fold_rows(TWO[:2], PAIR, 0, Regression.target_array(TWO[:2], PAIR), predicted)
+    assert list(oof) == ["id", "fold", "t0", "t1", "p0", "p1"]
+    assert sorted(Regression.drawing(predicted, predicted + 1, PAIR)["predicted"]) == [2.0, 4.0]

@@ -269,3 +269,42 @@ def test_a_table_beside_a_text_is_read_too(network: str) -> None:
     assert submission["stars"][loved].mean() > submission["stars"][~loved].mean() + 0.5
     assert submission["stars"].corr(data.test["near"]) > 0.4
     assert submission["stars"].groupby(data.test["shop"]).mean().idxmax() == "here"
+
+
+def sizes(rng: np.random.Generator) -> Tables:
+    """Draw two numbers of very different size: one follows a column, the other falls with it."""
+    near = rng.normal(size=ROWS + TEST_ROWS)
+    frame = pd.DataFrame({"near": near, "small": near.clip(-1, 1), "large": 1e4 - 1000 * near.clip(-1, 1)})
+    made = tables(frame, "small")
+    answers = made["sample_submission.csv"]
+    assert isinstance(answers, pd.DataFrame)
+    return made | {
+        "test.csv": pd.DataFrame(made["test.csv"]).drop(columns="large"),
+        "sample_submission.csv": answers.assign(large=0.0),
+    }
+
+
+SIZES = dataclasses.replace(
+    STARS,
+    slug="sizes",
+    metric="r2",
+    further_metrics=("mcrmse",),
+    targets=("small", "large"),
+    columns={"Id": int, "near": float, "small": float, "large": float},
+    inputs=Inputs(numeric=("near",)),
+    sample=sizes,
+)
+
+
+def test_several_numbers_are_all_learned() -> None:
+    metrics, submission, data = through(SIZES, settings(table_lane(epochs=12, learning_rate=0.02), SIZES, SMOOTH_L1))
+    assert metrics["oof"] > 0.8
+    assert list(submission) == ["Id", "small", "large"]
+    near = data.test["near"]
+    assert submission["small"].corr(near) > 0.8
+    assert submission["large"].corr(near) < -0.8
+    oof = pd.read_parquet("results/sizes/oof.parquet")
+    errors = [np.sqrt(((oof[f"t{place}"] - oof[f"p{place}"]) ** 2).mean()) for place in range(2)]
+    assert metrics["further"]["mcrmse"] == pytest.approx(np.mean(errors), rel=1e-5)
+    constant, ridge = json.loads(Path("results/sizes/baselines.json").read_text())
+    assert ridge["metrics"]["oof"] > 0.5 > constant["metrics"]["oof"]

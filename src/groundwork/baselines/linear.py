@@ -89,7 +89,8 @@ def _of_tags(competition: Labelled, labels: pd.DataFrame, classifier: BaseEstima
 def _of_numbers(competition: Labelled, labels: pd.DataFrame, _: object, regressor: BaseEstimator) -> Head:
     link = (np.log, np.exp) if competition.task.log else competition.scorer.link
     to, back = link or (None, None)
-    return partial(_numbers, TransformedTargetRegressor(regressor, func=to, inverse_func=back, check_inverse=False))
+    transformed = TransformedTargetRegressor(regressor, func=to, inverse_func=back, check_inverse=False)
+    return partial(_numbers, transformed, competition.scorer.positive)
 
 
 # By `Objective.head`.
@@ -121,7 +122,9 @@ def _tags(classifier: BaseEstimator, train: Matrix, target: Array, valid: Matrix
     return np.column_stack([_classes(classifier, 2, train, tag, valid)[:, 1] for tag in target.T])
 
 
-def _numbers(regressor: BaseEstimator, train: Matrix, target: Array, valid: Matrix) -> Array:
-    # Predictions are clipped to the range of the training rows, as in `groundwork.objectives.regression`.
+def _numbers(regressor: BaseEstimator, positive: bool, train: Matrix, target: Array, valid: Matrix) -> Array:
+    # Predictions are clipped to the range of the training rows, as in `groundwork.objectives.regression`; where a
+    # metric takes no prediction of 0, to the smallest target above 0.
     predicted: Array = clone(regressor).fit(train, target).predict(valid)
-    return predicted.clip(target.min(), target.max())
+    low = np.where(target > 0, target, np.inf).min(0) if positive else target.min(0)
+    return predicted.clip(low, target.max(0))

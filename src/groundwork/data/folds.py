@@ -27,13 +27,14 @@ def assign(
 
     Parameters
     ----------
-    target : array of shape (n,) or (n, tags)
+    target : array of shape (n,) or (n, targets)
         Classes, numbers, or 0 and 1 for each tag, without missing values.
     stratify
         `classes`: each fold has the same share of each class. `quantiles`: each fold has the same share of each
-        of up to ten ranges of the number. `tags`: each fold has the same share of each tag, the rarest first
-        (iterative stratification: Sechidis et al. 2011, https://doi.org/10.1007/978-3-642-23808-6_10); with
-        `groups`, shares of tags are left to chance. `None`: drawn at random.
+        of up to ten ranges of the number, the first of several. `tags`: each fold has the same share of each tag,
+        the rarest first (iterative stratification: Sechidis et al. 2011,
+        https://doi.org/10.1007/978-3-642-23808-6_10); with `groups`, shares of tags are left to chance. `None`: drawn
+        at random.
     groups : array of shape (n,), optional
         Rows of a group stay in one fold. With `stratify`, shares are then as equal as whole groups allow.
 
@@ -66,7 +67,8 @@ def assign(
             strata = np.where(few[strata], -1, strata)
     elif stratify == "quantiles":
         # Ranks instead of values: equal values may be separated, so every stratum has at least `folds` rows.
-        ranks = np.argsort(np.argsort(target, kind="stable"), kind="stable")
+        first = target if target.ndim == 1 else target[:, 0]
+        ranks = np.argsort(np.argsort(first, kind="stable"), kind="stable")
         strata = ranks * min(QUANTILES, rows // folds) // rows
     if stratify == "tags" and groups is None:
         from iterstrat.ml_stratifiers import MultilabelStratifiedKFold

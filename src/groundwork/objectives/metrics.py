@@ -103,9 +103,13 @@ class Metric:
         metric = cls(own.name, higher_is_better, own.judges, score, needs=needs, positive=positive)
         return replace(metric, of_labels=own, decides=own.judges) if needs == "labels" else metric
 
+    def form(self, judged_as: tuple[str, ...]) -> str:
+        """Return which of `judges` a kind's predictions are; `judged_as` is the kind's. Empty if none is."""
+        return next((form for form in judged_as if form in self.judges), "")
+
     def suits(self, judged_as: tuple[str, ...]) -> bool:
         """Whether it judges a kind's predictions; `judged_as` is the kind's."""
-        return any(form in self.judges for form in judged_as)
+        return bool(self.form(judged_as))
 
 
 JUDGES: dict[str, tuple[str, ...]] = {

@@ -1,8 +1,8 @@
-"""Regression: predicts a number for each row."""
+"""Regression: predicts a number for each row, or several."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DRAWN_ROWS = 1000
+# A number for a single target, one for each of several.
+Numbers: TypeAlias = float | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Regression(Objective):
     Parameters
     ----------
     mean, scale
-        Mean and standard deviation of the training rows' target (of its logarithm where `log` is set).
+        Mean and standard deviation of the training rows' target (of its logarithm where `log` is set). Of several
+        targets, one for each, as `low` and `high`.
     low, high
         Range of the training rows' target, in its own units. Predictions are clipped to it, because a network can
         extrapolate far, and a single extreme price would dominate the metric.
@@ -35,15 +38,15 @@ class Regression(Objective):
     log
         Whether the network learns the logarithm.
     targets
-        The column of the number.
+        The column of each number.
     rows
         Number of training rows.
     """
 
-    mean: float
-    scale: float
-    low: float
-    high: float
+    mean: Numbers
+    scale: Numbers
+    low: Numbers
+    high: Numbers
     beta: float = 1.0
     log: bool = False
     targets: tuple[str, ...] = ()
@@ -63,18 +66,18 @@ class Regression(Objective):
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
-        """Return ``quantiles``: folds keep the share of each range of the number."""
+        """Return ``quantiles``: folds keep the share of each range of the number, the first of several."""
         return "quantiles"
 
     @classmethod
     def target_array(cls, frame: pd.DataFrame, task: Task, labels: pd.DataFrame) -> Array:
-        """Return the numbers, ``[rows]``, in their own units."""
-        return frame[task.targets[0]].to_numpy()
+        """Return the numbers in their own units, ``[rows]``, or ``[rows, targets]`` of several."""
+        return frame[list(task.targets) if len(task.targets) > 1 else task.targets[0]].to_numpy()
 
     @classmethod
     def prediction_shape(cls, labels: pd.DataFrame, task: Task) -> tuple[int, ...]:
-        """Return an empty shape: a single number."""
-        return ()
+        """Return an empty shape for a single number."""
+        return (len(task.targets),) if len(task.targets) > 1 else ()
 
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
@@ -82,10 +85,10 @@ class Regression(Objective):
         target = cls.target_array(train, task, labels)
         learned = np.log(target) if task.log else target
         return cls(
-            mean=float(learned.mean()),
-            scale=float(learned.std()) or 1.0,
-            low=float(target.min()),
-            high=float(target.max()),
+            mean=_numbers(learned.mean(0)),
+            scale=_numbers(np.where(spread := learned.std(0), spread, 1.0)),
+            low=_numbers(target.min(0)),
+            high=_numbers(target.max(0)),
             **loss,
             log=task.log,
             targets=task.targets,
@@ -94,34 +97,57 @@ class Regression(Objective):
 
     @property
     def outputs(self) -> int:
-        """One number."""
-        return 1
+        """One number for each target."""
+        return max(1, len(self.targets))
 
     def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
-        """Compute the mean smooth L1 loss of logits ``[rows, (members,) 1]`` and targets ``[rows]`` in own units."""
+        """Compute the mean smooth L1 loss, a scalar.
+
+        Parameters
+        ----------
+        logits
+            ``[rows, (members,) targets]``.
+        target
+            In its own units, ``[rows]``, or ``[rows, targets]`` of several.
+        """
         from torch.nn import functional as F
 
-        standardized = ((target.log() if self.log else target) - self.mean) / self.scale
-        if logits.ndim == 3:
+        logits = self._single(logits)
+        standardized = ((target.log() if self.log else target) - self._like(target, self.mean)) / self._like(
+            target, self.scale
+        )
+        if logits.ndim > target.ndim:
             standardized = standardized[:, None]
-        return F.smooth_l1_loss(logits.squeeze(-1), standardized.expand(logits.shape[:-1]), beta=self.beta)
+        return F.smooth_l1_loss(logits, standardized.expand(logits.shape), beta=self.beta)
+
+    def _single(self, logits: "Tensor") -> "Tensor":
+        """Drop the dimension of the targets if there is only one."""
+        return logits.squeeze(-1) if self.outputs == 1 else logits
+
+    def _like(self, tensor: "Tensor", numbers: Numbers) -> Any:
+        """Return the number itself, or those of several targets as a tensor on the same device."""
+        return tensor.new_tensor(numbers) if isinstance(numbers, tuple) else numbers
 
     def predict(self, logits: "Tensor") -> "Tensor":
-        """Convert logits to predictions ``[rows]`` in the target's own units, float32."""
-        predicted = logits.float().squeeze(-1)
+        """Convert logits to predictions ``[rows]``, or ``[rows, targets]``, in the targets' own units, float32."""
+        predicted = self._single(logits.float())
         if logits.ndim == 3:
             predicted = predicted.mean(1)
-        predicted = predicted * self.scale + self.mean
-        return (predicted.exp() if self.log else predicted).clamp(self.low, self.high)
+        mean, scale, low, high = (
+            self._like(predicted, numbers) for numbers in (self.mean, self.scale, self.low, self.high)
+        )
+        predicted = predicted * scale + mean
+        return (predicted.exp() if self.log else predicted).clamp(low, high)
 
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
-        """Return the numbers in their own units, float32 ``[rows]``."""
+        """Return the numbers in their own units, float32 ``[rows]``, or ``[rows, targets]`` of several."""
         import torch
 
-        return torch.tensor(frame[self.targets[0]].to_numpy(), dtype=torch.float32)
+        columns = list(self.targets) if self.outputs > 1 else self.targets[0]
+        return torch.tensor(frame[columns].to_numpy(), dtype=torch.float32)
 
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the number, or its logarithm if that is learned, ``[rows, 1]``."""
+        """Return the numbers, or their logarithms if those are learned, ``[rows, targets]``."""
         target = frame[list(self.targets)].to_numpy()
         return (np.log(target) if self.log else target).astype(float)
 
@@ -129,7 +155,7 @@ class Regression(Objective):
         """Return zero, which is the standardized mean, and the number of training rows."""
         import torch
 
-        return torch.zeros(1), torch.full((1,), float(self.rows))
+        return torch.zeros(self.outputs), torch.full((self.outputs,), float(self.rows))
 
     @classmethod
     def handed_in(
@@ -146,6 +172,12 @@ class Regression(Objective):
 
     @classmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
-        """Return a scatter plot of predicted against actual numbers, of up to a thousand rows."""
+        """Return a scatter plot of predicted against actual numbers of the first target, of up to a thousand rows."""
+        if target.ndim == 2:
+            target, predicted = target[:, 0], predicted[:, 0]
         drawn = np.random.default_rng(0).permutation(len(target))[:DRAWN_ROWS]
         return {"kind": "scatter", "actual": target[drawn].tolist(), "predicted": predicted[drawn].tolist()}
+
+
+def _numbers(values: Array) -> Numbers:
+    return tuple(values.tolist()) if values.ndim else float(values)
