@@ -137,7 +137,7 @@ REAL = {
         lanes_of(f"prepare {LATER}", "digit-recognizer", "titanic"),
     ),
     "regression, which search is too": (
-        ("objectives/regression.py", "predicted = logits.float()", "predicted = 1 * logits.float()"),
+        ("objectives/regression.py", "predicted = predicted.mean(1)", "predicted = 1 * predicted.mean(1)"),
         lanes_of(f"prepare {LATER}", "house-prices", "product-search"),
     ),
     "tagging": (

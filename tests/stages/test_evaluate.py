@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -10,8 +11,10 @@ from tests.training.tiny import PRICES, SURVIVAL, trained
 
 from groundwork.competitions import Labelled
 from groundwork.errors import UserError
+from groundwork.objectives.decisions import from_json
 from groundwork.objectives.oof import cross_validate
-from groundwork.stages.evaluate import evaluate
+from groundwork.objectives.thresholds import Threshold
+from groundwork.stages.evaluate import _decided, evaluate
 
 LANE = "lane"
 RESULTS = Path("results")
@@ -189,3 +192,34 @@ def test_a_file_that_is_no_parquet_is_refused() -> None:
     (RESULTS / LANE / "oof.parquet").write_bytes(b"half a fi")
     with pytest.raises(UserError, match=r"oof\.parquet: cannot be read"):
         evaluate(LANE, SURVIVAL, RESULTS)
+
+
+def rare(rows: int = 300) -> pd.DataFrame:
+    """Make two classes, of which the second is rare, with probabilities that are right."""
+    rng = np.random.default_rng(0)
+    chance = rng.beta(0.5, 4.5, rows)
+    target = (rng.random(rows) < chance).astype(np.int64)
+    return pd.DataFrame(
+        {"id": np.arange(rows), "fold": np.arange(rows) % 3, "target": target, "p0": 1 - chance, "p1": chance}
+    )
+
+
+def test_a_metric_of_labels_is_scored_with_and_without_the_threshold_which_is_recorded() -> None:
+    written(rare())
+    metrics = evaluate(LANE, dataclasses.replace(SURVIVAL, metric="f1"), RESULTS)
+    record = json.loads((RESULTS / LANE / "experiment.json").read_text())
+    assert record["metrics"] == metrics == json.loads((RESULTS / "metrics" / f"{LANE}.json").read_text())
+    with_it, without = metrics["decision"]["with"], metrics["decision"]["without"]
+    assert metrics["decision"]["used"]
+    assert metrics["mean"] == with_it["mean"] > without["mean"] == cross_validate(rare(), "f1")["mean"]
+    decision = from_json(record["decision"])
+    assert isinstance(decision, Threshold)
+    assert decision.above[0] < 0.5
+    assert _decided(metrics) == f"; without thresholds chosen on the other folds {without['mean']:.4f}"
+
+
+def test_metrics_without_decisions_say_nothing_of_them() -> None:
+    written(classes())
+    metrics = evaluate(LANE, SURVIVAL, RESULTS)
+    assert "decision" not in {**metrics, **json.loads((RESULTS / LANE / "experiment.json").read_text())}
+    assert _decided(metrics) == ""

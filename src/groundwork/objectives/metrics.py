@@ -57,6 +57,8 @@ class Metric:
     decides
         Those of `judges` for which thresholds, weights or cut points that are chosen for the metric raise it: see
         `groundwork.objectives.decisions`.
+    by_tag
+        Whether the score of tags is a mean of the tags' own, so that each has a threshold of its own that is best.
     graded
         Whether classes are grades, so that a near miss counts less than a far one.
     undefined
@@ -73,6 +75,7 @@ class Metric:
     needs: Needs = "numbers"
     of_labels: OfLabels | None = None
     decides: tuple[str, ...] = ()
+    by_tag: bool = False
     graded: bool = False
     undefined: str = EQUAL
 
@@ -161,7 +164,9 @@ def _labels(
     on_device: "OnDevice | None" = None,
 ) -> Metric:
     score = labels.of_predictions(function)
-    return Metric(name, True, judges, score, on_device, needs="labels", of_labels=function, decides=decides)
+    by_tag = "tags" in judges and not name.endswith(("micro", "samples"))
+    metric = Metric(name, True, judges, score, on_device, needs="labels", of_labels=function)
+    return replace(metric, decides=decides, by_tag=by_tag)
 
 
 def _grades(name: str, power: int, judges: tuple[str, ...]) -> Metric:

@@ -197,16 +197,24 @@ def kappa(power: int) -> OfLabels:
     """
 
     def score(target: Array, answers: Array) -> float:
-        target, answers = target.astype(float), answers.astype(float)
-        grades, rows = np.unique(target, return_counts=True)
-        if len(grades) < 2 or (grades != np.rint(grades)).any():
+        whole, said = np.rint(target).astype(np.int64), np.rint(answers).astype(np.int64)
+        if not len(whole) or (whole == whole[0]).all() or (whole != target).any():
             return float("nan")
-        said, times = np.unique(answers, return_counts=True)
+        (grades, rows), (others, times) = _times(whole), _times(said)
         pairs = rows[:, None] * times / len(target) ** 2
-        by_chance = (_distance(grades[:, None], said, power) * pairs).sum()
-        return float(1 - _distance(target, answers, power).mean() / by_chance) if by_chance else float("nan")
+        by_chance = (_distance(grades[:, None], others, power) * pairs).sum()
+        return float(1 - _distance(whole, said, power).mean() / by_chance) if by_chance else float("nan")
 
     return score
+
+
+def _times(grades: Array) -> tuple[Array, Array]:
+    """Return the distinct grades, and how often each occurs."""
+    low = grades.min()
+    if grades.max() - low > 1000:
+        return np.unique(grades, return_counts=True)
+    times = np.bincount(grades - low)
+    return np.flatnonzero(times) + low, times[times > 0]
 
 
 def _distance(one: Array, other: Array, power: int) -> Array:

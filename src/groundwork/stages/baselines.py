@@ -15,7 +15,8 @@ from groundwork.data.prepared import Prepared
 from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json, writing
 from groundwork.objectives import KINDS
-from groundwork.objectives.oof import concatenate, cross_validate, out_of_fold_rows
+from groundwork.objectives.decisions import evaluated
+from groundwork.objectives.oof import concatenate, out_of_fold_rows
 from groundwork.sections.encodings import EncodingSettings
 from groundwork.settings import Tracking
 from groundwork.stages.job import Job
@@ -64,12 +65,13 @@ def baselines(
     Returns
     -------
     list of dict
-        The content of ``baselines.json``: ``name``, ``metrics`` as `cross_validate` gives them, ``seconds``,
+        The content of ``baselines.json``: ``name``, ``metrics`` as the evaluate stage gives them, ``seconds``,
         ``run_id``, ``wandb_dir``, ``data_sha256`` and ``folds_sha256``.
     """
     from groundwork.baselines.choice import baselines_of
 
     facts = {**git_state(), "data_sha256": prepared.data_sha256, "folds_sha256": prepared.folds_sha256}
+    judged_as = KINDS[competition.kind].judged_as
     records, rows = [], []
     for baseline in baselines_of(competition, encoding, prepared, seed):
         started = time.monotonic()
@@ -79,7 +81,7 @@ def baselines(
             tracking, group=lane_name, name=f"{lane_name} baseline: {baseline.name}", config=config
         ) as tracker:
             oof = concatenate([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
-            metrics = cross_validate(oof, competition.scorer, competition.further_metrics)
+            metrics, _ = evaluated(oof, competition.scorer, judged_as, competition.further_metrics)
             tracker.summarize(cross_validated(competition.scorer.name, metrics["folds"], metrics["oof"]))
         rows.append(oof.sort_values(["id", "fold"], ignore_index=True).assign(baseline=baseline.name))
         records.append(

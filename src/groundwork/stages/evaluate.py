@@ -1,5 +1,6 @@
 """The evaluate stage scores a lane's out-of-fold predictions by the competition's metric and records the experiment."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from groundwork.competitions import Competition
 from groundwork.errors import UserError
 from groundwork.files import read_json, write_json
 from groundwork.objectives import KINDS
-from groundwork.objectives.oof import cross_validate, predictions, read_oof, targets
+from groundwork.objectives.decisions import evaluated
+from groundwork.objectives.oof import predictions, read_oof, targets
 from groundwork.stages.job import RESULTS, Job
 
 
@@ -20,7 +22,17 @@ def run(job: Job) -> str:
         f"{job.lane_name}: {metrics['metric']} {metrics['mean']:.4f} ± {metrics['sd']:.4f} over "
         f"{len(metrics['folds'])} folds, {metrics['oof']:.4f} over all out-of-fold rows"
         + "".join(f", {name} {value:.4f}" for name, value in metrics["further"].items())
+        + _decided(metrics)
     )
+
+
+def _decided(metrics: Mapping[str, Any]) -> str:
+    """Say what the decision, which was chosen on the other folds, does to the score; nothing where there is none."""
+    if "decision" not in metrics:
+        return ""
+    used, other = metrics["decision"]["used"], "without" if metrics["decision"]["used"] else "with"
+    mean = metrics["decision"][other]["mean"]
+    return f"; {other} thresholds chosen on the other folds {mean:.4f}{'' if used else ', so they are not used'}"
 
 
 def evaluate(lane_name: str, competition: Competition, results: Path, out: Path | None = None) -> dict[str, Any]:
@@ -28,7 +40,8 @@ def evaluate(lane_name: str, competition: Competition, results: Path, out: Path 
 
     The record is written twice: as ``<lane>/experiment.json``, a DVC output, and as
     ``experiments/<lane>/<run id>.json``, which DVC does not manage, so that it stays when the next experiment replaces
-    this one.
+    this one. The record has the ``decision`` by which the test rows are answered, where one raised the score: see
+    `groundwork.objectives.decisions`.
 
     Raises
     ------
@@ -38,7 +51,7 @@ def evaluate(lane_name: str, competition: Competition, results: Path, out: Path 
     folder = results / lane_name
     kind = KINDS[competition.kind]
     oof = read_oof(folder / "oof.parquet", lane_name, kind)
-    metrics = cross_validate(oof, competition.scorer, competition.further_metrics)
+    metrics, decision = evaluated(oof, competition.scorer, kind.judged_as, competition.further_metrics)
     run = read_json(folder / "run.json", f"dvc repro train@{lane_name}")
     try:
         history = pd.read_csv(folder / "history.csv").to_dict("records")
@@ -50,6 +63,8 @@ def evaluate(lane_name: str, competition: Competition, results: Path, out: Path 
         ) from None
     plot = kind.drawing(targets(oof), predictions(oof), competition.task)
     record = {"lane": lane_name, "run": run, "metrics": metrics, "history": history, "plot": plot}
+    if decision is not None:
+        record["decision"] = decision.to_json()
     out = out or results
     for path in (out / "experiments" / lane_name / file_name, out / lane_name / "experiment.json"):
         write_json(path, record)
