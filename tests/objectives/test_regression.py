@@ -136,8 +136,8 @@ def test_each_of_several_targets_is_learned_as_if_it_were_the_only_one() -> None
 def test_several_targets_have_columns_of_their_own_everywhere() -> None:
     predicted = np.array([[1.0, 2.0], [3.0, 4.0]])
     assert Regression.prediction_shape(TWO, PAIR) == (2,)
-    assert Regression.target_array(TWO, PAIR).shape == (4, 2)
-    assert [column.tolist() for column in Regression.handed_in(predicted, TWO, PAIR)] == [[1.0, 3.0], [2.0, 4.0]]
-    oof = out_of_fold_rows(TWO[:2], PAIR, 0, Regression.target_array(TWO[:2], PAIR), predicted)
+    assert Regression.target_array(TWO, PAIR, TWO).shape == (4, 2)
+    assert [column.tolist() for column in Regression.handed_in(predicted, TWO, PAIR, TWO)] == [[1.0, 3.0], [2.0, 4.0]]
+    oof = out_of_fold_rows(TWO[:2], PAIR, 0, Regression.target_array(TWO[:2], PAIR, TWO), predicted)
     assert list(oof) == ["id", "fold", "t0", "t1", "p0", "p1"]
     assert sorted(Regression.drawing(predicted, predicted + 1, PAIR)["predicted"]) == [2.0, 4.0]
