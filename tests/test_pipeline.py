@@ -159,7 +159,7 @@ REAL = {
     "a competition's columns": (
         ("competitions/titanic.py", '"Age": float', '"Age": str'),
         # `columns` is what pandas calls a table's, too.
-        lanes_of("fetch prepare baselines train predict", "titanic"),
+        lanes_of("fetch prepare baselines train predict submission", "titanic"),
     ),
     "the sizes of a network": (
         ("sections/networks.py", "    members: Count\n", "    members: Annotated[int, Field(ge=1)]\n"),
@@ -171,11 +171,11 @@ REAL = {
             "accuracy_score(target, answers)",
             "accuracy_score(target, 1 * answers)",
         ),
-        lanes_of("baselines train evaluate submission", "digit-recognizer", "titanic"),
+        lanes_of("prepare baselines train evaluate submission", "digit-recognizer", "titanic"),
     ),
     "a metric of its own": (
         ("competitions/titanic.py", 'metric="accuracy"', "metric=_own"),
-        lanes_of(LATER, "titanic"),
+        lanes_of("prepare baselines train evaluate submission", "titanic"),
     ),
     "a further metric of one competition": (
         ("competitions/product_search.py", 'further_metrics=("ndcg@10",', 'further_metrics=("rmsle", "ndcg@10",'),

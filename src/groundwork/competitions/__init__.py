@@ -12,7 +12,7 @@ import pandas as pd
 
 from groundwork.errors import UserError, meant
 from groundwork.objectives.base import Task
-from groundwork.objectives.metrics import Metric, metric_of
+from groundwork.objectives.metrics import Metric, metric_of, needs_of
 
 Tables = dict[str, pd.DataFrame | str]
 Columns = Mapping[str, type]
@@ -231,7 +231,7 @@ class Labelled(Competition):
             query=query,
             groups=self.group_folds_by,
             log=self.log_target,
-            needs="labels" if self.metric == "accuracy" else "probabilities",
+            needs=needs_of(self.metric),
             classes=self.classes,
         )
 

@@ -13,9 +13,13 @@ import pandas as pd
 from groundwork.competitions import Competition
 from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
-from groundwork.objectives import KINDS
+from groundwork.files import read_json
+from groundwork.objectives import KINDS, decisions
+from groundwork.objectives.base import Array
 from groundwork.objectives.columns import Rule, Suspicion, lines
+from groundwork.objectives.metrics import Metric
 from groundwork.objectives.oof import predictions, read_oof
+from groundwork.objectives.thresholds import Decision
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ def check_files(
     asked = sample.iloc[:, 1:]
     oof = None
     if kind.compared:
-        oof = pd.DataFrame(answers(results, lane_name, competition, labels, asked))
+        oof = _out_of_fold(results, lane_name, competition, labels, asked)
     next_step = f"nothing was {'handed in' if file is None else 'written'}; fix the model or its features, "
     next_step += f"then `{again}`"
     verdict = check(
@@ -178,13 +182,42 @@ def check_files(
 
 
 def answers(
-    results: Path, lane_name: str, competition: Competition, labels: pd.DataFrame, asked: pd.DataFrame
+    competition: Competition, predicted: Array, labels: pd.DataFrame, asked: pd.DataFrame, decision: Decision | None
 ) -> dict[str, pd.Series]:
-    """Convert a lane's out-of-fold predictions to the columns of its submission, by name."""
-    kind, task = KINDS[competition.kind], competition.task
-    path = results / "oof.parquet"
-    oof = read_oof(path, lane_name, kind)
-    predicted, shape = predictions(oof), kind.prediction_shape(labels, task)
+    """Convert predictions to the columns of a submission, by name.
+
+    Parameters
+    ----------
+    predicted
+        ``[rows]`` or ``[rows, columns]``: see `Objective.prediction_shape`.
+    labels
+        The table of all labels.
+    asked
+        The predicted columns of the sample submission, as text.
+    decision
+        How the metric's labels are chosen from the predictions; None for the obvious way.
+    """
+    kind, metric = KINDS[competition.kind], competition.scorer
+    decided = decisions.answers(metric, kind.judged_as, predicted, decision) if metric.needs == "labels" else None
+    columns = kind.handed_in(predicted, labels, competition.task, asked, decided)
+    return dict(zip(map(str, asked), map(pd.Series, columns), strict=True))
+
+
+def decision_in(results: Path, lane_name: str, metric: Metric) -> Decision | None:
+    """Read the decision that the evaluate stage has chosen for a lane; None if there is none."""
+    if not metric.decides:
+        return None
+    record = read_json(results / "experiment.json", f"dvc repro evaluate@{lane_name}")
+    return decisions.from_json(record.get("decision"))
+
+
+def _out_of_fold(
+    results: Path, lane_name: str, competition: Competition, labels: pd.DataFrame, asked: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a lane's out-of-fold predictions as they would be handed in."""
+    kind, path = KINDS[competition.kind], results / "oof.parquet"
+    predicted = predictions(read_oof(path, lane_name, kind))
+    shape = kind.prediction_shape(labels, competition.task)
     if predicted.shape[1:] != shape:
         found, expected = (
             f"{sizes[0]} probabilities" if sizes else "one number" for sizes in (predicted.shape[1:], shape)
@@ -193,8 +226,9 @@ def answers(
             f"{path}: found {found} for each row; expected {expected}",
             f"train again: `dvc repro --force train@{lane_name}`",
         )
-    columns = kind.handed_in(predicted, labels, task, asked)
-    return dict(zip(map(str, asked), map(pd.Series, columns), strict=True))
+    return pd.DataFrame(
+        answers(competition, predicted, labels, asked, decision_in(results, lane_name, competition.scorer))
+    )
 
 
 def _waived(verdict: Verdict, competition: Competition) -> Verdict:

@@ -148,6 +148,12 @@ def metric_of(metric: str | Metric) -> Metric:
     return METRICS[metric] if isinstance(metric, str) else metric
 
 
+def needs_of(metric: object) -> Needs:
+    """Return what a competition's metric needs; labels if it is no metric, so that `validate` can list all mistakes."""
+    found = METRICS.get(metric) if isinstance(metric, str) else metric
+    return found.needs if isinstance(found, Metric) else "labels"
+
+
 def _accuracy_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
     from torchmetrics.functional.classification import multiclass_accuracy
 

@@ -10,7 +10,6 @@ from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.kaggle import gate
-from groundwork.objectives import KINDS
 from groundwork.objectives.oof import predictions
 from groundwork.stages.job import Job
 from groundwork.stages.predict import PREDICTIONS
@@ -37,7 +36,7 @@ def submission(
     lane_name
         The lane's key in params.yaml, for messages.
     results
-        The lane's folder: ``test.parquet`` and ``oof.parquet`` are read there.
+        The lane's folder: ``test.parquet``, ``oof.parquet`` and ``experiment.json`` are read there.
     out
         Where to write, in place of `results`.
 
@@ -61,8 +60,9 @@ def submission(
         raise UserError(f"{path}: cannot be read ({type(error).__name__}: {error})", again) from None
     sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane_name}")
     identifier, asked = sample.columns[0], sample.iloc[:, 1:]
-    answers = KINDS[competition.kind].handed_in(predictions(predicted), prepared.labels, competition.task, asked)
-    table = pd.DataFrame({identifier: predicted["id"], **dict(zip(asked, answers, strict=True))})
+    decision = gate.decision_in(results, lane_name, competition.scorer)
+    answers = gate.answers(competition, predictions(predicted), prepared.labels, asked, decision)
+    table = pd.DataFrame({identifier: predicted["id"], **answers})
     path = (out or results) / SUBMISSION
     with writing(path) as temporary:
         table.to_csv(temporary, index=False)
