@@ -15,6 +15,8 @@ from groundwork.data.formats import text as formatted
 from groundwork.errors import UserError
 
 MISSING = ("", "NA")
+# Bytes that are parsed at once; a block must contain at least one row.
+BLOCK, LARGEST_BLOCK = 1 << 23, 1 << 30
 
 
 def text(archive: Archive, member: str) -> Text:
@@ -47,8 +49,16 @@ def parsed(text: Text, columns: Mapping[str, pa.DataType] | None) -> tuple[pa.Ta
 
 
 def _arrow(text: Text, columns: Mapping[str, pa.DataType] | None) -> pa.Table:
-    # A block must contain at least one row; types are inferred from the first block alone.
-    block = 1 << 23 if columns is not None else min(max(len(text.content) + 1, 1 << 23), 1 << 30)
+    try:
+        return _blocks(text, columns, BLOCK)
+    except pa.ArrowInvalid:
+        if columns is not None or len(text.content) < BLOCK:
+            raise
+        # Types are inferred from the first block alone: here from all rows, on one core.
+        return _blocks(text, columns, min(len(text.content) + 1, LARGEST_BLOCK))
+
+
+def _blocks(text: Text, columns: Mapping[str, pa.DataType] | None, block: int) -> pa.Table:
     return arrow_csv.read_csv(
         pa.BufferReader(text.content),
         read_options=arrow_csv.ReadOptions(block_size=block),

@@ -19,6 +19,8 @@ from groundwork.errors import UserError
 TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 # Whole numbers that an int64 or a float64 would change: ids with leading zeros, or of 19 digits and more.
 NOT_A_NUMBER = r"^[+-]?(0\d+|\d{19,})$"
+LARGE = 10**18  # numbers of 19 digits
+PIECE = 1 << 24  # bytes that are examined at once
 EXACT = 1 << 53  # float64 has every whole number up to here
 EXPECTED = {int: "a whole number", float: "a number", str: "text"}
 
@@ -93,7 +95,7 @@ def types(archive: Archive, members: Iterable[str], declared: Mapping[str, type]
     """
     found: dict[str, set[type | None]] = {}
     for member in members:
-        for name, kind in _inferred(archive, member).items():
+        for name, kind in _inferred(archive, member, declared or {}).items():
             found.setdefault(name, set()).add(kind)
     return {name: _common(kinds) for name, kinds in found.items()} | dict(declared or {})
 
@@ -104,20 +106,41 @@ def _common(kinds: set[type | None]) -> type:
     return int if kinds == {int} else float
 
 
-def _inferred(archive: Archive, member: str) -> dict[str, type | None]:
+def _inferred(archive: Archive, member: str, declared: Mapping[str, type]) -> dict[str, type | None]:
     """Return the type of each column of one file; None for a column without a value."""
     where = f"{archive}: {member}"
     text = parsing.text(archive, member)
-    _check_names(_header(text, where, archive), {}, where, archive, partial=True)
+    names = _header(text, where, archive)
+    _check_names(names, {}, where, archive, partial=True)
+    if set(names) <= declared.keys():
+        return {name: declared[name] for name in names}
     try:
         table, text = parsing.parsed(text, None)
     except pa.ArrowInvalid as error:
         raise _first_problem(text, {}, where, archive, str(error)) from None
     numbers = [field.name for field in table.schema if pa.types.is_integer(field.type) or _is_float(field.type)]
-    # Reading all numbers as text takes a second for 30 million of them: only where some number may be an id.
-    doubtful = numbers if re.search(rb"(?<![\d.])0\d|\d{19}", text.content) else []
+    # Reading all numbers as text takes a second for 30 million of them: only those that may be ids.
+    doubtful = numbers if _has_leading_zeros(text.content) else [name for name in numbers if _is_large(table[name])]
     written = parsing.parsed(text, dict.fromkeys(doubtful, pa.string()))[0] if doubtful else {}
     return {name: _kind(table[name], written[name] if name in doubtful else None) for name in table.column_names}
+
+
+def _has_leading_zeros(content: bytes) -> bool:
+    """Return whether some digit follows a zero that begins a number. Faster than a regular expression by ten times."""
+    codes = np.frombuffer(content, dtype=np.uint8)
+    for start in range(0, len(codes), PIECE):
+        piece = codes[max(start - 1, 0) : start + PIECE + 1]
+        digit = (piece >= ord("0")) & (piece <= ord("9"))
+        zero = piece[:-1] == ord("0")
+        zero[1:] &= ~digit[:-2] & (piece[:-2] != ord("."))
+        if (zero & digit[1:]).any():
+            return True
+    return False
+
+
+def _is_large(column: pa.ChunkedArray) -> bool:
+    extremes = compute.min_max(column).as_py()
+    return any(value is not None and abs(value) >= LARGE for value in extremes.values())
 
 
 def _is_float(kind: pa.DataType) -> bool:
