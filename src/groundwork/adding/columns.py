@@ -18,7 +18,10 @@ ID_NAME = re.compile(
     r"(?:^|[_ .-])(?:id|ids|key|uid|uuid|guid|index)$|[a-z](Id|ID)$|^(unnamed.*|)$|^(row|rec|record)[_ ]?(id|no|num)",
     re.IGNORECASE,
 )
-TIME_NAME = re.compile(r"date|time|year|month|week|day|hour|period|epoch|stamp|(^|_)(dt|ts)($|_)", re.IGNORECASE)
+TIME_NAME = re.compile(
+    r"(?:^|[_ .-]|(?<=[a-z])(?=[A-Z]))(?i:date|time|year|yr|month|week|day|hour|period|epoch|stamp|when|dt\b|ts\b)"
+    r"|(?i:(?<!candi)(?<!man)(?<!up)date|timestamp|year|month)$"
+)
 FILES = {
     "picture": re.compile(r"\.(?:jpe?g|png|gif|bmp|webp|tiff?|dcm)$", re.IGNORECASE),
     "sound or film": re.compile(r"\.(?:wav|mp3|ogg|flac|mp4|avi|mov)$", re.IGNORECASE),
@@ -294,7 +297,7 @@ def _short(value: str) -> str:
     return repr(value if len(value) <= 30 else f"{value[:30]}…")
 
 
-_numbers: tuple[Callable[[Seen], Column | None], ...] = (_empty, _row_number, _day_number, _key)
+_numbers: tuple[Callable[[Seen], Column | None], ...] = (_empty, _day_number, _row_number, _key)
 _texts: tuple[Callable[[Seen], Column | None], ...] = (
     _empty, _file, _list, _truth, _number_as_text, _date, _text, _category,
 )  # fmt: skip

@@ -37,6 +37,7 @@ def source(proposal: Proposal, sample: str = "") -> str:
         head += ["import pandas as pd", ""]
     head.append(f"from groundwork.competitions import Inputs, Labelled{', Tables' if sample else ''}")
     head += [f"from groundwork.features import {', '.join(helpers)}"] if helpers else []
+    head += ["from groundwork.synthetic import Marginal, table"] if sample else []
     head += ["", inputs, *_left_out(proposal)]
     functions = [part for part in (body, sample) if part]
     competition = "\n".join(_competition(proposal, bool(body), bool(sample)))

@@ -8,7 +8,7 @@ import pandas as pd
 from groundwork.adding.columns import TIME_NAME, Column
 from groundwork.features import dates
 
-# A key is a group if it repeats in train, and (nearly) none of its values is in test.
+# A key is a group if it repeats in train, and nearly none of its values is in test: one may be cut in two.
 SHARED, REPEATED, ENOUGH = 0.05, 1.5, 8
 LATER = 0.95  # share of test rows after the last training row
 
@@ -47,7 +47,11 @@ def find(train: pd.DataFrame, test: pd.DataFrame, columns: Sequence[Column]) -> 
               for rows, shared in [_group(train[name], test[name])] if rows]  # fmt: skip
     if groups:
         rows, name, shared = max(groups)
-        also = f"only {shared:.0%} of the values in test are in train" if shared else "test has none of the values in train"
+        also = (
+            f"only {shared:.0%} of the values in test are in train"
+            if shared
+            else "test has none of the values in train"
+        )
         return Split(name, None, f"{rows:.1f} training rows share a value, and {also}")
     return Split(None, None, "train and test have the same groups and times")
 
@@ -80,7 +84,8 @@ def _group(train: pd.Series, test: pd.Series) -> tuple[float, float]:
     known = here.unique()
     if min(len(known), len(there)) < ENOUGH:
         return 0.0, 0.0
-    rows, shared = len(here) / len(known), float(pd.Series(there).isin(known).mean())
+    rows, both = len(here) / len(known), int(pd.Series(there).isin(known).sum())
+    shared = both / len(there)
     # Numbers of which each occurs once or twice differ between train and test by chance.
     repeated = float((here.map(here.value_counts()) > 1).mean())
-    return (rows, shared) if rows >= REPEATED and repeated > 0.5 and shared <= SHARED else (0.0, shared)
+    return (rows, shared) if rows >= REPEATED and repeated > 0.5 and (shared <= SHARED or both == 1) else (0.0, shared)
