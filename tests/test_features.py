@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundwork import features
@@ -58,6 +58,7 @@ def test_numbers_stay_numbers():
     assert features.numbers(pd.Series([1, 2])).tolist() == [1.0, 2.0]
 
 
+@settings(deadline=None)
 @given(st.floats(-1e12, 1e12).map(lambda x: round(x, 3)))
 def test_what_python_writes_with_thousands_is_read_back(number):
     assert features.numbers(pd.Series([f"{number:,.3f}"]))[0] == pytest.approx(number, abs=1e-3)

@@ -175,6 +175,7 @@ CASES = {
                                           "unlabeledTrainData.csv": t["test.csv"]}),
     "3d-columns": Case(WON, {"won": 0}, {"roles": {
         "same": "constant", "age2": "duplicate", "photo": "picture file", "tags": "list", "props": "JSON",
-        "code": "id-like", "row_id": "id-like", "full_name": "short text", "smoker": "truth value", "when": "seconds", "age": "number",
+        "code": "id-like", "row_id": "id-like", "full_name": "short text",
+        "smoker": "truth value", "when": "seconds", "age": "number",
         "city": "category"}}, base=ODD),
 }  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundwork.data import archives, formats, tables
@@ -202,6 +202,7 @@ def test_a_type_that_only_a_late_row_shows_is_seen(tmp_path):
     assert tables.types(archive(tmp_path, {"t.csv": content.encode()}), ["t.csv"]) == {"a": str, "b": str}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -1,6 +1,7 @@
 """Adds a lane to the text of params.yaml and removes one; every other byte stays as it is."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,10 @@ class ParamsText:
         self.text = content.decode("utf-8")
         self.newline = "\r\n" if "\r\n" in self.text else "\n"
         try:
-            root = YAML(pure=True).compose(self.text.removeprefix(BOM))
+            with warnings.catch_warnings():
+                # Redefining an anchor is allowed.
+                warnings.simplefilter("ignore")
+                root = YAML(pure=True).compose(self.text.removeprefix(BOM))
         except YAMLError as error:
             raise UserError(f"{path}: is not YAML: {error}", f"fix {path} and run the command again") from None
         self.anchors = {*re.findall(r"(?<!\S)&([\w-]+)", self.text)}
