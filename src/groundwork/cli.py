@@ -196,6 +196,7 @@ def remove(lane_name: LaneName) -> None:
 def status(lane_names: LaneNames = None) -> None:
     """List the stages that would run again, and why."""
     from groundwork import params
+    from groundwork.experiments.replaced import replaced
     from groundwork.experiments.status import status
     from groundwork.stages.validate import validate, write_fingerprints
 
@@ -204,7 +205,10 @@ def status(lane_names: LaneNames = None) -> None:
         settings.lane(lane_name)
     validate(settings)
     write_fingerprints(settings)
-    typer.echo("\n".join(status(lane_names or settings.competitions)) or "nothing would run again except the report")
+    selected = lane_names or list(settings.competitions)
+    lines = [f"fetch@{name}: {path} was replaced" for name, path in replaced(settings).items() if name in selected]
+    lines += status(selected)
+    typer.echo("\n".join(lines) or "nothing would run again except the report")
 
 
 @app.command(rich_help_panel="Every day", name="leaderboard")
