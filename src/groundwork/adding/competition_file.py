@@ -142,7 +142,6 @@ def _features(proposal: Proposal) -> str:
     lines = [
         "def features(frame: pd.DataFrame) -> pd.DataFrame:",
         '    """Add row-wise features: each row\'s result depends on that row alone."""',
-        "    frame = frame.copy()",
     ]
     for column in proposal.of("number as text"):
         lines += _comment(f"Numbers as text, {column.reason}.", "    ")

@@ -50,12 +50,15 @@ class Text:
         Whether fields may be in double quotes.
     escaped
         Whether a backslash precedes a quote inside of a quoted field, in place of a second quote.
+    is_plain
+        Whether `content` is what the file holds: it was not converted from another encoding or format.
     """
 
     content: bytes
     separator: str = ","
     quoted: bool = True
     escaped: bool = False
+    is_plain: bool = True
 
     @property
     def options(self) -> dict[str, Any]:
@@ -101,9 +104,10 @@ def text(content: bytes, name: str, charset: str = "utf-8") -> Text:
     """
     suffix = PurePosixPath(plain(name)).suffix.lower()
     if suffix in OTHERS:
-        return Text(OTHERS[suffix](content))
-    content = decoded(content, charset)
-    return Text(content, separator(content, NATURAL.get(suffix)))
+        return Text(OTHERS[suffix](content), is_plain=False)
+    utf8 = decoded(content, charset)
+    own = utf8 is content and not content.startswith(codecs.BOM_UTF8)
+    return Text(utf8, separator(utf8, NATURAL.get(suffix)), is_plain=own)
 
 
 def decoded(content: bytes, charset: str = "utf-8") -> bytes:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -27,8 +27,12 @@ def text(archive: Archive, member: str) -> Text:
         raise UserError(f"{archive}: {member}: {error}", archive.fix) from None
 
 
-def parsed(text: Text, columns: Mapping[str, pa.DataType] | None) -> tuple[pa.Table, Text]:
+def parsed(
+    text: Text, columns: Mapping[str, pa.DataType] | None, missing: Sequence[str] = MISSING
+) -> tuple[pa.Table, Text]:
     """Parse the columns, or all with inferred types; return them with the way in which the file turned out quoted.
+
+    Fields in `missing` are missing values.
 
     Raises
     ------
@@ -36,29 +40,29 @@ def parsed(text: Text, columns: Mapping[str, pa.DataType] | None) -> tuple[pa.Ta
         If the rows have different numbers of fields, or a value is not of its column's type.
     """
     try:
-        table = _arrow(text, columns)
+        table = _arrow(text, columns, missing)
     except pa.ArrowInvalid:
         for other in text.otherwise_quoted():
             with suppress(pa.ArrowException):
-                return _arrow(other, columns), other
+                return _arrow(other, columns, missing), other
         raise
     if text.has_stray_quotes(len(table)):
         text = replace(text, quoted=False)
-        table = _arrow(text, columns)
+        table = _arrow(text, columns, missing)
     return table, text
 
 
-def _arrow(text: Text, columns: Mapping[str, pa.DataType] | None) -> pa.Table:
+def _arrow(text: Text, columns: Mapping[str, pa.DataType] | None, missing: Sequence[str]) -> pa.Table:
     try:
-        return _blocks(text, columns, BLOCK)
+        return _blocks(text, columns, missing, BLOCK)
     except pa.ArrowInvalid:
         if columns is not None or len(text.content) < BLOCK:
             raise
         # Types are inferred from the first block alone: here from all rows, on one core.
-        return _blocks(text, columns, min(len(text.content) + 1, LARGEST_BLOCK))
+        return _blocks(text, columns, missing, min(len(text.content) + 1, LARGEST_BLOCK))
 
 
-def _blocks(text: Text, columns: Mapping[str, pa.DataType] | None, block: int) -> pa.Table:
+def _blocks(text: Text, columns: Mapping[str, pa.DataType] | None, missing: Sequence[str], block: int) -> pa.Table:
     return arrow_csv.read_csv(
         pa.BufferReader(text.content),
         read_options=arrow_csv.ReadOptions(block_size=block),
@@ -72,7 +76,7 @@ def _blocks(text: Text, columns: Mapping[str, pa.DataType] | None, block: int) -
         convert_options=arrow_csv.ConvertOptions(
             column_types=dict(columns or {}),
             include_columns=list(columns or ()),
-            null_values=list(MISSING),
+            null_values=list(missing),
             strings_can_be_null=True,
         ),
     )

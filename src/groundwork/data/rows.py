@@ -101,7 +101,7 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     write_table(_with_features(competition, train, extra), out / TRAIN)
     write_table(_with_features(competition, test, extra), out / TEST)
     write_table(pd.DataFrame({key: train[key], "fold": numbers}), out / FOLDS)
-    (out / SUBMISSION).write_bytes(archives.read_bytes(archive, competition.sample_submission))
+    (out / SUBMISSION).write_bytes(tables.plain(archive, competition.sample_submission))
 
 
 def _tables(competition: Labelled, archive: archives.Archive) -> tuple[pd.DataFrame, pd.DataFrame]:

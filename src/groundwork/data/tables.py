@@ -72,6 +72,37 @@ def read(
     return frame
 
 
+def header(archive: Archive, member: str) -> list[str]:
+    """Return the column names of one table; raise `UserError` as `read` does."""
+    return _header(parsing.text(archive, member), f"{archive}: {member}", archive)
+
+
+def text(archive: Archive, member: str) -> pd.DataFrame:
+    """Read a whole table as text, as it stands in the file; an empty field is missing.
+
+    Raises
+    ------
+    UserError
+        If the file is empty or not a table.
+    """
+    where, content = f"{archive}: {member}", parsing.text(archive, member)
+    names = _header(content, where, archive)
+    _check_names(names, {}, where, archive, partial=True)
+    try:
+        table, _ = parsing.parsed(content, dict.fromkeys(names, pa.string()), missing=("",))
+    except pa.ArrowInvalid as error:
+        raise _first_problem(content, {}, where, archive, str(error)) from None
+    return table.to_pandas().astype("str")
+
+
+def plain(archive: Archive, member: str) -> bytes:
+    """Return a table as CSV with commas, in UTF-8 and without a byte order mark: the file's own bytes if it is that."""
+    content = parsing.text(archive, member)
+    if content.separator == "," and content.is_plain:
+        return content.content
+    return text(archive, member).to_csv(index=False, lineterminator="\n").encode()
+
+
 def types(archive: Archive, members: Iterable[str], declared: Mapping[str, type] | None = None) -> dict[str, type]:
     """Infer the type of each column from all `members` together.
 
