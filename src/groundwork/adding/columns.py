@@ -13,7 +13,8 @@ import pandas as pd
 from groundwork.features import FALSE, MULTIPLES, NUMBER, TRUE, UNKNOWN, numbers
 
 # The roles of columns that a network reads; columns of other roles are left out.
-READ = ("number", "category", "many categories", "truth value", "number as text", "date", "seconds", "text")
+READ = ("number", "category", "many categories", "truth value", "number as text", "date", "date and time", "seconds",
+        "text")  # fmt: skip
 ID_NAME = re.compile(
     r"(?:^|[_ .-])(?:id|ids|key|uid|uuid|guid|index)$|[a-z](Id|ID)$|^(unnamed.*|)$|^(row|rec|record)[_ ]?(id|no|num)",
     re.IGNORECASE,
@@ -250,8 +251,14 @@ def _date(seen: Seen) -> Column | None:
         return None
     for form in DATE_FORMATS:
         if _parse(seen.examples, form) >= 0.99:
-            return Column(seen.name, "date", f"such as {seen.examples[0]}", form)
+            role = "date and time" if _has_clock(seen.examples) else "date"
+            return Column(seen.name, role, f"such as {seen.examples[0]}", form)
     return None
+
+
+def _has_clock(values: pd.Series) -> bool:
+    clocks = values.str.extract(r"(\d{1,2}:\d\d)")[0].dropna()
+    return len(clocks) > len(values) / 2 and clocks.nunique() > 1
 
 
 def _parse(values: pd.Series, form: str) -> float:

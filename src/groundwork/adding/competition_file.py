@@ -10,6 +10,7 @@ WIDTH = 120
 TEXT = "text"  # name of the column that joins several texts
 
 HELPERS = ("booleans", "date_parts", "dates", "join_texts", "numbers")
+CLOCKED = ("date and time", "seconds")
 
 WHY = {
     "constant": "the same in every row",
@@ -83,7 +84,8 @@ def _inputs(proposal: Proposal) -> str:
     if proposal.image:
         return f"INPUTS = Inputs(image={proposal.image})"
     numeric = [quoted(column.name) for column in proposal.of("number", "number as text")]
-    numeric += [f"*date_parts({quoted(column.name)})" for column in proposal.of("date", "seconds")]
+    numeric += [f"*date_parts({quoted(column.name)})" for column in proposal.of("date")]
+    numeric += [f"*date_parts({quoted(column.name)}, clock=True)" for column in proposal.of(*CLOCKED)]
     labels = [quoted(column.name) for column in proposal.of("category", "truth value", "many categories")]
     many = [quoted(column.name) for column in proposal.of("many categories")]
     text = _text_name(proposal)
@@ -151,11 +153,11 @@ def _features(proposal: Proposal) -> str:
         if column.option == "mixed":
             lines += _comment(f"Truth values {column.reason}: one spelling for all.", "    ")
             lines.append(_assigned(column, f"booleans({_of(column)})"))
-    for column in proposal.of("date"):
-        form = "" if column.option == "ISO8601" else f", {quoted(column.option)}"
-        lines.append(f"    frame = frame.join(dates({_of(column)}{form}))")
-    for column in proposal.of("seconds"):
-        lines.append(f'    frame = frame.join(dates({_of(column)}, unit="s"))')
+    for column in proposal.of("date", *CLOCKED):
+        form = "" if column.option in ("", "ISO8601") else f", {quoted(column.option)}"
+        unit = ', unit="s"' if column.role == "seconds" else ""
+        clock = ", clock=True" if column.role in CLOCKED else ""
+        lines.append(f"    frame = frame.join(dates({_of(column)}{form}{unit}{clock}))")
     if proposal.texts:
         name = _text_name(proposal)
         columns = ", ".join(_of(column) for column in proposal.texts)

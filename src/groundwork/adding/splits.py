@@ -62,7 +62,7 @@ def _is_later(before: pd.Series, after: pd.Series) -> bool:
 
 
 def _moments(column: Column, frame: pd.DataFrame) -> pd.Series | None:
-    if column.role == "date":
+    if column.role in ("date", "date and time"):
         return dates(frame[column.name], column.option).iloc[:, 0].dropna()
     if column.role == "seconds":
         return frame[column.name].dropna()

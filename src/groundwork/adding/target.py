@@ -9,8 +9,8 @@ import pandas as pd
 
 from groundwork.adding.files import Found
 from groundwork.errors import UserError, meant
-from groundwork.features import FALSE, TRUE
 from groundwork.objectives import KINDS
+from groundwork.objectives.spelling import column_of, truth
 
 # Integers with up to as many values are classes, with more than so many numbers; in between the user is asked.
 SURE_CLASSES, MOST_CLASSES = 10, 30
@@ -173,25 +173,13 @@ def _targets(found: Found, key: str, given: Sequence[str]) -> tuple[tuple[str, .
 def classes_by_column(target: pd.Series, asked: Sequence[str]) -> dict[str, str]:
     """Return the class of each column of the sample submission; empty if they are not the classes of `target`.
 
-    The columns may have words around the class, such as ``Status_C`` or ``prob_3``.
+    The columns may have words before the class, such as ``Status_C`` or ``prob_3``.
     """
-    classes = {str(value) for value in target.dropna().unique()}
-    if len(classes) > MOST_LABELS or len(asked) < 2:
+    classes = [str(value) for value in target.dropna().unique()]
+    if len(asked) < 2 or len(classes) != len(asked):
         return {}
-    if classes == {*asked}:
-        return {name: name for name in asked}
-    start, end = _common_start(asked), _common_start([name[::-1] for name in asked])
-    for cut in range(start, -1, -1):
-        for tail in range(end, -1, -1):
-            inner = {name: name[cut : len(name) - tail] for name in asked}
-            if {*inner.values()} == classes:
-                return inner
-    return {}
-
-
-def _common_start(names: Sequence[str]) -> int:
-    low, high = min(names), max(names)
-    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    found = {column: label for label in classes if (column := column_of(label, asked)) is not None}
+    return found if len(found) == len(asked) else {}
 
 
 def _check_targets(found: Found, values: pd.DataFrame) -> None:
@@ -215,8 +203,7 @@ def _check_targets(found: Found, values: pd.DataFrame) -> None:
 
 
 def _is_binary(column: pd.Series) -> bool:
-    spelled = {str(value).strip().lower() for value in column.unique()}
-    return len(spelled) == 2 and bool(spelled & {*TRUE}) and bool(spelled & {*FALSE})
+    return column.nunique() == 2 and {truth(str(value)) for value in column.unique()} == {False, True}
 
 
 def _is_number(column: pd.Series) -> bool:
