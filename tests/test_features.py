@@ -114,3 +114,37 @@ def test_a_row_is_read_alike_whatever_its_neighbours(helper):
     for i in range(len(rows)):
         alone = helper(rows[i : i + 1])
         pd.testing.assert_series_equal(alone, whole[i : i + 1])
+
+
+def test_a_table_with_one_row_for_each_key_is_looked_up_in_the_order_of_the_rows():
+    frame = pd.DataFrame({"id": [1, 2, 3, 4], "city": ["v", "u", "x", None]}, index=[4, 3, 2, 1])
+    shops = pd.DataFrame({"city": ["u", "v", None], "size": [1, 2, 3], "owner": ["A", "B", "C"]})
+    found = features.looked_up(frame, shops, "city", "shops")
+    assert found.index.tolist() == [4, 3, 2, 1]
+    assert found["id"].tolist() == [1, 2, 3, 4]
+    np.testing.assert_array_equal(found["shops_size"][:2], [2, 1])
+    assert found["shops_size"].isna().tolist() == [False, False, True, found["shops_size"].isna().iloc[3]]
+    assert found["shops_owner"].tolist()[:2] == ["B", "A"]
+    with pytest.raises(ValueError, match="city 'u' is in several rows; expected one row for each: use `summarized`"):
+        features.looked_up(frame, pd.concat([shops, shops[:1]]), "city", "shops")
+
+
+def test_a_table_with_several_rows_for_each_key_is_summarized():
+    frame = pd.DataFrame({"id": [1, 2, 3], "city": ["v", "u", "x"]}, index=[7, 8, 9])
+    sales = pd.DataFrame({"city": ["u", "v", "v", "w"], "price": [1.0, 2.0, 4.0, 9.0], "kind": ["a", "a", "b", "c"]})
+    found = features.summarized(frame, sales, "city", "sales")
+    assert found.index.tolist() == [7, 8, 9]
+    assert found["sales_rows"].tolist() == [2, 1, 0]
+    np.testing.assert_array_equal(found["sales_price_mean"], [3, 1, np.nan])
+    np.testing.assert_array_equal(found["sales_price_min"], [2, 1, np.nan])
+    np.testing.assert_array_equal(found["sales_price_max"], [4, 1, np.nan])
+    np.testing.assert_array_equal(found["sales_kind_kinds"], [2, 1, np.nan])
+    assert list(found) == [
+        "id",
+        "city",
+        "sales_rows",
+        "sales_price_mean",
+        "sales_price_min",
+        "sales_price_max",
+        "sales_kind_kinds",
+    ]

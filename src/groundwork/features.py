@@ -1,4 +1,4 @@
-"""Row-wise helpers for the `features` function of a competition: numbers written as text, dates, truth values.
+"""Row-wise helpers for a competition's `features` and `join`: numbers as text, dates, truth values, other tables.
 
 Each row's result depends on that row alone, so the same value is read alike in train.csv and test.csv.
 """
@@ -141,3 +141,52 @@ def join_texts(*columns: pd.Series) -> pd.Series:
     for text in texts[1:]:
         joined = joined + "\n" + text
     return joined.str.strip("\n")
+
+
+def looked_up(frame: pd.DataFrame, table: pd.DataFrame, key: str, prefix: str) -> pd.DataFrame:
+    """Add the columns of `table` to each row of `frame` with the same `key`, as ``<prefix>_<column>``.
+
+    Parameters
+    ----------
+    table
+        One row for each key. Rows of `frame` whose key it lacks get missing values.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `frame` in their order.
+
+    Raises
+    ------
+    ValueError
+        If a key is in several rows of `table`.
+    """
+    known = table.dropna(subset=[key]).set_index(key).add_prefix(f"{prefix}_")
+    if not known.index.is_unique:
+        twice = known.index[known.index.duplicated()][0]
+        raise ValueError(f"{prefix}: {key} {twice!r} is in several rows; expected one row for each: use `summarized`")
+    found = known.reindex(frame[key].to_numpy())
+    return pd.concat([frame, found.set_axis(frame.index)], axis=1)
+
+
+def summarized(frame: pd.DataFrame, table: pd.DataFrame, key: str, prefix: str) -> pd.DataFrame:
+    """Add plain statistics of all rows of `table` with the same `key` to each row of `frame`.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `frame` in their order, with ``<prefix>_rows`` (their number, 0 if there is none), for each column
+        of numbers ``<prefix>_<column>_mean``, ``_min`` and ``_max``, and for each other column ``_kinds``, the number
+        of different values.
+    """
+    groups = table.groupby(key)
+    statistics = {f"{prefix}_rows": groups.size().astype("float64")}
+    for column in table.columns.drop(key):
+        if pd.api.types.is_numeric_dtype(table[column]):
+            for name in ("mean", "min", "max"):
+                statistics[f"{prefix}_{column}_{name}"] = groups[column].agg(name).astype("float64")
+        else:
+            statistics[f"{prefix}_{column}_kinds"] = groups[column].nunique().astype("float64")
+    found = pd.DataFrame(statistics).reindex(frame[key].to_numpy()).set_axis(frame.index)
+    found[f"{prefix}_rows"] = found[f"{prefix}_rows"].fillna(0.0)
+    return pd.concat([frame, found], axis=1)

@@ -127,7 +127,13 @@ ODD = BASE.assign(
     smoker=["True", "no", "1", "Yes"] * (ROWS // 4),
     when=rng.integers(1_500_000_000, 1_600_000_000, ROWS),
 )
+NOTES = pd.DataFrame({"a": [1], "b": [2]})
 WON = {"won": YES}
+# City x is missing.
+SHOPS = pd.DataFrame({"city": list("uvw"), "size": [1, 2, 3], "owner": ["Ada", "Bo", "Ada"]})
+VISITS = pd.DataFrame(
+    {"id": rng.integers(1, ROWS + 1, 900), "paid": rng.random(900), "by": rng.choice(["card", "cash"], 900)}
+)
 
 CASES = {
     "bool-target": Case({"won": np.where(YES, "True", "False")}, {"won": "False"},
@@ -173,6 +179,15 @@ CASES = {
                         change=lambda t: {"training_set.csv": t["train.csv"], "test_set.csv": t["test.csv"],
                                           "sampleSubmission.csv": t["sample_submission.csv"],
                                           "unlabeledTrainData.csv": t["test.csv"]}),
+    "shops-joined": Case(
+        WON, {"won": 0}, {"joined": {"shops.csv": ("city", True), "visits.csv": ("id", False)},
+                          "roles": {"shops_size": "number", "shops_owner": "category", "visits_paid_mean": "number"}},
+        change=lambda t: {**t, "shops.csv": SHOPS, "visits.csv": VISITS, "notes.csv": NOTES},
+    ),
+    "keys-twice": Case(
+        WON, {"won": 0}, {"joined": {"shops.csv": ("city", False)}, "roles": {"shops_size_mean": "number"}},
+        change=lambda t: {**t, "shops.csv": pd.concat([SHOPS, SHOPS[1:2]])},
+    ),
     "3d-columns": Case(WON, {"won": 0}, {"roles": {
         "same": "constant", "age2": "duplicate", "photo": "picture file", "tags": "list", "props": "JSON",
         "code": "id-like", "row_id": "id-like", "full_name": "short text",

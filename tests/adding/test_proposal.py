@@ -1,5 +1,6 @@
 """Each archive gets the right proposal, and a file and a lane that the workspace accepts."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ def test_an_archive_gets_the_right_proposal(tmp_path, name):
         "test": made.found.files.test,
         "sample": made.found.files.sample,
         "charset": made.found.archive.charset,
+        "joined": {relation.file: (relation.key, relation.single) for relation in made.joined},
     }
     right = dict(case.right)
     wanted = right.pop("roles", {})
@@ -52,11 +54,13 @@ def written(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> dict[
     result = {}
     for name, case in CASES.items():
         made = proposal(case, folder, name)
-        text = competition_file.source(made, sample.source(made))
+        text = competition_file.source(made, "" if made.joined else sample.source(made))
         (folder / f"{made.module}.py").write_text(text)
         space: dict[str, object] = {}
         exec(compile(text, f"{name}.py", "exec"), space)
-        added = settings.added(lane.text(name, lane.source(made, settings.anchors, has_sample=True), settings.indent))
+        added = settings.added(
+            lane.text(name, lane.source(made, settings.anchors, has_sample=not made.joined), settings.indent)
+        )
         result[name] = space["competition"], added.decode()
     config = [
         "--config",
@@ -80,17 +84,17 @@ def test_its_file_declares_the_competition_and_its_lane_is_legal(written, name):
     settings = params.check(YAML(typ="safe").load(text))
     added = settings.lane(name)
     assert (competition.slug, added.encoding.inputs) == (name, competition.encoding)
-    assert added.source == "sample"
-    made = competition.features(
-        tables_of(case)["train.csv" if "train.csv" in tables_of(case) else "training_set.csv"].copy()
-    )
+    assert added.source == ("kaggle" if competition.optional else "sample")
+    tables = tables_of(case)
+    frame = tables["train.csv" if "train.csv" in tables else "training_set.csv"].copy()
+    made = competition.features(competition.join(frame, {name: tables[name] for name in competition.optional}))
     inputs = competition.inputs
     for column in (*inputs.numeric, *inputs.labels):
         assert column in made, column
     assert all(made[column].dtype.kind in "ifu" for column in inputs.numeric)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if "joined" not in CASES[name].right])
 def test_its_sample_has_the_layout_of_the_archive(written, name):
     competition, _ = written[name]
     drawn = competition.sample(np.random.default_rng(0))
@@ -240,6 +244,19 @@ def test_a_lane_without_anchors_is_written_out(tmp_path, repository):
     content["competitions"]["x"] = YAML(typ="safe").load(text)["x"]
     assert params.check(content).lane("x").source == "kaggle"
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_a_table_that_cannot_be_joined_is_said(tmp_path):
+    made = proposal(CASES["shops-joined"], tmp_path)
+    assert made.unread == {"notes.csv": "no column of its name is in the rows"}
+    (shops,) = [relation for relation in made.joined if relation.file == "shops.csv"]
+    assert (
+        re.fullmatch(r"one row for each city; 7\d% of the rows have one", shops.reason)
+        .replace("76%", "75%")
+        .replace("74%", "75%")
+    )
+    with pytest.raises(UserError, match=r"--sample: shops\.csv, visits\.csv are joined"):
+        sample.source(made)
 
 
 def labels(values: list[object], test: list[object] | None = None) -> str:

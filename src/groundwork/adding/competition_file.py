@@ -9,7 +9,7 @@ from groundwork.adding.proposal import Proposal
 WIDTH = 120
 TEXT = "text"  # name of the column that joins several texts
 
-HELPERS = ("booleans", "date_parts", "dates", "join_texts", "numbers")
+HELPERS = ("booleans", "date_parts", "dates", "join_texts", "looked_up", "numbers", "summarized")
 CLOCKED = ("date and time", "seconds")
 
 WHY = {
@@ -29,9 +29,11 @@ def source(proposal: Proposal, sample: str = "") -> str:
     sample
         A function `sample` to write into the file, or an empty string for none.
     """
-    inputs, body = _inputs(proposal), _features(proposal)
-    helpers = [name for name in HELPERS if f"{name}(" in inputs + body]
+    inputs, join, body = _inputs(proposal), _join(proposal), _features(proposal)
+    helpers = [name for name in HELPERS if f"{name}(" in inputs + join + body]
     head = [_docstring(proposal), ""]
+    if join:
+        head += ["from collections.abc import Mapping", ""]
     if sample:
         head.append("import numpy as np")
     if body or sample:
@@ -40,7 +42,7 @@ def source(proposal: Proposal, sample: str = "") -> str:
     head += [f"from groundwork.features import {', '.join(helpers)}"] if helpers else []
     head += ["from groundwork.synthetic import Marginal, table"] if sample else []
     head += ["", inputs, *_left_out(proposal)]
-    functions = [part for part in (body, sample) if part]
+    functions = [part for part in (join, body, sample) if part]
     competition = "\n".join(_competition(proposal, bool(body), bool(sample)))
     gap = "\n\n\n" if functions else "\n\n"
     return gap.join(["\n".join(head), *functions, competition]) + "\n"
@@ -170,6 +172,20 @@ def _features(proposal: Proposal) -> str:
     return "\n".join(lines)
 
 
+def _join(proposal: Proposal) -> str:
+    if not proposal.joined:
+        return ""
+    lines = [
+        "def join(frame: pd.DataFrame, extra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:",
+        '    """Add what the other tables say about each row; no row moves."""',
+    ]
+    for relation in proposal.joined:
+        lines += _comment(f"{relation.file}: {relation.reason}.", "    ")
+        file, key, prefix = map(quoted, (relation.file, relation.key, relation.prefix))
+        lines.append(f"    frame = {relation.helper}(frame, extra[{file}], {key}, {prefix})")
+    return "\n".join([*lines, "    return frame"])
+
+
 def _of(column: Column) -> str:
     return f"frame[{quoted(column.name)}]"
 
@@ -188,6 +204,14 @@ def _competition(proposal: Proposal, has_features: bool, has_sample: bool) -> li
     lines.append(call_argument("id", quoted(goal.id)))
     lines += _tuple("targets", goal.targets)
     lines.append("    inputs=INPUTS,")
+    if proposal.joined:
+        lines.append("    optional={")
+        for relation in proposal.joined:
+            typed = [f"{quoted(name)}: {kind.__name__}" for name, kind in relation.types.items()]
+            one = f"        {quoted(relation.file)}: {{{', '.join(typed)}}},"
+            wide = [f"        {quoted(relation.file)}: {{", *(f"            {item}," for item in typed), "        },"]
+            lines += [one] if len(one) <= WIDTH else wide
+        lines += ["    },", "    join=join,"]
     lines += ["    features=features,"] if has_features else []
     lines += ["    sample=sample,"] if has_sample else []
     unusual = {

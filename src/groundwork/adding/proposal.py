@@ -1,11 +1,12 @@
 """Puts together what was found out about an archive, as the proposal for a competition file and a lane."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from groundwork.adding import columns, splits, target
+from groundwork.adding import columns, relations, splits, target
 from groundwork.adding.columns import Column
 from groundwork.adding.files import Found
+from groundwork.adding.relations import Relation
 from groundwork.adding.splits import Split
 from groundwork.adding.target import Guess, Target
 
@@ -30,6 +31,10 @@ class Proposal:
         How folds are made.
     image
         Height and width, where the columns are the pixels of a picture.
+    joined
+        Further tables that are joined.
+    unread
+        Further tables that are not, and why.
     """
 
     slug: str
@@ -40,6 +45,8 @@ class Proposal:
     columns: tuple[Column, ...]
     split: Split
     image: tuple[int, int] | None = None
+    joined: tuple[Relation, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, *roles: str) -> list[Column]:
         """Return the columns with one of `roles`, without the one that groups the folds."""
@@ -83,9 +90,14 @@ def propose(
     goal = target.find(found, row_id=row_id, targets=targets, kind=kind, metric=metric)
     left_out = (goal.id, *goal.targets)
     image = _pixels(found, left_out)
-    described = () if image else tuple(columns.describe(found.train, found.test, left_out))
-    split = Split(None, None, "pictures") if image else splits.find(found.train, found.test, described)
-    return Proposal(slug, lane, module, found, goal, described, split, image)
+    related, unread = relations.find(found, goal.targets)
+    if image:
+        return Proposal(slug, lane, module, found, goal, (), Split(None, None, "pictures"), image, unread=unread)
+    train, test = relations.joined(found.train, related), relations.joined(found.test, related)
+    described = tuple(columns.describe(train, test, left_out))
+    split = splits.find(train, test, described)
+    joined = tuple(relation for relation, _ in related)
+    return Proposal(slug, lane, module, found, goal, described, split, joined=joined, unread=unread)
 
 
 def _pixels(found: Found, left_out: Sequence[str]) -> tuple[int, int] | None:

@@ -23,6 +23,10 @@ def source(proposal: Proposal) -> str:
     UserError
         If the columns are pixels.
     """
+    if proposal.joined:
+        files = ", ".join(relation.file for relation in proposal.joined)
+        problem = f"--sample: {files} are joined to the rows; expected a single table"
+        raise UserError(problem, "leave --sample away, and write `sample` by hand as in product_search.py")
     if proposal.image:
         problem = "--sample: the columns are pixels; expected a table"
         raise UserError(problem, "leave --sample away, and write `sample` by hand as in digit_recognizer.py")

@@ -37,8 +37,11 @@ def _rows(proposal: Proposal) -> Iterator[tuple[str, str, str]]:
     goal, files, found = proposal.target, proposal.found.files, proposal.found
     size = f"{len(found.train):,} and {len(found.test):,} rows"
     yield "files", f"{files.train}, {files.test}, {files.sample}", f"by their names and columns; {size}"
-    if files.others:
-        yield "other tables", ", ".join(files.others), "not read: `optional` and `join` in the file read them"
+    for relation in proposal.joined:
+        how = "looked up" if relation.single else "summarized"
+        yield "joined", f"{relation.file} by {relation.key}", f"{how}: {relation.reason}"
+    for file, reason in proposal.unread.items():
+        yield "not read", file, f"{reason}; `optional` and `join` in the file can read it"
     if found.archive.charset != "utf-8":
         yield "characters", found.archive.charset, "the tables are not in UTF-8; look at some accents"
     yield "id", goal.id, goal.id_reason

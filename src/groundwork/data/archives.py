@@ -154,6 +154,12 @@ def others(archive: Archive) -> list[str]:
         return [name for name in packing.visible(opened.namelist()) if not packing.is_table(name)]
 
 
+def size(archive: Archive, member: str) -> int:
+    """Return the number of bytes of one file of `archive`, as it is packed if it is packed on its own."""
+    with _opened(archive) as opened:
+        return opened.getinfo(_find(opened, archive, member)).file_size
+
+
 def _inside(opened: zipfile.ZipFile, name: str) -> str | None:
     """Return the table in the zip file `name` that has its stem, or None."""
     stem = PurePosixPath(name).stem
