@@ -5,11 +5,11 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from groundwork.adding.seen import Seen
 from groundwork.features import FALSE, MULTIPLES, NUMBER, TRUE, UNKNOWN, numbers
 
 # The roles of columns that a network reads; columns of other roles are left out.
@@ -35,7 +35,6 @@ DATE_FORMATS = (
     "%m/%d/%y %H:%M",
     "%Y-%m-%d %H:%M:%S %Z", "%a %b %d %H:%M:%S %Y", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p",
 )  # fmt: skip
-LOOKED_AT = 2000  # distinct values
 FEW = 30  # labels; a column with more is also encoded by the mean target of each
 LONG_TEXT, LONG_WORDS = 80, 6  # characters, words
 
@@ -61,40 +60,6 @@ class Column:
     def is_read(self) -> bool:
         """Return whether a network reads it."""
         return self.role in READ
-
-
-class Seen:
-    """The values of a column in train and test, and what many checks need of them."""
-
-    def __init__(self, name: str, train: pd.Series, test: pd.Series, first: bool = False) -> None:
-        self.name, self.train, self.test, self.first = name, train, test, first
-        self.both = pd.concat([train, test], ignore_index=True)
-        self.filled = self.both.dropna()
-        self.is_text = not pd.api.types.is_numeric_dtype(train)
-        self.is_whole = pd.api.types.is_integer_dtype(train) and pd.api.types.is_integer_dtype(test)
-
-    @cached_property
-    def distinct(self) -> int:
-        """Return the number of distinct values."""
-        return int(self.filled.nunique())
-
-    @cached_property
-    def per_value(self) -> float:
-        """Return the mean number of rows with the same value."""
-        return len(self.filled) / max(self.distinct, 1)
-
-    @cached_property
-    def examples(self) -> pd.Series:
-        """Return up to `LOOKED_AT` distinct values as text, evenly spread."""
-        values = pd.Series(self.filled.unique())
-        step = max(len(values) // LOOKED_AT, 1)
-        return values[::step].astype("str").reset_index(drop=True)
-
-    @cached_property
-    def unseen(self) -> float:
-        """Return the share of test rows whose value train does not have."""
-        test = self.test.dropna()
-        return float((~test.isin(self.train.unique())).mean()) if len(test) else 0.0
 
 
 def describe(train: pd.DataFrame, test: pd.DataFrame, left_out: Sequence[str]) -> list[Column]:
