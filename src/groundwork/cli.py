@@ -38,7 +38,11 @@ app.add_typer(store, name="store", rich_help_panel="Every day")
 def _before_any_command(context: typer.Context) -> None:
     # Lessons find their own files, and the doctor reports what is wrong with a folder.
     anywhere = context.invoked_subcommand in ("lesson", "doctor")
-    if not anywhere and not Path("params.yaml").exists():
+    if context.invoked_subcommand in ("add", "remove"):
+        from groundwork.adding.run import require_clone
+
+        require_clone()
+    elif not anywhere and not Path("params.yaml").exists():
         raise UserError(f"params.yaml: not found in {Path.cwd()}", "run the command in the repository's root")
     begin_stage()
     processes.follow_parents()
@@ -145,9 +149,54 @@ def repro(lane_names: LaneNames = None) -> None:
 
 
 @app.command(rich_help_panel="Every day")
+def add(
+    slug: Annotated[str, typer.Argument(help="The competition's name in Kaggle's addresses, or its address.")],
+    archive: Annotated[Path | None, typer.Option("--archive", help="Kaggle's zip file, if you have it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the lane; by default the slug.")] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="The metric, such as rmse, auc or f1.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Target column; several with commas.")] = None,
+    row_id: Annotated[str | None, typer.Option("--id", help="Id column.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="classification, regression or tagging.")] = None,
+    train: Annotated[str | None, typer.Option("--train", help="File of the training rows.")] = None,
+    test: Annotated[str | None, typer.Option("--test", help="File of the test rows.")] = None,
+    submission: Annotated[str | None, typer.Option("--submission", help="File of the sample submission.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show everything and write nothing.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Also write a small synthetic generator, for CI.")] = False,
+) -> None:
+    """Add a competition: look at its archive, write its file and its lane."""
+    from groundwork.adding.run import Wishes, add
+
+    wishes = Wishes(
+        archive=archive,
+        name=name,
+        metric=metric,
+        targets=[part.strip() for part in target.split(",")] if target else (),
+        id=row_id,
+        kind=kind,
+        train=train,
+        test=test,
+        submission=submission,
+        yes=yes,
+        dry_run=dry_run,
+        sample=sample,
+    )
+    typer.echo(add(slug, wishes))
+
+
+@app.command(rich_help_panel="Every day")
+def remove(lane_name: LaneName) -> None:
+    """Remove a lane, and its competition's file if no other lane uses it; data and results stay."""
+    from groundwork.adding.run import remove
+
+    typer.echo(remove(lane_name))
+
+
+@app.command(rich_help_panel="Every day")
 def status(lane_names: LaneNames = None) -> None:
     """List the stages that would run again, and why."""
     from groundwork import params
+    from groundwork.experiments.replaced import replaced
     from groundwork.experiments.status import status
     from groundwork.stages.validate import validate, write_fingerprints
 
@@ -156,7 +205,10 @@ def status(lane_names: LaneNames = None) -> None:
         settings.lane(lane_name)
     validate(settings)
     write_fingerprints(settings)
-    typer.echo("\n".join(status(lane_names or settings.competitions)) or "nothing would run again except the report")
+    selected = lane_names or list(settings.competitions)
+    lines = [f"fetch@{name}: {path} was replaced" for name, path in replaced(settings).items() if name in selected]
+    lines += status(selected)
+    typer.echo("\n".join(lines) or "nothing would run again except the report")
 
 
 @app.command(rich_help_panel="Every day", name="leaderboard")

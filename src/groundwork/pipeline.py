@@ -50,6 +50,7 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
     from groundwork.checkout import require_checkout
     from groundwork.experiments import lockfile
     from groundwork.experiments.leaderboard import leaderboard
+    from groundwork.experiments.replaced import replaced
     from groundwork.files import taking_turns
     from groundwork.stages.report import report
     from groundwork.stages.validate import validate, write_fingerprints
@@ -70,7 +71,12 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
             typer.echo(line, err=True)
         write_fingerprints(settings)
         (messages / VALIDATED).touch()
-        code = _dvc(messages, "repro", "--keep-going", *targets)
+        again = {f"fetch@{name}": path for name, path in replaced(settings).items() if name in selected}
+        for stage, path in again.items():
+            typer.echo(f"{path}: is not the file that the lane was fetched from: {stage} runs again", err=True)
+        # Forced: without it DVC restores the former archive from its cache.
+        code = _dvc(messages, "repro", "--force", "--single-item", *again) if again else 0
+        code = _dvc(messages, "repro", "--keep-going", *targets) or code
         if not code:
             report(results / "report" / "index.html")
         for line in lockfile.repair():

@@ -104,6 +104,8 @@ class KaggleServer:
         Verdicts not yet given, by reference.
     limits
         What the competition's quota answers.
+    evaluation
+        Kaggle's name of the competition's metric.
     operations
         Names of the requests in the order they came, `GET` and `PUT` standing for the store's.
     """
@@ -120,6 +122,7 @@ class KaggleServer:
         self.submissions: list[dict[str, Any]] = []
         self.verdicts: deque[Verdict] = deque()
         self.limits: dict[str, Any] = {"numToday": 1, "numTotal": 3, "numAllowedNow": 9, "limitedByTotal": False}
+        self.evaluation = ""
         self.operations: list[str] = []
         self.uploads: dict[str, bytes] = {}
         self._faults: dict[str, deque[Fault | None]] = defaultdict(deque)
@@ -184,11 +187,20 @@ class KaggleServer:
                 "StartSubmissionUpload": self._start_upload,
                 "CreateSubmission": self._create,
                 "ListSubmissions": self._list,
+                "ListCompetitions": self._competitions,
             }
             return methods[operation](request)
 
     def _introspect(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"active": True, "username": USER} if request.get("token") == TOKEN else {"active": False}
+
+    def _competitions(self, request: dict[str, Any]) -> dict[str, Any]:
+        found = [
+            {"ref": f"https://www.kaggle.com/competitions/{slug}", "evaluationMetric": name}
+            for slug, name in ((f"{self.slug}-2", "Other"), (self.slug, self.evaluation))
+            if request.get("search", "") in slug
+        ]
+        return {"competitions": found, "nextPageToken": ""}
 
     def _start_upload(self, request: dict[str, Any]) -> dict[str, Any]:
         token = f"upload-{self.operations.count('StartSubmissionUpload')}"

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
 from groundwork.competitions import Competition
+from groundwork.data import packing
+from groundwork.data.packing import UNREADABLE, ZIP
 from groundwork.errors import UserError
 
 # A member may unpack to a gigabyte, or to LARGEST_RATIO times its packed size if that is more. Measured ratios: tables
@@ -18,10 +19,6 @@ from groundwork.errors import UserError
 # measurements, whose ratios are far below 100.
 ALWAYS_ALLOWED = 1 << 30  # bytes
 LARGEST_RATIO = 100
-
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-# Kaggle puts some tables into zip files of their own. Other files of an archive (pictures, papers) are not read.
-TABLES = (".csv", ".zip")
 
 
 @dataclass(frozen=True)
@@ -89,17 +86,17 @@ def verify(archive: Archive, files: Iterable[str]) -> None:
             parts = PurePosixPath(member.replace("\\", "/")).parts
             if ".." in parts or parts[:1] == ("/",) or member[1:2] == ":":
                 raise UserError(f"{archive}: {member!r} points outside of the archive: refused", archive.fix)
-        read = {_find(opened, archive, name) for name in files} | {*filter(_is_table, opened.namelist())}
-        _refuse_bombs(opened, archive, read, archive.path.stat().st_size)
+        # Other files of an archive (pictures, papers) are not read.
+        tables = {*filter(packing.is_table, packing.visible(opened.namelist()))}
+        read, size = {_find(opened, archive, name) for name in files} | tables, archive.path.stat().st_size
+        _refuse_bombs(opened, archive, read, size)
+        unpacked = 0
         for member in opened.namelist():
             if member in read:
-                with _readable(archive, member), opened.open(member) as stream:
-                    while stream.read(1 << 20):
-                        pass
-
-
-def _is_table(member: str) -> bool:
-    return member.endswith(TABLES)
+                with _readable(archive, member), _unpacked(opened, archive, member) as stream:
+                    while chunk := stream.read(1 << 20):
+                        unpacked += len(chunk)
+                        _refuse_bomb(archive, "its tables", unpacked, size)
 
 
 def _refuse_bombs(
@@ -117,9 +114,9 @@ def _refuse_bombs(
         return
     for info in infos:
         # Tables in zip files of their own, one level deep, as `open_member` reads them.
-        if info.filename.endswith(".zip"):
+        if info.filename.endswith(ZIP):
             with suppress(*UNREADABLE), opened.open(info) as stream, zipfile.ZipFile(stream) as inner:
-                names = [name for name in inner.namelist() if f"{name}.zip" == info.filename]
+                names = [name for name in inner.namelist() if packing.is_table(name)]
                 _refuse_bombs(inner, archive, names, info.compress_size, f"{info.filename}: ")
 
 
@@ -132,31 +129,83 @@ def _refuse_bomb(archive: Archive, what: str, unpacked: int, packed: int) -> Non
         )
 
 
+def files(archive: Archive) -> list[str]:
+    """Return the tables of `archive`, each by the shortest name that means it: without packing, folders only if needed.
+
+    Raises
+    ------
+    UserError
+        If the archive is missing or not a zip file.
+    """
+    with _opened(archive) as opened:
+        found = []
+        for name in packing.visible(opened.namelist()):
+            if name.endswith(ZIP) and packing.plain(name) == name:
+                inside = _inside(opened, name)
+                found += [str(PurePosixPath(name).with_name(inside))] if inside else []
+            elif packing.is_table(name):
+                found.append(name)
+        return packing.shortest(found)
+
+
+def others(archive: Archive) -> list[str]:
+    """Return the names of the files of `archive` that are no tables: pictures, papers, what cannot be read."""
+    with _opened(archive) as opened:
+        return [name for name in packing.visible(opened.namelist()) if not packing.is_table(name)]
+
+
+def size(archive: Archive, member: str) -> int:
+    """Return the number of bytes of one file of `archive`, as it is packed if it is packed on its own."""
+    with _opened(archive) as opened:
+        return opened.getinfo(_find(opened, archive, member)).file_size
+
+
+def _inside(opened: zipfile.ZipFile, name: str) -> str | None:
+    """Return the table in the zip file `name` that has its stem, or None."""
+    stem = PurePosixPath(name).stem
+    with suppress(*UNREADABLE), opened.open(name) as stream, zipfile.ZipFile(stream) as inner:
+        for inside in packing.visible(inner.namelist()):
+            if PurePosixPath(inside).stem == stem and packing.is_table(inside):
+                return PurePosixPath(inside).name
+    return None
+
+
 def contains(archive: Archive, member: str) -> bool:
     """Return whether `archive` contains the file `member`."""
     with _opened(archive) as opened:
-        return not {member, f"{member}.zip"}.isdisjoint(opened.namelist())
+        return bool(packing.matching(opened.namelist(), member))
 
 
 @contextmanager
 def open_member(archive: Archive, member: str) -> Iterator[IO[bytes]]:
     """Open one file of `archive` as a stream; raise `UserError` as `verify` does.
 
-    A file in a zip file of its own is opened there.
+    A file that is packed on its own, or in a zip file of its own, is unpacked. A file in a folder is found by its name
+    alone, if no other folder has a file of that name.
     """
     with _opened(archive) as opened:
         name = _find(opened, archive, member)
         _refuse_bombs(opened, archive, [name], archive.path.stat().st_size)
         with _readable(archive, member):
-            if name == member:
-                with opened.open(member) as stream:
+            if not name.endswith(ZIP) or name == member:
+                with _unpacked(opened, archive, name) as stream:
                     yield stream
             else:
                 with zipfile.ZipFile(io.BytesIO(opened.read(name))) as inner:
-                    if member not in inner.namelist():
+                    wanted = PurePosixPath(member).name
+                    names = packing.visible(inner.namelist())
+                    found = [inside for inside in names if PurePosixPath(inside).name == wanted]
+                    if not found:
                         raise UserError(f"{archive}: {name}: no file {member} in it", archive.fix)
-                    with inner.open(member) as stream:
+                    with inner.open(found[0]) as stream:
                         yield stream
+
+
+@contextmanager
+def _unpacked(opened: zipfile.ZipFile, archive: Archive, name: str) -> Iterator[IO[bytes]]:
+    packed = min(opened.getinfo(name).compress_size, archive.path.stat().st_size)
+    with opened.open(name) as stream:
+        yield packing.unpacked(stream, name, lambda size: _refuse_bomb(archive, name, size, packed))
 
 
 def read_bytes(archive: Archive, member: str) -> bytes:
@@ -178,11 +227,25 @@ def _opened(archive: Archive) -> Iterator[zipfile.ZipFile]:
 
 
 def _find(opened: zipfile.ZipFile, archive: Archive, member: str) -> str:
-    """Return the name of `member`, or of the zip file that contains only it."""
+    """Return the name of `member` in the archive, or of the packed file that contains it."""
     names = opened.namelist()
-    for name in (member, f"{member}.zip"):
-        if name in names:
-            return name
+    matching = packing.matching(names, member)
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise UserError(
+            f"{archive}: found {len(matching)} files {member}: {', '.join(matching)}; expected one",
+            "name it with its folder in the competition's file in src/groundwork/competitions/",
+        )
+    refused = [name for name in names if name.lower().endswith(packing.REFUSED)]
+    close = [name for name in refused if PurePosixPath(member).stem in PurePosixPath(name).name]
+    if close:
+        suffix = PurePosixPath(close[0]).suffix
+        raise UserError(
+            f"{archive}: {close[0]}: cannot be read: {suffix} files are not supported; expected {member}, plain or "
+            f"packed as {', '.join([ZIP, *packing.UNPACK])}",
+            f"unpack or convert it, and put {member} into {archive} (`zip {archive} {member}`)",
+        )
     found = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     raise UserError(f"{archive}: no file {member} in it; found {found or 'none'}", archive.fix)
 
@@ -192,4 +255,9 @@ def _readable(archive: Archive, member: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
+        raise UserError(f"{archive}: {member}: the file is corrupt ({error})", archive.again) from None
+    except OSError as error:
+        # bz2 raises OSError without a number; the others are errors of the disk.
+        if error.errno is not None:
+            raise
         raise UserError(f"{archive}: {member}: the file is corrupt ({error})", archive.again) from None

@@ -101,7 +101,7 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     write_table(_with_features(competition, train, extra), out / TRAIN)
     write_table(_with_features(competition, test, extra), out / TEST)
     write_table(pd.DataFrame({key: train[key], "fold": numbers}), out / FOLDS)
-    (out / SUBMISSION).write_bytes(archives.read_bytes(archive, competition.sample_submission))
+    (out / SUBMISSION).write_bytes(tables.plain(archive, competition.sample_submission))
 
 
 def _tables(competition: Labelled, archive: archives.Archive) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -157,7 +157,8 @@ def _ids_in(sample: pd.DataFrame, rows: int, competition: Labelled, archive: arc
 def _check_sample(competition: Labelled, archive: archives.Archive, sample: pd.DataFrame, ids: pd.Series) -> None:
     """Check that the sample submission has the ids of the test rows. Ids are compared as text."""
     member, sample_ids, own = competition.sample_submission, sample.iloc[:, 0], ids.astype("str")
-    if sample.columns[0].casefold() != competition.id.casefold():
+    renamed = sample.columns[0].casefold() != competition.id.casefold()
+    if renamed and {*sample_ids} != {*own}:
         raise UserError(
             f"{archive}: {member}: found the columns {', '.join(map(str, sample))}; expected {competition.id} first, "
             "then the predicted columns",

@@ -1,0 +1,104 @@
+"""Writes the text of a lane for params.yaml."""
+
+from typing import Any
+
+from groundwork.adding.competition_file import WIDTH
+from groundwork.adding.defaults import defaults
+from groundwork.adding.proposal import Proposal
+
+FOLDS = 5
+# What a lane inherits where params.yaml has the anchor, and writes out where it has not.
+SHARED: dict[str, dict[str, Any]] = {
+    "table_encoding": {"inputs": "table", "clip": 0.01, "min_category_count": 5, "group_smoothing": 1.0},
+    "fnn": {
+        "network": "fnn", "backend": "torch", "members": 4, "width": 128, "depth": 2, "bins": 8, "embedding": 6,
+        "category_scale": 0.05, "dropout": 0.2,
+    },
+    "training": {
+        "folds": "all", "epochs": 20, "batch_size": 128, "accumulate_grad_batches": 1,
+        "optimizer": {"name": "adamw", "betas": [0.9, 0.999], "eps": "1.0e-8"}, "learning_rate": 0.004,
+        "weight_decay": 0.02, "schedule": "cosine", "warmup": 0.1, "gradient_clip": 1.0, "weight_averaging": 0.0,
+        "early_stopping": None, "max_time": None, "callbacks": [],
+    },
+}  # fmt: skip
+LOSSES: dict[str, dict[str, Any]] = {
+    "classification": {"loss": "cross_entropy", "label_smoothing": 0.0},
+    "tagging": {"loss": "binary_cross_entropy", "label_smoothing": 0.0},
+    "regression": {"loss": "smooth_l1", "beta": 1.0},
+    "search": {"loss": "smooth_l1", "beta": 10.0},
+}
+RNN = {
+    "network": "rnn", "embedding": 64, "width": 32, "token_dropout": 0.1, "channel_dropout": 0.3, "dropout": 0.5,
+    "shrinkage": 300, "wide_learning_rate": 1.0,
+}  # fmt: skip
+TEXT_TRAINING = {"learning_rate": 0.005, "weight_decay": 0.01, "gradient_clip": 5.0}
+
+
+def source(proposal: Proposal, anchors: set[str], *, has_sample: bool = False) -> list[tuple[str, str]]:
+    """Return the lines of the lane below its name, as pairs of a key and its value.
+
+    Parameters
+    ----------
+    anchors
+        The anchors that params.yaml defines.
+    has_sample
+        Whether the competition has a sample, so that the lane follows the file's `source`.
+    """
+    kind = proposal.inputs
+    rows, columns = len(proposal.found.train), sum(column.is_read for column in proposal.columns)
+    size = defaults(rows, columns, kind)
+    table = _inherits("table_encoding", {}, anchors)
+    encoding, model, training = table, _inherits("fnn", size["model"], anchors), size["training"]
+    if kind == "image":
+        encoding = _flow({"inputs": "image", "degrees": 0, "scale": 0.0, "shear": 0.0, "shift": 2})
+        model = _flow({"network": "cnn", "backend": "torch", "channels": [32, 64, 128], "dropout": 0.2})
+        training = training | {"weight_decay": 0.05, "warmup": 0.2, "gradient_clip": None}
+    elif kind != "table":
+        text = {"inputs": "text"} | size["encoding"]
+        encoding = _flow(text) if kind == "text" else f"{{inputs: table+text, table: {table}, text: {_flow(text)}}}"
+        columns_section = {"columns": {**size["model"], "embedding": 6}} if kind == "table+text" else {}
+        model, training = _flow(RNN | columns_section), training | TEXT_TRAINING
+    return [
+        ("competition", proposal.module),
+        ("source", "*source" if has_sample and "source" in anchors else "kaggle"),
+        ("folds", str(FOLDS)),
+        ("encoding", encoding),
+        ("model", model),
+        ("objective", _flow(LOSSES[proposal.target.kind.value])),
+        ("training", _inherits("training", training, anchors)),
+    ]
+
+
+def text(name: str, pairs: list[tuple[str, str]], indent: str) -> str:
+    """Return the lane as lines of YAML, indented as its neighbours and no longer than the other lines."""
+    lines = [f"{indent}{name}:"]
+    for key, value in pairs:
+        lines += _wrapped(f"{indent * 2}{key}: ", value)
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(head: str, value: str) -> list[str]:
+    """Break a flow mapping behind a comma, with the rest below its first key."""
+    lines, line, pad = [], head, " " * (len(head) + 1)
+    for part in value.split(", "):
+        piece = part if line in (head, pad) else f", {part}"
+        if len(line) + len(piece) + 1 > WIDTH:
+            lines.append(f"{line},")
+            line, piece = pad, part
+        line += piece
+    return [*lines, line]
+
+
+def _inherits(anchor: str, own: dict[str, Any], anchors: set[str]) -> str:
+    shared = SHARED[anchor]
+    if anchor in anchors:
+        return _flow({"<<": f"*{anchor}"} | own)
+    return _flow(shared | own)
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return "null" if value is None else str(value)

@@ -1,0 +1,293 @@
+"""Finds out what is predicted: the id, the targets, the kind of problem, what the submission holds, the metric."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from groundwork.adding.files import Found
+from groundwork.errors import UserError, meant
+from groundwork.objectives import KINDS
+from groundwork.objectives.spelling import column_of, truth
+
+# Integers with up to as many values are classes, with more than so many numbers; in between the user is asked.
+SURE_CLASSES, MOST_CLASSES = 10, 30
+MOST_LABELS = 200
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A proposed value, and why.
+
+    Attributes
+    ----------
+    value
+        The value, as in the competition's file.
+    reason
+        Why it is proposed.
+    others
+        What else it could be, where that is not sure.
+    """
+
+    value: str
+    reason: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def is_sure(self) -> bool:
+        """Return whether there is no other value."""
+        return not self.others
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes
+    ----------
+    id, id_reason
+        The id column, and why.
+    targets, targets_reason
+        The target columns, and why.
+    kind, metric
+        Guesses.
+    wants
+        What the submission holds: ``labels``, ``probabilities``, ``probabilities of each class`` or ``numbers``.
+    wants_reason
+        Why.
+    """
+
+    id: str
+    id_reason: str
+    targets: tuple[str, ...]
+    targets_reason: str
+    kind: Guess
+    metric: Guess
+    wants: str
+    wants_reason: str
+
+
+def find(
+    found: Found,
+    *,
+    row_id: str | None = None,
+    targets: Sequence[str] = (),
+    kind: str | None = None,
+    metric: Guess | None = None,
+) -> Target:
+    """Find out what is predicted; the arguments name what is not to be guessed.
+
+    Raises
+    ------
+    UserError
+        If no target can be found, or its values suit no kind of problem.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"--kind: found {kind!r}{meant(kind, KINDS)}; expected one of: {', '.join(KINDS)}", "name one")
+    key, key_reason = _id(found, row_id)
+    names, reason, per_class = _targets(found, key, targets)
+    values = found.train[list(names)]
+    _check_targets(found, values)
+    asked = found.sample.iloc[:, 1:]
+    guess = Guess(kind, "--kind") if kind else _kind(values, asked, per_class, metric)
+    wants, wants_reason = _wants(guess.value, values, asked, per_class)
+    return Target(
+        key, key_reason, names, reason, guess, metric or _metric(guess.value, wants, len(names)), wants, wants_reason
+    )
+
+
+# --- id --------------------------------------------------------------------------------------------------------------
+
+
+def _same(a: str, b: str) -> bool:
+    return re.sub(r"[\W_]", "", a).lower() == re.sub(r"[\W_]", "", b).lower()
+
+
+def _id(found: Found, given: str | None) -> tuple[str, str]:
+    sample, test = found.sample, found.test
+    first = str(sample.columns[0])
+    if given is not None:
+        if given not in test and given != first:
+            names = [first, *map(str, test)]
+            raise UserError(f"--id: {found.files.test} has no column {given!r}{meant(given, names)}", f"`--id {first}`")
+        return given, "--id"
+    where = "" if first in found.train else f"; {found.files.train} has none"
+    if first in test:
+        return first, f"first column of {found.files.sample}, and in {found.files.test}{where}"
+    for name in map(str, test):
+        if _same(name, first):
+            return name, f"{found.files.sample} calls it {first}"
+    wanted = sample[first].astype("str")
+    for name in map(str, test):
+        if len(test) == len(sample) and test[name].is_unique and {*test[name].astype("str")} == {*wanted}:
+            return name, f"its values are those of {first} in {found.files.sample}"
+    if len(test) != len(sample):
+        raise UserError(
+            f"{found.archive}: {found.files.sample}: found {len(sample):,} rows and the id {first}, which "
+            f"{found.files.test} with {len(test):,} rows lacks; expected one row for each row of {found.files.test}",
+            "name the id (`--id COLUMN`), another file (`--test FILE`), or write the file by hand (README)",
+        )
+    return first, f"{found.files.test} has no id: rows are numbered as in {found.files.sample}"
+
+
+# --- targets ---------------------------------------------------------------------------------------------------------
+
+
+def _targets(found: Found, key: str, given: Sequence[str]) -> tuple[tuple[str, ...], str, bool]:
+    """Return the targets, why, and whether the sample submission has a column for each class."""
+    train, asked = found.train, [str(name) for name in found.sample.columns[1:]]
+    only_train = [str(name) for name in train if name not in found.test and name != key]
+    if given:
+        missing = [name for name in given if name not in train]
+        if missing:
+            hint = meant(missing[0], map(str, train)) or f"; found {', '.join(map(str, train))}"
+            raise UserError(f"--target: {found.files.train} has no column {missing[0]!r}{hint}", "name another one")
+        per_class = len(given) == 1 and len(asked) > 1 and asked != list(given)
+        return tuple(given), "--target", per_class
+    if asked and all(name in train for name in asked):
+        return tuple(asked), f"asked for by {found.files.sample}", False
+    alike = [next((name for name in only_train if _same(name, ask)), None) for ask in asked]
+    if alike and all(alike):
+        return tuple(str(name) for name in alike), f"{found.files.sample} spells them {', '.join(asked)}", False
+    if len(asked) > 1:
+        for name in only_train:
+            if classes_by_column(train[name], asked):
+                return (name,), f"{found.files.sample} has a column for each of its values", True
+    if len(only_train) == 1 and len(asked) == 1:
+        return (only_train[0],), f"the one column that {found.files.test} lacks", False
+    if not only_train:
+        raise UserError(
+            f"{found.archive}: {found.files.train}: found no column that {found.files.test} lacks and none of "
+            f"{', '.join(asked)}, which {found.files.sample} asks for",
+            "name the target (`--target COLUMN`) or other files (`--train FILE`, `--test FILE`)",
+        )
+    raise UserError(
+        f"{found.archive}: found several columns that may be the target, since {found.files.test} lacks them: "
+        f"{', '.join(only_train[:20])}; {found.files.sample} asks for {', '.join(asked)}",
+        f"name it: `--target {only_train[-1]}`, or several with commas",
+    )
+
+
+def classes_by_column(target: pd.Series, asked: Sequence[str]) -> dict[str, str]:
+    """Return the class of each column of the sample submission; empty if they are not the classes of `target`.
+
+    The columns may have words before the class, such as ``Status_C`` or ``prob_3``.
+    """
+    classes = [str(value) for value in target.dropna().unique()]
+    if len(asked) < 2 or len(classes) != len(asked):
+        return {}
+    found = {column: label for label in classes if (column := column_of(label, asked)) is not None}
+    return found if len(found) == len(asked) else {}
+
+
+def _check_targets(found: Found, values: pd.DataFrame) -> None:
+    for name in values:
+        missing = int(values[name].isna().sum())
+        if missing:
+            raise UserError(
+                f"{found.archive}: {found.files.train}: column {name!r}: found {missing:,} missing values in the "
+                "target; expected none",
+                "rows without a target cannot be learned from: remove them from the table in the archive",
+            )
+        if values[name].nunique() < 2:
+            raise UserError(
+                f"{found.archive}: {found.files.train}: column {name!r}: found {values[name].iloc[0]!r} in every row; "
+                "expected two values or more: there is nothing to learn",
+                "name another target: `--target COLUMN`",
+            )
+
+
+# --- kind ------------------------------------------------------------------------------------------------------------
+
+
+def _is_binary(column: pd.Series) -> bool:
+    return column.nunique() == 2 and {truth(str(value)) for value in column.unique()} == {False, True}
+
+
+def _is_number(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column))
+
+
+def _kind(values: pd.DataFrame, asked: pd.DataFrame, per_class: bool, metric: Guess | None) -> Guess:
+    if per_class:
+        return Guess("classification", "one column of probabilities for each class")
+    if values.shape[1] > 1:
+        if all(_is_binary(values[name]) for name in values):
+            return Guess("tagging", f"{values.shape[1]} targets of two values each")
+        if all(_is_number(values[name]) for name in values):
+            return Guess("regression", f"{values.shape[1]} targets, all numbers")
+        text = [str(name) for name in values if not _is_number(values[name])]
+        raise UserError(
+            f"found {values.shape[1]} targets, neither all numbers nor all of two values: {', '.join(text[:5])}",
+            "name one of them (`--target COLUMN`): several classifications in one network are not supported",
+        )
+    target = values.iloc[:, 0]
+    distinct = target.nunique()
+    if not _is_number(target):
+        if distinct > MOST_LABELS and distinct > len(target) / 20:
+            raise UserError(
+                f"column {target.name!r}: found {distinct:,} different texts in {len(target):,} rows; expected classes",
+                "name another target (`--target COLUMN`); free text cannot be predicted yet",
+            )
+        return Guess("classification", f"{distinct} labels: {', '.join(map(str, sorted(target.unique())[:6]))}")
+    if distinct == 2:
+        return Guess("classification", f"two values, {target.min()} and {target.max()}")
+    suited = _suited_by(metric)
+    whole = bool((target % 1 == 0).all())
+    shown = f"{distinct} whole numbers from {target.min():g} to {target.max():g}"
+    if not whole or distinct > MOST_CLASSES:
+        return Guess("regression", f"{distinct:,} different numbers" if not whole else shown)
+    if suited:
+        return Guess(suited, f"{shown}, and the metric {metric.value if metric else ''}")
+    sample = asked.iloc[:, 0]
+    if _is_number(sample) and bool((sample % 1 != 0).any()):
+        return Guess("regression", f"{shown}, and the sample submission holds {sample[sample % 1 != 0].iloc[0]:g}")
+    legal = set(sample.unique()) <= set(target.unique())
+    if distinct <= SURE_CLASSES and legal:
+        return Guess("classification", f"{shown}, and the sample submission holds one of them")
+    gaps = distinct < target.max() - target.min() + 1
+    return Guess(
+        "regression" if gaps or not legal or distinct > 2 * SURE_CLASSES else "classification",
+        shown, others=("classification", "regression"),
+    )  # fmt: skip
+
+
+def _suited_by(metric: Guess | None) -> str | None:
+    """Return the kind that a metric suits, if it suits only one of classes and numbers."""
+    from groundwork.adding.metrics import kinds_of
+
+    kinds = kinds_of(metric.value) if metric else ()
+    both = [kind for kind in ("classification", "regression") if kind in kinds]
+    return both[0] if len(both) == 1 else None
+
+
+# --- submission and metric -------------------------------------------------------------------------------------------
+
+
+def _wants(kind: str, values: pd.DataFrame, asked: pd.DataFrame, per_class: bool) -> tuple[str, str]:
+    if per_class:
+        return "probabilities of each class", f"{asked.shape[1]} columns"
+    first = asked.iloc[:, 0]
+    example = first.iloc[0]
+    if kind in ("classification", "tagging"):
+        fractions = _is_number(first) and bool(np.any(asked.to_numpy(dtype=float) % 1 != 0))
+        target = values.iloc[:, 0]
+        odd = _is_number(first) and not _is_number(target) and not _is_binary(target)
+        if fractions or odd:
+            return "probabilities", f"the sample holds {example}"
+        return "labels", f"the sample holds {example}"
+    return "numbers", f"the sample holds {example}"
+
+
+def _metric(kind: str, wants: str, targets: int) -> Guess:
+    if wants == "probabilities of each class":
+        return Guess("log_loss", "probabilities of each class are wanted; not told, so check it", ("log_loss", "auc"))
+    if kind == "tagging":
+        return Guess("auc", "several targets of two values; not told, so check it", ("auc", "log_loss", "f1_macro"))
+    if kind == "classification":
+        if wants == "probabilities":
+            return Guess("auc", "probabilities are wanted; not told, so check it", ("auc", "log_loss"))
+        return Guess("accuracy", "labels are wanted; not told, so check it", ("accuracy", "f1", "f1_macro"))
+    return Guess("rmse", "numbers are wanted; not told, so check it", ("rmse", "mae", "rmse_log", "rmsle"))

@@ -1,0 +1,322 @@
+"""Each archive gets the right proposal, and a file and a lane that the workspace accepts."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+from tests.adding.archives_of import CASES, ROWS, Case, proposal, tables_of
+
+from groundwork import params
+from groundwork.adding import competition_file, files, lane, sample
+from groundwork.adding.columns import TIME_NAME, describe
+from groundwork.adding.params_text import ParamsText
+from groundwork.adding.target import Guess, classes_by_column
+from groundwork.competitions import Labelled
+from groundwork.data.archives import Archive
+from groundwork.errors import UserError
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_archive_gets_the_right_proposal(tmp_path, name):
+    case = CASES[name]
+    made = proposal(case, tmp_path)
+    goal, roles = made.target, {column.name: column.role for column in made.columns}
+    found = {
+        "kind": goal.kind.value,
+        "metric": goal.metric.value,
+        "targets": goal.targets,
+        "id": goal.id,
+        "wants": goal.wants,
+        "folds": made.split.words,
+        "inputs": made.inputs,
+        "train": made.found.files.train,
+        "test": made.found.files.test,
+        "sample": made.found.files.sample,
+        "charset": made.found.archive.charset,
+        "joined": {relation.file: (relation.key, relation.single) for relation in made.joined},
+    }
+    right = dict(case.right)
+    wanted = right.pop("roles", {})
+    assert {key: found[key] for key in right} == right
+    assert {key: roles[key] for key in wanted} == wanted
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> dict[str, tuple[Labelled, str]]:
+    """The file and the lane of each case."""
+    folder = tmp_path_factory.mktemp("written")
+    settings = ParamsText((repository / "params.yaml").read_bytes(), Path("params.yaml"))
+    result = {}
+    for name, case in CASES.items():
+        made = proposal(case, folder, name)
+        text = competition_file.source(made, "" if made.joined else sample.source(made))
+        (folder / f"{made.module}.py").write_text(text)
+        space: dict[str, object] = {}
+        exec(compile(text, f"{name}.py", "exec"), space)
+        added = settings.added(
+            lane.text(name, lane.source(made, settings.anchors, has_sample=not made.joined), settings.indent)
+        )
+        result[name] = space["competition"], added.decode()
+    config = [
+        "--config",
+        str(repository / "pyproject.toml"),
+        "--config",
+        'lint.isort.known-first-party = ["groundwork"]',
+    ]
+    command = [sys.executable, "-m", "ruff"]
+    checked = [
+        subprocess.run([*command, *verb, *config, str(folder)], capture_output=True, text=True, check=False)
+        for verb in (["check"], ["format", "--check"])
+    ]
+    assert [done.returncode for done in checked] == [0, 0], "\n".join(done.stdout + done.stderr for done in checked)
+    return result
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_its_file_declares_the_competition_and_its_lane_is_legal(written, name):
+    competition, text = written[name]
+    case = CASES[name]
+    settings = params.check(YAML(typ="safe").load(text))
+    added = settings.lane(name)
+    assert (competition.slug, added.encoding.inputs) == (name, competition.encoding)
+    assert added.source == ("kaggle" if competition.optional else "sample")
+    tables = tables_of(case)
+    frame = tables["train.csv" if "train.csv" in tables else "training_set.csv"].copy()
+    made = competition.features(competition.join(frame, {name: tables[name] for name in competition.optional}))
+    inputs = competition.inputs
+    for column in (*inputs.numeric, *inputs.labels):
+        assert column in made, column
+    assert all(made[column].dtype.kind in "ifu" for column in inputs.numeric)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "joined" not in CASES[name].right])
+def test_its_sample_has_the_layout_of_the_archive(written, name):
+    competition, _ = written[name]
+    drawn = competition.sample(np.random.default_rng(0))
+    real = tables_of(CASES[name])
+    assert len(drawn) == 3
+    for file in (competition.train, competition.test, competition.sample_submission):
+        table = real.get(file, real.get(file.rpartition(".")[0] + ".csv"))
+        assert set(drawn[file]) == set(table)
+        assert len(drawn[file]) == (300 if file == competition.train else 100)
+
+
+def test_what_is_named_is_not_guessed(tmp_path):
+    made = proposal(CASES["labels-from-one"], tmp_path, kind="regression", targets=("age",), row_id="id")
+    assert (made.target.kind.value, made.target.targets) == ("regression", ("age",))
+    assert not made.target.metric.is_sure
+    assert proposal(CASES["text-by-f1"], tmp_path).target.metric.is_sure
+
+
+def test_a_metric_decides_between_classes_and_numbers(tmp_path):
+    case = CASES["counts"]
+    few = Case({"count": np.arange(ROWS) % 15}, {"count": 0}, {})
+    assert proposal(case, tmp_path).target.kind.value == "regression"
+    assert not proposal(few, tmp_path).target.kind.is_sure
+    told = Case(few.targets, few.sample, {}, metric="rmse")
+    assert (proposal(told, tmp_path).target.kind.value, proposal(told, tmp_path).target.kind.is_sure) == (
+        "regression",
+        True,
+    )
+    told = Case(few.targets, few.sample, {}, metric="accuracy")
+    assert proposal(told, tmp_path).target.kind.value == "classification"
+
+
+@pytest.mark.parametrize(
+    ("classes", "asked", "right"),
+    [
+        (["a", "b"], ["b", "a"], {"b": "b", "a": "a"}),
+        (["C", "D"], ["Status_C", "Status_D"], {"Status_C": "C", "Status_D": "D"}),
+        ([1, 2, 3], ["p1", "p2", "p3"], {"p1": "1", "p2": "2", "p3": "3"}),
+        (["a", "b"], ["x", "y"], {}),
+        (["a", "b", "c"], ["a", "b"], {}),
+    ],
+)
+def test_columns_of_class_probabilities_are_known_by_the_class_in_their_name(classes, asked, right):
+    assert classes_by_column(pd.Series(classes), asked) == right
+
+
+def refused(folder: Path, members: dict[str, str], **wishes: str) -> str:
+    import zipfile
+
+    path = folder / "a.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        for name, content in members.items():
+            opened.writestr(name, content)
+    with pytest.raises(UserError) as caught:
+        files.read(Archive(path, Path("an archive"), "again", "fix"), **wishes)
+    return str(caught.value)
+
+
+ROW, TEST, ASKED = "id,a,y\n1,2,3\n2,3,4\n", "id,a\n3,4\n", "id,y\n3,0\n"
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"readme.md": "hello"}, "found no table; expected train.csv"),
+        ({"train.csv.7z": "7z"}, "found train.csv.7z, which cannot be read"),
+        ({"train.csv": ROW, "test.csv": TEST}, "found no sample submission among train.csv, test.csv"),
+        (
+            {"other.csv": "id,b\n1,2\n", "test.csv": TEST, "sample_submission.csv": ASKED},
+            "found no file with training rows",
+        ),
+        ({"train.csv": ROW, "sample_submission.csv": ASKED}, "found no file with test rows"),
+        (
+            {"train_a.csv": ROW, "train_b.csv": ROW, "test.csv": TEST, "sample_submission.csv": ASKED},
+            "several files that may hold the training rows: train_a.csv, train_b.csv",
+        ),
+    ],
+)
+def test_an_archive_without_clear_files_is_refused_in_words(tmp_path, members, said):
+    problem = refused(tmp_path, members)
+    assert said in problem
+    assert "-> " in problem
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path):
+    members = {"train.csv": ROW, "test.csv": TEST, "sample_submission.csv": ASKED}
+    assert "--train: no table 'trian.csv' in it; did you mean 'train.csv'?" in refused(
+        tmp_path, members, train="trian.csv"
+    )
+
+
+def test_files_of_other_names_are_found_by_their_columns(tmp_path):
+    refused_nothing = {
+        "rows.csv": ROW,
+        "more.csv": TEST,
+        "submission_format.csv": ASKED,
+        "notes.txt": "some, text\nhere\n",
+    }
+    import zipfile
+
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        for name, content in refused_nothing.items():
+            opened.writestr(f"deep/{name}", content)
+    found = files.read(Archive(path, path, "again", "fix")).files
+    assert (found.train, found.test, found.sample) == ("rows.csv", "more.csv", "submission_format.csv")
+
+
+def test_several_columns_that_may_be_the_target_are_named(tmp_path):
+    case = Case({"a": YES_NO, "b": YES_NO}, {"prediction": 0}, {})
+    with pytest.raises(
+        UserError, match=r"several columns that may be the target.*: a, b; sample_submission\.csv asks for prediction"
+    ):
+        proposal(case, tmp_path)
+    assert proposal(case, tmp_path, targets=("b",)).target.targets == ("b",)
+    with pytest.raises(UserError, match=r"--target: train\.csv has no column 'c'"):
+        proposal(case, tmp_path, targets=("c",))
+
+
+YES_NO = np.arange(ROWS) % 2
+
+
+@pytest.mark.parametrize("blank", [0, 0.5])
+def test_a_target_with_missing_values_or_one_value_is_refused(tmp_path, blank):
+    target = YES_NO.astype(float)
+    target[3] = np.nan
+    with pytest.raises(UserError, match="1 missing values in the target"):
+        proposal(Case({"y": target}, {"y": blank}, {}), tmp_path)
+    with pytest.raises(UserError, match="in every row; expected two values or more"):
+        proposal(Case({"y": 1}, {"y": blank}, {}), tmp_path)
+
+
+def test_a_picture_of_pixels_is_an_image(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (ROWS, 64))
+    base = pd.DataFrame(pixels, columns=[f"pixel{i}" for i in range(64)]).assign(id=range(ROWS))
+    made = proposal(Case({"digit": np.arange(ROWS) % 10}, {"digit": 0}, {}, base=base), tmp_path)
+    assert (made.image, made.inputs) == ((8, 8), "image")
+    text = competition_file.source(made)
+    assert 'columns={"id": int, "digit": int, **{f"pixel{i}": int for i in range(64)}}' in text
+    assert "encoding: {inputs: image" in lane.text("x", lane.source(made, set()), "  ")
+
+
+def test_a_lane_without_anchors_is_written_out(tmp_path, repository):
+    made = proposal(CASES["two-numbers"], tmp_path)
+    content = YAML(typ="safe").load((repository / "params.yaml").read_text())
+    text = lane.text("x", lane.source(made, set()), "  ")
+    content["competitions"]["x"] = YAML(typ="safe").load(text)["x"]
+    assert params.check(content).lane("x").source == "kaggle"
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_a_table_that_cannot_be_joined_is_said(tmp_path):
+    made = proposal(CASES["shops-joined"], tmp_path)
+    assert made.unread == {"notes.csv": "no column of its name is in the rows"}
+    (shops,) = [relation for relation in made.joined if relation.file == "shops.csv"]
+    assert re.fullmatch(r"one row for each city; 7\d% of the rows have one", shops.reason)
+    with pytest.raises(UserError, match=r"--sample: shops\.csv, visits\.csv are joined"):
+        sample.source(made)
+
+
+def labels(values: list[object], test: list[object] | None = None) -> str:
+    train = pd.DataFrame({"x": values})
+    frame = pd.DataFrame({"x": test if test is not None else values})
+    (column,) = describe(train, frame, [])
+    return column.role
+
+
+@pytest.mark.parametrize(
+    ("values", "role"),
+    [
+        ([f"{i} km" for i in range(50)], "number as text"),
+        ([f"${i}.5k" for i in range(50)], "number as text"),
+        ([f"{i} {unit}" for i in range(25) for unit in ("km", "mi")], "many categories"),
+        ([f"{i:03}" for i in range(20)] * 2, "category"),
+        ([f"1{i:020}" for i in range(40)] * 2, "many categories"),
+        (["3B", "4B", "5B", "6B"] * 10, "category"),
+        (["True", "False"] * 10, "truth value"),
+        (["Y", "N", None] * 10, "truth value"),
+        (["Jan-2015", "Feb-2016", "Dec-2014"] * 10, "date"),
+        ([f"2024-01-{i:02} 10:00:00" for i in range(1, 30)], "date"),
+        ([f"2024-01-01T10:{i:02}:00Z" for i in range(1, 30)], "date and time"),
+        ([20240100 + i for i in range(1, 30)], "id-like"),
+        ([None, None], "constant"),
+        (["Y", None], "category"),
+        ([f"a{i}@x.org" for i in range(40)], "many categories"),
+        ([1.5, 2.5, None], "number"),
+    ],
+)
+def test_the_role_of_a_column(values, role):
+    assert labels(values) == role
+
+
+def test_a_category_that_train_never_had_in_most_test_rows_is_left_out_and_few_are_said():
+    train, test = pd.DataFrame({"x": list("abcd") * 25}), pd.DataFrame({"x": list("abce") * 25})
+    (column,) = describe(train, test, [])
+    assert column.role == "category"
+    assert "25% of the test rows have one that no training row has" in column.reason
+    (column,) = describe(train, pd.DataFrame({"x": list("aefg") * 25}), [])
+    assert (column.role, column.is_read) == ("id-like", False)
+    assert "75% of the test rows" in column.reason
+
+
+def test_days_written_as_whole_numbers_are_dates():
+    frame = pd.DataFrame({"sale_date": [20240100 + i for i in range(1, 30)]})
+    (column,) = describe(frame, frame, [])
+    assert (column.role, column.option) == ("date", "%Y%m%d")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_time"),
+    [
+        (n, True)
+        for n in ("date", "saleDate", "saledate", "Order Date", "year", "week_no", "created_ts", "yr", "timeStamp")
+    ]
+    + [
+        (n, False) for n in ("candidate_id", "candidate", "mandate", "update", "patient", "points", "costs", "lifelong")
+    ],
+)
+def test_a_time_is_known_by_its_name(name, is_time):
+    assert bool(TIME_NAME.search(name)) == is_time
+
+
+def test_a_guess_is_sure_unless_there_are_others():
+    assert Guess("rmse", "told").is_sure
+    assert not Guess("rmse", "not told", ("rmse", "mae")).is_sure
