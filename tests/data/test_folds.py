@@ -1,6 +1,7 @@
 """Folds are balanced, repeatable, and never more than the rows allow."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from groundwork.data import folds
@@ -105,3 +106,26 @@ def test_quantiles_of_several_numbers_are_those_of_the_first() -> None:
     numbers = np.random.default_rng(0).normal(size=(100, 2))
     first, both = (folds.assign(target, 5, 0, "quantiles") for target in (numbers[:, 0], numbers))
     assert (first == both).all()
+
+
+def test_spans_of_time_follow_one_another_and_keep_equal_times_together():
+    days = pd.Series(np.repeat(np.arange(30), 4), name="day").sample(frac=1, random_state=0, ignore_index=True)
+    fold = folds.by_time(days, 5)
+    assert fold.dtype == np.int8
+    assert sorted(set(fold)) == [0, 1, 2, 3, 4, 5]
+    assert [days[fold == number].min() for number in range(6)] == [25, 20, 15, 10, 5, 0]
+    dates = (pd.Timestamp("2024-01-01") + pd.to_timedelta(days, unit="D")).dt.strftime("%d %b %Y").rename("date")
+    assert folds.by_time(dates, 5).tolist() == fold.tolist()
+
+
+@pytest.mark.parametrize(
+    ("times", "count", "message"),
+    [
+        (["2024-01-01", "soon", "2024-01-02"], 1, "column 'day': found soon in row 2; expected a date"),
+        ([1.0, 2.0, np.nan], 1, "found nan in row 3"),
+        ([1, 1, 1, 2], 2, "found 2; expected fewer for 2 different times in 'day'"),
+    ],
+)
+def test_times_that_cannot_be_cut_are_the_users_error(times, count, message):
+    with pytest.raises(UserError, match=message):
+        folds.by_time(pd.Series(times, name="day"), count)

@@ -13,6 +13,7 @@ import pytest
 from groundwork.competitions import Labelled, Tables, load
 from groundwork.data import rows
 from groundwork.data.load import load as load_prepared
+from groundwork.data.prepared import FINAL
 from groundwork.data.rows import PreparedRows, folds_hash
 from groundwork.errors import UserError
 from groundwork.objectives import KINDS
@@ -364,3 +365,12 @@ def test_features_get_the_id_and_no_target(tmp_path):
     seen: list[list[str]] = []
     prepared(replace(toy(), features=lambda x: seen.append(list(x)) or x), tmp_path)
     assert {tuple(names) for names in seen} == {("Id", "x", "word")}
+
+
+def test_folds_by_time_are_trained_on_the_rows_before_them(tmp_path):
+    tables = prepared(replace(toy(), fold_by_time="x"), tmp_path, count=4)
+    assert tables.folds == [0, 1, 2, 3]
+    assert tables.final
+    for fold in tables.folds:
+        assert tables.training(fold)["x"].max() < tables.validation(fold)["x"].min()
+    assert len(tables.training(FINAL)) == 20

@@ -109,12 +109,9 @@ class Competition(ABC):
         ``shift`` (test predictions unlike the out-of-fold ones). `groundwork submit` then hands the file in.
     layout
         The layout of its tables, a key of `groundwork.data.load.LOAD`.
-    by_time
-        Whether folds are consecutive periods of time, and the final model is trained on all rows.
     """
 
     layout: ClassVar[str]
-    by_time: ClassVar[bool] = False
 
     slug: str
     kind: str
@@ -130,6 +127,11 @@ class Competition(ABC):
     def scorer(self) -> Metric:
         """Return the metric itself."""
         return metric_of(self.metric)
+
+    @property
+    def by_time(self) -> bool:
+        """Whether folds are consecutive periods of time, and the network that predicts is trained on all rows."""
+        return False
 
     @property
     @abstractmethod
@@ -190,6 +192,9 @@ class Labelled(Competition):
         Whether folds are stratified by the target (classes, quantiles of a number, shares of tags).
     group_folds_by
         Column of train.csv; rows with equal values stay in one fold. Or None.
+    fold_by_time
+        Column of train.csv with dates or numbers that grow with time; folds are then consecutive spans of it, each
+        validated by a network that is trained on the rows before, and not stratified. Or None.
     query
         Column of train.csv; rows with equal values are ranked together. Or None; `inputs.pair` has its own query.
     """
@@ -208,7 +213,13 @@ class Labelled(Competition):
     log_target: bool = False
     stratify: bool = True
     group_folds_by: str | None = None
+    fold_by_time: str | None = None
     query: str | None = None
+
+    @property
+    def by_time(self) -> bool:
+        """Whether folds are consecutive periods of time."""
+        return self.fold_by_time is not None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -218,7 +229,7 @@ class Labelled(Competition):
     @property
     def pixels(self) -> list[str]:
         """Return the pixel columns of an image: all columns without another purpose."""
-        others = (self.id, *self.targets, self.group_folds_by, self.query)
+        others = (self.id, *self.targets, self.group_folds_by, self.fold_by_time, self.query)
         return [name for name in self.columns if name not in others]
 
     @property
@@ -262,7 +273,6 @@ class Purchases(Competition):
     """
 
     layout = "purchases"
-    by_time = True
 
     transactions: str
     articles: str
@@ -273,6 +283,11 @@ class Purchases(Competition):
     shown: tuple[str, ...]
     days: int = 7
     answers: int = 12
+
+    @property
+    def by_time(self) -> bool:
+        """Return True: folds are spans of days."""
+        return True
 
     @property
     def files(self) -> tuple[str, ...]:

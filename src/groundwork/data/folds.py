@@ -87,5 +87,40 @@ def assign(
     return numbers
 
 
+def by_time(times: pd.Series, folds: int) -> np.ndarray:
+    """Cut rows into consecutive spans of time: one more than folds, since the first has no rows before it.
+
+    Parameters
+    ----------
+    times : Series of length n
+        Numbers, or dates as text, without missing values. Rows with equal times stay together.
+
+    Returns
+    -------
+    array of shape (n,), int8
+        The fold that each row validates, counted from the end: 0 is the last span. `folds` marks the first span, which
+        validates none.
+
+    Raises
+    ------
+    UserError
+        If a time is missing or cannot be read, or there are too few different ones.
+    """
+    read = times if pd.api.types.is_numeric_dtype(times) else pd.to_datetime(times, errors="coerce", format="mixed")
+    if (wrong := read.isna()).any():
+        raise UserError(
+            f"column {times.name!r}: found {times[wrong].iloc[0]} in row {int(wrong.argmax()) + 1}; expected a date "
+            f"or a number in each row, since folds are spans of it; {int(wrong.sum())} such rows",
+            "name another column in `fold_by_time` of the competition's file, or None",
+        )
+    values = read.to_numpy()
+    # Where the first row of each distinct time stands among all rows decides the span of all its rows.
+    first = np.searchsorted(np.sort(values), values)
+    span = first * (folds + 1) // len(values)
+    if not 1 <= folds <= MOST_FOLDS or len(np.unique(span)) < folds + 1:
+        raise _too_many(folds, f"expected fewer for {len(np.unique(values))} different times in {times.name!r}")
+    return (folds - span).astype(np.int8)
+
+
 def _too_many(folds: int, expected: str) -> UserError:
     return UserError(f"params.yaml: folds: found {folds}; {expected}", "set `folds` in params.yaml to such a number")

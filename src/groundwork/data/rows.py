@@ -12,7 +12,7 @@ import pandas as pd
 
 from groundwork.competitions import Labelled
 from groundwork.data import archives, tables
-from groundwork.data.folds import assign
+from groundwork.data.folds import assign, by_time
 from groundwork.data.prepared import FOLDS, SUBMISSION, TEST, TRAIN, Prepared, read_table, submission_in, write_table
 from groundwork.data.rowwise import applied
 from groundwork.errors import UserError
@@ -39,8 +39,9 @@ class PreparedRows(Prepared):
     fold: pd.DataFrame
 
     def training(self, fold: int) -> pd.DataFrame:
-        """Return the rows outside `fold`."""
-        return self.train[(self.fold["fold"] != fold).to_numpy()]
+        """Return the rows outside `fold`; for spans of time those before it, and all of them for `FINAL`."""
+        number = self.fold["fold"]
+        return self.train[((number > fold) if self.final else (number != fold)).to_numpy()]
 
     def validation(self, fold: int) -> pd.DataFrame:
         """Return the rows inside `fold`."""
@@ -90,9 +91,12 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
             _mismatch(competition, archive),
         )
 
-    strata = kind.strata(task) if competition.stratify else None
-    groups = train[competition.group_folds_by].to_numpy() if competition.group_folds_by else None
-    numbers = assign(train[targets if len(targets) > 1 else targets[0]].to_numpy(), folds, seed, strata, groups)
+    if competition.fold_by_time:
+        numbers = by_time(train[competition.fold_by_time], folds)
+    else:
+        strata = kind.strata(task) if competition.stratify else None
+        groups = train[competition.group_folds_by].to_numpy() if competition.group_folds_by else None
+        numbers = assign(train[targets if len(targets) > 1 else targets[0]].to_numpy(), folds, seed, strata, groups)
     extra = {
         member: tables.read(archive, member, columns, partial=True)
         for member, columns in competition.optional.items()
@@ -217,9 +221,11 @@ def _joined(competition: Labelled, extra: Mapping[str, pd.DataFrame], frame: pd.
 def load(competition: Labelled, folder: Path) -> PreparedRows:
     """Read what `prepare` wrote to `folder`; raise `UserError` as `groundwork.data.load.load` does."""
     train, test, folds = (read_table(folder / name) for name in (TRAIN, TEST, FOLDS))
+    numbers = sorted(int(fold) for fold in folds["fold"].unique())
     return PreparedRows(
-        folds=sorted(int(fold) for fold in folds["fold"].unique()),
-        final=False,
+        # The first span of time validates no fold.
+        folds=numbers[:-1] if competition.by_time else numbers,
+        final=competition.by_time,
         train=train,
         test=test,
         fold=folds,
