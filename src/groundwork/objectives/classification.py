@@ -36,6 +36,12 @@ class Classification(Objective):
         The classes' labels: class index i is ``labels[i]``.
     counts
         Number of training rows of each class.
+    class_weight
+        ``balanced`` if all classes count equally, whatever their rows; None if all rows do.
+    focal
+        The exponent by which rows count less that are right already (https://arxiv.org/abs/1708.02002).
+    ordinal
+        Whether classes are ordered: a logit for each class but the last says whether a row is above it.
     """
 
     classes: int
@@ -43,9 +49,12 @@ class Classification(Objective):
     targets: tuple[str, ...] = ()
     labels: tuple[Any, ...] = ()
     counts: tuple[int, ...] = ()
+    class_weight: str | None = None
+    focal: float = 0.0
+    ordinal: bool = False
 
     kind = "classification"
-    losses = ("cross_entropy",)
+    losses = ("cross_entropy", "ordinal")
     judged_as = ("classes",)
     head = "classes"
 
@@ -100,8 +109,8 @@ class Classification(Objective):
 
     @property
     def outputs(self) -> int:
-        """One logit for each class."""
-        return self.classes
+        """One logit for each class; for each but the last of ordered classes."""
+        return self.classes - self.ordinal
 
     def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
         """Compute the mean cross-entropy of logits ``[rows, (members,) classes]`` and class indices ``[rows]``."""
@@ -110,11 +119,25 @@ class Classification(Objective):
         if logits.ndim == 3:
             target = target.repeat_interleave(logits.shape[1])
             logits = logits.flatten(0, 1)
-        return F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+        if self.ordinal:
+            return F.binary_cross_entropy_with_logits(logits, _above(target, self.classes).to(logits.dtype))
+        weight = logits.new_tensor(self._weights()) if self.class_weight else None
+        if not self.focal:
+            return F.cross_entropy(logits, target, weight=weight, label_smoothing=self.label_smoothing)
+        options: dict[str, Any] = {"weight": weight, "label_smoothing": self.label_smoothing}
+        surprise = F.cross_entropy(logits, target, reduction="none", **options)
+        wrong = 1 - logits.softmax(-1).gather(1, target[:, None])[:, 0]
+        total = len(target) if weight is None else weight[target].sum()
+        return (wrong**self.focal * surprise).sum() / total
+
+    def _weights(self) -> Array:
+        """Return the weight of each class: the inverse of its share, divided by the number of classes."""
+        counts = np.maximum(np.array(self.counts), 1)
+        return np.asarray(sum(self.counts) / (self.classes * counts))
 
     def predict(self, logits: "Tensor") -> "Tensor":
         """Convert logits to probabilities ``[rows, classes]``, float32."""
-        probabilities = logits.float().softmax(-1)
+        probabilities = _of_ordered(logits.float()) if self.ordinal else logits.float().softmax(-1)
         return probabilities.mean(1) if logits.ndim == 3 else probabilities
 
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
@@ -128,10 +151,18 @@ class Classification(Objective):
         return (frame[list(self.targets)].to_numpy() == np.array(self.labels)[None, 1:]).astype(float)
 
     def prior(self) -> "tuple[Tensor, Tensor]":
-        """Return the log shares of the classes, with half a row added to each, and their numbers of training rows."""
+        """Return the log shares of the classes, with half a row added to each, and their numbers of training rows.
+
+        Of balanced classes the shares are equal; of ordered classes these are log-odds and numbers of the rows above.
+        """
         import torch
 
         examples = torch.tensor(self.counts or [0] * self.classes, dtype=torch.float32)
+        if self.ordinal:
+            above = examples.flip(0).cumsum(0).flip(0)[1:]
+            return torch.logit((above + 0.5) / (examples.sum() + 1)), above
+        if self.class_weight:
+            return torch.zeros(self.classes), examples
         return ((examples + 0.5) / (examples + 0.5).sum()).log(), examples
 
     @classmethod
@@ -208,3 +239,20 @@ def codes(labels: pd.Series, vocabulary: Array) -> NDArray[np.int64]:
 
 def _spelled(vocabulary: Array, sample: pd.DataFrame) -> list[str]:
     return spelled(vocabulary.tolist(), sample.iloc[:, 0].dropna())
+
+
+def _above(target: "Tensor", classes: int) -> "Tensor":
+    """Return whether each row is above each class but the last, ``[rows, classes - 1]``."""
+    return target[:, None] > target.new_tensor(range(classes - 1))
+
+
+def _of_ordered(logits: "Tensor") -> "Tensor":
+    """Convert logits of being above each class, ``[..., classes - 1]``, to probabilities ``[..., classes]``.
+
+    The probability of being above a class cannot be larger than that of being above a lower one.
+    """
+    import torch
+
+    above = logits.sigmoid().cummin(-1).values
+    ends = torch.ones_like(above[..., :1])
+    return torch.cat([ends, above], -1) - torch.cat([above, 0 * ends], -1)
