@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Probabilities with four decimals of a hundred classes can miss one by half a hundredth.
 SUM_TOLERANCE = 5e-3
+# Values of `Task.needs` for which a submission has one column of labels.
+WORDS = ("labels", "lists")
 
 
 @dataclass(frozen=True)
@@ -176,10 +178,10 @@ class Classification(Objective):
     def columns_lacking(cls, names: Sequence[str], labels: pd.DataFrame, task: Task) -> str | None:
         """Check that there is one column, or a column of probabilities for each class."""
         known = [str(label) for label in cls.vocabulary(labels, task)]
-        if len(names) == 1 and (task.needs == "labels" or len(known) == 2):
+        if len(names) == 1 and (task.needs in WORDS or len(known) == 2):
             return None
-        if task.needs == "labels":
-            return "one predicted column: the metric scores labels"
+        if task.needs in WORDS:
+            return f"one predicted column: the metric scores {task.needs}"
         lacking = [label for label in known if column_of(label, names) is None]
         if lacking or len(names) != len(known):
             return f"a column of probabilities for each class: {', '.join(known)}"
@@ -189,11 +191,18 @@ class Classification(Objective):
     def handed_in(
         cls, predicted: Array, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, decided: Array | None = None
     ) -> list[Any]:
-        """Return the label of the most likely or the decided class, or the probability of each class."""
+        """Return the label of the most likely or the decided class, the likeliest classes, or all probabilities.
+
+        Where the metric scores lists, they are as long as the longest of the sample's, with spaces between labels.
+        """
         known = cls.vocabulary(labels, task)
         if task.needs == "labels":
             chosen = predicted.argmax(1) if decided is None else decided
             return [np.array(_spelled(known, sample), dtype=object)[chosen]]
+        if task.needs == "lists":
+            spellings, most = _lists(known, sample)
+            best = np.argsort(-predicted, axis=1, kind="stable")[:, :most]
+            return [np.array([" ".join(row) for row in np.array(spellings, dtype=object)[best]], dtype=object)]
         if sample.shape[1] == 1:
             return [predicted[:, -1]]
         # Probabilities in single precision sum to one within 1e-6; some metrics ask for more.
@@ -205,7 +214,10 @@ class Classification(Objective):
 
     @classmethod
     def rules(cls, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, *, positive: bool = False) -> list[Rule]:
-        """Return the labels, spelled as in the sample, or probabilities."""
+        """Return the labels, spelled as in the sample, lists of them, or probabilities."""
+        if task.needs == "lists":
+            spellings, most = _lists(cls.vocabulary(labels, task), sample)
+            return [columns.Lists(pd.Series(spellings, dtype="str"), most)]
         if task.needs == "labels":
             return [columns.Labels(_spelled(cls.vocabulary(labels, task), sample))]
         return [columns.Numbers(0, 1, meaning="a probability") for _ in sample]
@@ -213,7 +225,7 @@ class Classification(Objective):
     @classmethod
     def row_failures(cls, values: pd.DataFrame, task: Task) -> list[str]:
         """Check that the probabilities of a row's classes sum to one."""
-        if task.needs == "labels" or values.shape[1] == 1:
+        if task.needs in WORDS or values.shape[1] == 1:
             return []
         total = values.astype(float).sum(axis=1)
         off = (total - 1).abs() > SUM_TOLERANCE
@@ -239,6 +251,13 @@ def codes(labels: pd.Series, vocabulary: Array) -> NDArray[np.int64]:
 
 def _spelled(vocabulary: Array, sample: pd.DataFrame) -> list[str]:
     return spelled(vocabulary.tolist(), sample.iloc[:, 0].dropna())
+
+
+def _lists(vocabulary: Array, sample: pd.DataFrame) -> tuple[list[str], int]:
+    """Return the labels as the sample's lists spell them, and the length of the longest list."""
+    lists = sample.iloc[:, 0].dropna().astype(str).str.split()
+    most = int(lists.map(len).max()) if len(lists) else 1
+    return spelled(vocabulary.tolist(), lists.explode().dropna()), most
 
 
 def _above(target: "Tensor", classes: int) -> "Tensor":
