@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from groundwork.objectives import columns
 from groundwork.objectives.base import Array, Objective, Strata, Task
 from groundwork.objectives.columns import Rule
+from groundwork.objectives.metrics import Metric
 from groundwork.objectives.spelling import column_of, spelled
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ class Classification(Objective):
         if task.classes and (unknown := [value for value in values if value not in task.classes]):
             return f"{unknown[0]}; expected the declared classes {', '.join(map(str, task.classes))}"
         return None
+
+    @classmethod
+    def metric_problems(cls, metric: Metric, loss: Mapping[str, Any]) -> list[str]:
+        """Check that no weights shift the probabilities that the metric scores."""
+        shifting = [f"{key}: found {loss[key]}" for key in ("class_weight", "focal") if loss.get(key)]
+        why = f"{metric.name} scores the probabilities themselves, which it shifts"
+        return [f"{found}; expected it left out: {why}" for found in shifting] if metric.proper else []
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
