@@ -283,3 +283,81 @@ def test_every_stage_of_every_lane_can_be_followed(stage: str, repository: Path)
         definitions = fingerprint(stage, lane, repository / "src")
         assert f"groundwork.stages.{stage}.run" in definitions
         assert not any(name.startswith("groundwork.lessons") for name in definitions)
+
+
+OWN_METRIC = {
+    "metrics.py": """
+        from groundwork.naming import ByName
+
+        class Metric:
+            pass
+
+        METRICS: ByName[Metric] = {"auc": Metric(), "rmse": Metric()}
+        """,
+    "stages/train.py": """
+        from groundwork.metrics import METRICS
+
+        def run(job):
+            return METRICS.get(job.competition.metric, job.competition.metric)
+        """,
+    "competitions/titanic.py": """
+        from groundwork.competitions import Labelled
+        from groundwork.metrics import Metric
+
+        def spread(target):
+            return 0
+
+        competition = Labelled(slug="titanic", metric=Metric(spread))
+        """,
+}
+
+
+def test_a_metric_of_the_competitions_own_counts_and_those_of_the_table_do_not(of: Fingerprint) -> None:
+    whole = of(OWN_METRIC)
+    assert "groundwork.competitions.titanic.spread" in whole
+    assert not [name for name in whole if "METRICS" in name]
+    changed = OWN_METRIC["competitions/titanic.py"].replace("return 0", "return 1")
+    assert edited(whole, of({**OWN_METRIC, "competitions/titanic.py": changed})) == [
+        "groundwork.competitions.titanic.spread"
+    ]
+    named = (
+        OWN_METRIC["competitions/titanic.py"]
+        .replace("Metric(spread)", '"auc"')
+        .replace("import Metric", "import METRICS")
+    )
+    assert [name for name in of({**OWN_METRIC, "competitions/titanic.py": named}) if "METRICS" in name] == [
+        "groundwork.metrics.METRICS[auc]"
+    ]
+
+
+def test_a_property_of_a_competition_counts_where_it_is_read(of: Fingerprint) -> None:
+    base = """
+        class Labelled:
+            slug: str
+
+            @property
+            def scorer(self):
+                return self.metric
+
+            @property
+            def files(self):
+                return 1
+
+            def load(self):
+                return 2
+        """
+    files = {
+        "competitions/__init__.py": base,
+        "stages/train.py": "def run(job):\n    return job.competition.scorer\n",
+    }
+    whole = of(files)
+    assert {"groundwork.competitions.Labelled.scorer", "groundwork.competitions.titanic.competition.metric"} <= set(
+        whole
+    )
+    assert "groundwork.competitions.Labelled.files" not in whole
+    for before, after, parts in (
+        ("return 1", "return 3", []),
+        ("return 2", "return 3", ["groundwork.competitions.Labelled"]),
+        ("return self.metric", "return 2 * self.metric", ["groundwork.competitions.Labelled.scorer"]),
+    ):
+        assert edited(whole, of({**files, "competitions/__init__.py": base.replace(before, after)})) == parts

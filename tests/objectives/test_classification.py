@@ -134,3 +134,17 @@ def test_its_state_is_json_and_makes_it_again() -> None:
 
     objective = fitted([4, 2, 2])
     assert Classification.from_state(json.loads(json.dumps(objective.state()))) == objective
+
+
+def test_lists_of_the_likeliest_labels_are_as_long_as_the_samples() -> None:
+    task = Task(id="Id", targets=("kind",), needs="lists")
+    labels = pd.DataFrame({"kind": ["urea", "dap", "npk", "urea"]})
+    sample = pd.DataFrame({"kind": ["Urea Dap", "Npk Urea"]})
+    predicted = np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]])
+    (handed_in,) = Classification.handed_in(predicted, labels, task, sample)
+    assert handed_in.tolist() == ["Npk Urea", "Dap Urea"]
+    (rule,) = Classification.rules(labels, task, sample)
+    assert rule.failures(pd.Series(handed_in)) == []
+    assert "3 ids; expected 2 at the most" in rule.failures(pd.Series(["Npk Urea Dap"]))[0]
+    assert Classification.columns_lacking(["kind"], labels, task) is None
+    assert Classification.columns_lacking(["a", "b"], labels, task) == "one predicted column: the metric scores lists"

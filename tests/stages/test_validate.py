@@ -11,6 +11,7 @@ from groundwork import competitions, params
 from groundwork.competitions import Inputs, Pair
 from groundwork.errors import UserError
 from groundwork.objectives.metrics import Metric
+from groundwork.sections.losses import CrossEntropy, Poisson
 from groundwork.settings import Params
 from groundwork.stages.validate import validate
 
@@ -55,7 +56,7 @@ def test_all_mismatches_of_a_lane_come_in_one_message(shipped: Params, monkeypat
         "src/groundwork/competitions/titanic.py: further_metrics: found 'acuracy'; did you mean 'accuracy'?",
         "params.yaml: competitions.titanic.encoding.inputs: found image; titanic needs table",
         "params.yaml: competitions.titanic.model.network: found cnn; titanic needs fnn",
-        "params.yaml: competitions.titanic.objective.loss: found smooth_l1; titanic needs cross_entropy",
+        "params.yaml: competitions.titanic.objective.loss: found smooth_l1; titanic needs cross_entropy or ordinal",
     ]
 
 
@@ -170,3 +171,27 @@ def test_a_bare_function_is_no_metric(shipped: Params, monkeypatch: pytest.Monke
     (problem,) = problems(shipped, "titanic", monkeypatch, metric=min)
     assert "metric: found <built-in function min>; expected accuracy, " in problem
     assert problem.endswith(", or Metric.of(function, ...) for one of your own")
+
+
+def test_a_loss_that_shifts_probabilities_does_not_suit_a_metric_that_scores_them(
+    shipped: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = {"loss": "cross_entropy", "label_smoothing": 0.0, "class_weight": "balanced", "focal": 2.0}
+    weighted = with_sections(shipped, "titanic", objective=CrossEntropy.model_validate(section))
+    messages = problems(weighted, "titanic", monkeypatch, metric="log_loss")
+    assert messages == [
+        f"params.yaml: competitions.titanic.objective.{found}; expected it left out: log_loss scores the probabilities "
+        "themselves, which it shifts"
+        for found in ("class_weight: found balanced", "focal: found 2.0")
+    ]
+    module = importlib.import_module("groundwork.competitions.titanic")
+    monkeypatch.setattr(module, "competition", dataclasses.replace(module.competition, metric="balanced_accuracy"))
+    validate(weighted)
+
+
+def test_a_target_has_one_logarithm_at_most(shipped: Params) -> None:
+    counts = Poisson.model_validate({"loss": "poisson"})
+    (problem,) = problems(with_sections(shipped, "house-prices", objective=counts), "house-prices")
+    assert problem.startswith(
+        "params.yaml: competitions.house-prices.objective.loss: found poisson, which learns a log"
+    )

@@ -1,13 +1,17 @@
 import copy
+import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tests.training.tiny import CPU, training
+from tests.training.tiny import CPU, SURVIVAL, lane, prepared, training
+from tests.training.tiny import PRICES as TINY_PRICES
 from torch import Tensor, nn
 
+from groundwork.competitions import Labelled
 from groundwork.encoders.ragged import Inputs
 from groundwork.errors import UserError
 from groundwork.models.cnn import CNN
@@ -15,10 +19,13 @@ from groundwork.models.fnn import FNN
 from groundwork.objectives.base import Objective
 from groundwork.objectives.classification import Classification
 from groundwork.objectives.metrics import METRICS
+from groundwork.objectives.oof import predictions, targets
 from groundwork.objectives.regression import Regression
+from groundwork.settings import Lane
 from groundwork.training import steps
 from groundwork.training.batches import Batches, Rows
 from groundwork.training.fit import Fit, fit
+from groundwork.training.fold import train_fold
 from groundwork.training.inference import predict
 from groundwork.training.optimizers import make_optimizer, schedule
 
@@ -406,3 +413,29 @@ def test_early_stopping_on_rows_that_cannot_be_scored_says_so() -> None:
     settings = training(epochs=3, early_stopping={"patience": 2, "min_delta": 0.0, "holdout": 0.05})
     with pytest.raises(UserError, match="mcc cannot be computed on the 20 rows that early stopping watches: found eq"):
         fit(network(), CLASSES, METRICS["mcc"], Batches.seeded(rows(), 16, 7), valid, settings, CPU)
+
+
+@pytest.mark.parametrize(
+    ("competition", "objective"),
+    [
+        (SURVIVAL, {"loss": "ordinal"}),
+        (SURVIVAL, {"loss": "cross_entropy", "label_smoothing": 0.0, "class_weight": "balanced", "focal": 1.0}),
+        (dataclasses.replace(TINY_PRICES, log_target=False), {"loss": "poisson"}),
+        (dataclasses.replace(TINY_PRICES, log_target=False), {"loss": "squared_error", "power": True}),
+        (TINY_PRICES, {"loss": "quantile", "alpha": 0.5}),
+    ],
+)
+def test_a_lane_trains_with_any_loss(
+    competition: Labelled, objective: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = Lane.model_validate({**lane(competition, epochs=12).model_dump(), "objective": objective})
+    trained = train_fold(competition, chosen, prepared(competition), 0, 0, CPU)
+    oof = trained.validation
+    assert oof is not None
+    score = competition.scorer.score(targets(oof), predictions(oof))
+    constant = (
+        np.full(len(oof), np.exp(np.log(targets(oof)).mean())) if "prediction" in oof else np.eye(2)[[0] * len(oof)]
+    )
+    flat = competition.scorer.score(targets(oof), constant)
+    assert score > flat if competition.scorer.higher_is_better else score < flat

@@ -8,6 +8,7 @@ DVC's dependencies, the keys of folds and the seals of runs all come from this f
   ``features`` anywhere. So do the properties of its class, such as ``scorer``.
 - Of a table of names to objects, annotated `ByName`, the entries count whose keys the lane uses: strings in its
   settings, in the fields of its competition that the stage reads, and in the class constants that it reads.
+  Where the competition's file makes such an object itself (a metric of its own), it takes the place of an entry.
 - Statements that run when a module is imported count as soon as one of the module's definitions does.
 - Where a stage calls `groundwork.naming.load`, the classes that the lane names by dotted path are followed.
 - Files that a definition opens by ``__file__`` and a name count with their bytes.

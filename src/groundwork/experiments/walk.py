@@ -64,6 +64,8 @@ class Walk:
         self.hashes: dict[str, str] = {}
         self.modules: dict[str, Module | None] = {}
         self.tables: dict[Place, ast.Dict] = {}
+        self.elements: dict[Place, str] = {}
+        self.own: set[str] = set()
         self.whole: set[Place] = set()
         self.fields: dict[str, ast.keyword] = {}
         self.properties: dict[tuple[str, str], tuple[Module, ast.stmt]] = {}
@@ -91,7 +93,9 @@ class Walk:
             if self.queue or len(self.hashes) > before:
                 continue
             # Something other than the lane's words chooses from a table without a followed entry, so all of it counts.
-            untouched = [place for place in self.tables.keys() - self.whole if not self._touched(*place)]
+            # An object of the competition's own takes the place of an entry, and chooses none.
+            chosen = self.tables.keys() - self.whole - {place for place, of in self.elements.items() if of in self.own}
+            untouched = [place for place in chosen if not self._touched(*place)]
             if not untouched:
                 return
             for place in untouched:
@@ -155,6 +159,7 @@ class Walk:
             self._follow_entries(module.name, name, table, {key})
         else:
             self.tables.setdefault((module.name, name), table)
+            self.elements[module.name, name] = _element(statements)
 
     def _follow_entries(self, module_name: str, table: str, entries: ast.Dict, words: set[str] | None) -> None:
         """Follow the entries of a table whose keys are in `words`, or all of them where `words` is None."""
@@ -194,6 +199,8 @@ class Walk:
             return
         path, first = reference.path, reference.path[0] if reference.path else ""
         imported = reference.origin or module.imports.get(first)
+        if imported and module is self.competition_module:
+            self.own.add(str(imported[1]))
         names = {*path, *((imported[1],) if imported else ())} - module.definitions.keys()
         if DYNAMIC & names:
             raise HiddenNameError(f"{where}: {'.'.join(path)} looks names up at run time")
@@ -240,6 +247,14 @@ class Walk:
                         stat = path.stat()
                         self.modules[name] = _module(name, path, stat.st_mtime_ns, stat.st_size)
         return self.modules[name]
+
+
+def _element(statements: list[ast.stmt]) -> str:
+    """Return the class of a table's objects, `Metric` of ``ByName[Metric]``; empty if it is none."""
+    match statements:
+        case [ast.AnnAssign(annotation=ast.Subscript(slice=ast.Name(id=name)))]:
+            return name
+    return ""
 
 
 @lru_cache(maxsize=256)

@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.objectives.columns import Rule
+from groundwork.objectives.metrics import Metric
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -124,6 +125,11 @@ class Objective(ABC):
     @classmethod
     def loss_problems(cls, task: Task, loss: Mapping[str, Any]) -> list[str]:
         """List what in a loss's section of params.yaml does not suit the task: ``key: found …; expected …``."""
+        return []
+
+    @classmethod
+    def metric_problems(cls, metric: Metric, loss: Mapping[str, Any]) -> list[str]:
+        """List what in a loss's section does not suit the competition's metric, as `loss_problems` does."""
         return []
 
     # --- targets as arrays -------------------------------------------------------------------------------------------

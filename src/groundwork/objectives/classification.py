@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from groundwork.objectives import columns
 from groundwork.objectives.base import Array, Objective, Strata, Task
 from groundwork.objectives.columns import Rule
+from groundwork.objectives.metrics import Metric
 from groundwork.objectives.spelling import column_of, spelled
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # Probabilities with four decimals of a hundred classes can miss one by half a hundredth.
 SUM_TOLERANCE = 5e-3
+# Values of `Task.needs` for which a submission has one column of labels.
+WORDS = ("labels", "lists")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,12 @@ class Classification(Objective):
         The classes' labels: class index i is ``labels[i]``.
     counts
         Number of training rows of each class.
+    class_weight
+        ``balanced`` if all classes count equally, whatever their rows; None if all rows do.
+    focal
+        The exponent by which rows count less that are right already (https://arxiv.org/abs/1708.02002).
+    ordinal
+        Whether classes are ordered: a logit for each class but the last says whether a row is above it.
     """
 
     classes: int
@@ -43,9 +52,12 @@ class Classification(Objective):
     targets: tuple[str, ...] = ()
     labels: tuple[Any, ...] = ()
     counts: tuple[int, ...] = ()
+    class_weight: str | None = None
+    focal: float = 0.0
+    ordinal: bool = False
 
     kind = "classification"
-    losses = ("cross_entropy",)
+    losses = ("cross_entropy", "ordinal")
     judged_as = ("classes",)
     head = "classes"
 
@@ -56,6 +68,13 @@ class Classification(Objective):
         if task.classes and (unknown := [value for value in values if value not in task.classes]):
             return f"{unknown[0]}; expected the declared classes {', '.join(map(str, task.classes))}"
         return None
+
+    @classmethod
+    def metric_problems(cls, metric: Metric, loss: Mapping[str, Any]) -> list[str]:
+        """Check that no weights shift the probabilities that the metric scores."""
+        shifting = [f"{key}: found {loss[key]}" for key in ("class_weight", "focal") if loss.get(key)]
+        why = f"{metric.name} scores the probabilities themselves, which it shifts"
+        return [f"{found}; expected it left out: {why}" for found in shifting] if metric.proper else []
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
@@ -100,8 +119,8 @@ class Classification(Objective):
 
     @property
     def outputs(self) -> int:
-        """One logit for each class."""
-        return self.classes
+        """One logit for each class; for each but the last of ordered classes."""
+        return self.classes - self.ordinal
 
     def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
         """Compute the mean cross-entropy of logits ``[rows, (members,) classes]`` and class indices ``[rows]``."""
@@ -110,11 +129,25 @@ class Classification(Objective):
         if logits.ndim == 3:
             target = target.repeat_interleave(logits.shape[1])
             logits = logits.flatten(0, 1)
-        return F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+        if self.ordinal:
+            return F.binary_cross_entropy_with_logits(logits, _above(target, self.classes).to(logits.dtype))
+        weight = logits.new_tensor(self._weights()) if self.class_weight else None
+        if not self.focal:
+            return F.cross_entropy(logits, target, weight=weight, label_smoothing=self.label_smoothing)
+        options: dict[str, Any] = {"weight": weight, "label_smoothing": self.label_smoothing}
+        surprise = F.cross_entropy(logits, target, reduction="none", **options)
+        wrong = 1 - logits.softmax(-1).gather(1, target[:, None])[:, 0]
+        total = len(target) if weight is None else weight[target].sum()
+        return (wrong**self.focal * surprise).sum() / total
+
+    def _weights(self) -> Array:
+        """Return the weight of each class: the inverse of its share, divided by the number of classes."""
+        counts = np.maximum(np.array(self.counts), 1)
+        return np.asarray(sum(self.counts) / (self.classes * counts))
 
     def predict(self, logits: "Tensor") -> "Tensor":
         """Convert logits to probabilities ``[rows, classes]``, float32."""
-        probabilities = logits.float().softmax(-1)
+        probabilities = _of_ordered(logits.float()) if self.ordinal else logits.float().softmax(-1)
         return probabilities.mean(1) if logits.ndim == 3 else probabilities
 
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
@@ -128,10 +161,18 @@ class Classification(Objective):
         return (frame[list(self.targets)].to_numpy() == np.array(self.labels)[None, 1:]).astype(float)
 
     def prior(self) -> "tuple[Tensor, Tensor]":
-        """Return the log shares of the classes, with half a row added to each, and their numbers of training rows."""
+        """Return the log shares of the classes, with half a row added to each, and their numbers of training rows.
+
+        Of balanced classes the shares are equal; of ordered classes these are log-odds and numbers of the rows above.
+        """
         import torch
 
         examples = torch.tensor(self.counts or [0] * self.classes, dtype=torch.float32)
+        if self.ordinal:
+            above = examples.flip(0).cumsum(0).flip(0)[1:]
+            return torch.logit((above + 0.5) / (examples.sum() + 1)), above
+        if self.class_weight:
+            return torch.zeros(self.classes), examples
         return ((examples + 0.5) / (examples + 0.5).sum()).log(), examples
 
     @classmethod
@@ -145,10 +186,10 @@ class Classification(Objective):
     def columns_lacking(cls, names: Sequence[str], labels: pd.DataFrame, task: Task) -> str | None:
         """Check that there is one column, or a column of probabilities for each class."""
         known = [str(label) for label in cls.vocabulary(labels, task)]
-        if len(names) == 1 and (task.needs == "labels" or len(known) == 2):
+        if len(names) == 1 and (task.needs in WORDS or len(known) == 2):
             return None
-        if task.needs == "labels":
-            return "one predicted column: the metric scores labels"
+        if task.needs in WORDS:
+            return f"one predicted column: the metric scores {task.needs}"
         lacking = [label for label in known if column_of(label, names) is None]
         if lacking or len(names) != len(known):
             return f"a column of probabilities for each class: {', '.join(known)}"
@@ -158,11 +199,18 @@ class Classification(Objective):
     def handed_in(
         cls, predicted: Array, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, decided: Array | None = None
     ) -> list[Any]:
-        """Return the label of the most likely or the decided class, or the probability of each class."""
+        """Return the label of the most likely or the decided class, the likeliest classes, or all probabilities.
+
+        Where the metric scores lists, they are as long as the longest of the sample's, with spaces between labels.
+        """
         known = cls.vocabulary(labels, task)
         if task.needs == "labels":
             chosen = predicted.argmax(1) if decided is None else decided
             return [np.array(_spelled(known, sample), dtype=object)[chosen]]
+        if task.needs == "lists":
+            spellings, most = _lists(known, sample)
+            best = np.argsort(-predicted, axis=1, kind="stable")[:, :most]
+            return [np.array([" ".join(row) for row in np.array(spellings, dtype=object)[best]], dtype=object)]
         if sample.shape[1] == 1:
             return [predicted[:, -1]]
         # Probabilities in single precision sum to one within 1e-6; some metrics ask for more.
@@ -174,7 +222,10 @@ class Classification(Objective):
 
     @classmethod
     def rules(cls, labels: pd.DataFrame, task: Task, sample: pd.DataFrame, *, positive: bool = False) -> list[Rule]:
-        """Return the labels, spelled as in the sample, or probabilities."""
+        """Return the labels, spelled as in the sample, lists of them, or probabilities."""
+        if task.needs == "lists":
+            spellings, most = _lists(cls.vocabulary(labels, task), sample)
+            return [columns.Lists(pd.Series(spellings, dtype="str"), most)]
         if task.needs == "labels":
             return [columns.Labels(_spelled(cls.vocabulary(labels, task), sample))]
         return [columns.Numbers(0, 1, meaning="a probability") for _ in sample]
@@ -182,7 +233,7 @@ class Classification(Objective):
     @classmethod
     def row_failures(cls, values: pd.DataFrame, task: Task) -> list[str]:
         """Check that the probabilities of a row's classes sum to one."""
-        if task.needs == "labels" or values.shape[1] == 1:
+        if task.needs in WORDS or values.shape[1] == 1:
             return []
         total = values.astype(float).sum(axis=1)
         off = (total - 1).abs() > SUM_TOLERANCE
@@ -208,3 +259,27 @@ def codes(labels: pd.Series, vocabulary: Array) -> NDArray[np.int64]:
 
 def _spelled(vocabulary: Array, sample: pd.DataFrame) -> list[str]:
     return spelled(vocabulary.tolist(), sample.iloc[:, 0].dropna())
+
+
+def _lists(vocabulary: Array, sample: pd.DataFrame) -> tuple[list[str], int]:
+    """Return the labels as the sample's lists spell them, and the length of the longest list."""
+    lists = sample.iloc[:, 0].dropna().astype(str).str.split()
+    most = int(lists.map(len).max()) if len(lists) else 1
+    return spelled(vocabulary.tolist(), lists.explode().dropna()), most
+
+
+def _above(target: "Tensor", classes: int) -> "Tensor":
+    """Return whether each row is above each class but the last, ``[rows, classes - 1]``."""
+    return target[:, None] > target.new_tensor(range(classes - 1))
+
+
+def _of_ordered(logits: "Tensor") -> "Tensor":
+    """Convert logits of being above each class, ``[..., classes - 1]``, to probabilities ``[..., classes]``.
+
+    The probability of being above a class cannot be larger than that of being above a lower one.
+    """
+    import torch
+
+    above = logits.sigmoid().cummin(-1).values
+    ends = torch.ones_like(above[..., :1])
+    return torch.cat([ends, above], -1) - torch.cat([above, 0 * ends], -1)

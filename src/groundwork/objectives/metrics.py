@@ -59,6 +59,8 @@ class Metric:
         `groundwork.objectives.decisions`.
     by_tag
         Whether the score of tags is a mean of the tags' own, so that each has a threshold of its own that is best.
+    proper
+        Whether it is best for the true probabilities, so that a loss that shifts them cannot suit it.
     graded
         Whether classes are grades, so that a near miss counts less than a far one.
     undefined
@@ -76,6 +78,7 @@ class Metric:
     of_labels: OfLabels | None = None
     decides: tuple[str, ...] = ()
     by_tag: bool = False
+    proper: bool = False
     graded: bool = False
     undefined: str = EQUAL
 
@@ -183,7 +186,7 @@ def _grades(name: str, power: int, judges: tuple[str, ...]) -> Metric:
 
 
 def _probabilities(name: str, higher: bool, score: Score, on_device: "OnDevice | None" = None) -> Metric:
-    return Metric(name, higher, BOTH, score, on_device, needs="probabilities")
+    return Metric(name, higher, BOTH, score, on_device, needs="probabilities", proper=not higher)
 
 
 def _numbers(name: str, score: Score, on_device: "OnDevice | None" = None, **options: Any) -> Metric:

@@ -1,6 +1,6 @@
 """Regression: predicts a number for each row, or several."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from groundwork.objectives import columns
+from groundwork.errors import UserError
+from groundwork.naming import ByName
+from groundwork.objectives import columns, power
 from groundwork.objectives.base import Array, Objective, Strata, Task
 from groundwork.objectives.columns import Rule
 
@@ -22,7 +24,7 @@ Numbers: TypeAlias = float | tuple[float, ...]
 
 @dataclass(frozen=True)
 class Regression(Objective):
-    """Smooth L1 loss (Huber's, https://arxiv.org/abs/1504.08083) on the standardized target or its logarithm.
+    """A loss on the standardized target, or on its logarithm.
 
     Parameters
     ----------
@@ -33,14 +35,22 @@ class Regression(Objective):
         Range of the training rows' target, in its own units. Predictions are clipped to it, because a network can
         extrapolate far, and a single extreme price would dominate the metric.
     beta
-        Errors below it, in standard deviations, count squared, and larger ones linearly, so that a few outliers do not
-        dominate training.
+        Of the smooth L1 loss (Huber's, https://arxiv.org/abs/1504.08083): errors below it, in standard deviations,
+        count squared, and larger ones linearly, so that a few outliers do not dominate training.
     log
         Whether the network learns the logarithm.
     targets
         The column of each number.
     rows
         Number of training rows.
+    error
+        The loss, a key of `ERRORS`; of ``poisson`` the network learns the logarithm of the target's expectation.
+    alpha
+        The quantile, of the loss ``quantile``.
+    clip
+        Whether predictions are clipped.
+    powers, units
+        Exponents of the power transform, and by what targets are divided before; None for none.
     """
 
     mean: Numbers
@@ -51,9 +61,14 @@ class Regression(Objective):
     log: bool = False
     targets: tuple[str, ...] = ()
     rows: int = 0
+    error: str = "smooth_l1"
+    alpha: float = 0.5
+    clip: bool = True
+    powers: Numbers | None = None
+    units: Numbers | None = None
 
     kind = "regression"
-    losses = ("smooth_l1",)
+    losses = ("smooth_l1", "squared_error", "absolute_error", "quantile", "poisson")
     judged_as: ClassVar[tuple[str, ...]] = ("numbers",)
     head = "numbers"
     evidence = False
@@ -63,6 +78,15 @@ class Regression(Objective):
         if task.log and values[0] <= 0:
             return f"{values[0]}; expected numbers above 0: the metric takes their logarithm"
         return None
+
+    @classmethod
+    def loss_problems(cls, task: Task, loss: Mapping[str, Any]) -> list[str]:
+        """Check that the target is transformed once only."""
+        if task.log and loss.get("power"):
+            return ["power: found true; expected false: the network learns a logarithm (`log_target`)"]
+        if task.log and loss.get("error") == "poisson":
+            return ["loss: found poisson, which learns a logarithm; expected another, or `log_target=False`"]
+        return []
 
     @classmethod
     def strata(cls, task: Task) -> Strata:
@@ -81,15 +105,34 @@ class Regression(Objective):
 
     @classmethod
     def fit(cls, task: Task, train: pd.DataFrame, labels: pd.DataFrame, loss: Mapping[str, Any]) -> Self:
-        """Compute mean, scale and range of the training rows' target."""
+        """Compute mean, scale and range of the training rows' target, and its power transform if there is one.
+
+        Raises
+        ------
+        UserError
+            If the loss is Poisson's and a target is below 0, or all are 0.
+        """
         target = cls.target_array(train, task, labels)
         learned = np.log(target) if task.log else target
+        options = dict(loss)
+        if options.get("error") == "poisson" and ((target < 0).any() or (target.max(0) <= 0).any()):
+            raise UserError(
+                f"params.yaml: objective.loss: found poisson; {', '.join(task.targets)} has {target.min()}, expected "
+                "counts of at least 0 that are not all 0",
+                "choose another objective.loss for the lane",
+            )
+        if options.pop("power", False):
+            columns_of = target.reshape(len(target), -1).astype(float)
+            powers, units = power.fit(columns_of)
+            shape = target.shape[1:]
+            options |= {"powers": _numbers(powers.reshape(shape)), "units": _numbers(units.reshape(shape))}
+            learned = _moved(columns_of, powers, units).reshape(target.shape)
         return cls(
             mean=_numbers(learned.mean(0)),
             scale=_numbers(np.where(spread := learned.std(0), spread, 1.0)),
             low=_numbers(target.min(0)),
             high=_numbers(target.max(0)),
-            **loss,
+            **options,
             log=task.log,
             targets=task.targets,
             rows=len(train),
@@ -101,7 +144,7 @@ class Regression(Objective):
         return max(1, len(self.targets))
 
     def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
-        """Compute the mean smooth L1 loss, a scalar.
+        """Compute the mean loss, a scalar.
 
         Parameters
         ----------
@@ -110,15 +153,22 @@ class Regression(Objective):
         target
             In its own units, ``[rows]``, or ``[rows, targets]`` of several.
         """
-        from torch.nn import functional as F
-
         logits = self._single(logits)
-        standardized = ((target.log() if self.log else target) - self._like(target, self.mean)) / self._like(
-            target, self.scale
-        )
+        mean, scale = (self._like(target, numbers) for numbers in (self.mean, self.scale))
+        # Divided by their mean, counts of any size have gradients of the same size.
+        wanted = target / mean if self.error == "poisson" else (self._learned(target) - mean) / scale
         if logits.ndim > target.ndim:
-            standardized = standardized[:, None]
-        return F.smooth_l1_loss(logits, standardized.expand(logits.shape), beta=self.beta)
+            wanted = wanted[:, None]
+        return ERRORS[self.error](logits, wanted.expand(logits.shape), self)
+
+    def _learned(self, target: "Tensor") -> "Tensor":
+        """Return what the network learns, before it is standardized."""
+        import torch
+
+        if self.powers is None or self.units is None:
+            return target.log() if self.log else target
+        powers, units = (torch.as_tensor(self._like(target, numbers)) for numbers in (self.powers, self.units))
+        return power.forward(target / units, powers.to(target))
 
     def _single(self, logits: "Tensor") -> "Tensor":
         """Drop the dimension of the targets if there is only one."""
@@ -136,8 +186,21 @@ class Regression(Objective):
         mean, scale, low, high = (
             self._like(predicted, numbers) for numbers in (self.mean, self.scale, self.low, self.high)
         )
-        predicted = predicted * scale + mean
-        return (predicted.exp() if self.log else predicted).clamp(low, high)
+        if self.error == "poisson":
+            predicted = predicted.exp() * mean
+        else:
+            predicted = predicted * scale + mean
+            predicted = predicted.exp() if self.log else self._back(predicted)
+        return predicted.clamp(low, high) if self.clip else predicted
+
+    def _back(self, moved: "Tensor") -> "Tensor":
+        """Undo the power transform, if there is one."""
+        import torch
+
+        if self.powers is None or self.units is None:
+            return moved
+        powers, units = (torch.as_tensor(self._like(moved, numbers)) for numbers in (self.powers, self.units))
+        return power.backward(moved, powers.to(moved)) * units
 
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
         """Return the numbers in their own units, float32 ``[rows]``, or ``[rows, targets]`` of several."""
@@ -149,6 +212,8 @@ class Regression(Objective):
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the numbers, or their logarithms if those are learned, ``[rows, targets]``."""
         target = frame[list(self.targets)].to_numpy()
+        if self.powers is not None and self.units is not None:
+            return _moved(target.astype(float), np.atleast_1d(self.powers), np.atleast_1d(self.units))
         return (np.log(target) if self.log else target).astype(float)
 
     def prior(self) -> "tuple[Tensor, Tensor]":
@@ -181,3 +246,43 @@ class Regression(Objective):
 
 def _numbers(values: Array) -> Numbers:
     return tuple(values.tolist()) if values.ndim else float(values)
+
+
+def _moved(target: Array, powers: Array, units: Array) -> Array:
+    """Transform columns of targets, float64 ``[rows, targets]``."""
+    import torch
+
+    return power.forward(torch.from_numpy(target / units), torch.from_numpy(powers)).numpy()
+
+
+def _smooth_l1(logits: "Tensor", wanted: "Tensor", objective: Regression) -> "Tensor":
+    from torch.nn import functional as F
+
+    return F.smooth_l1_loss(logits, wanted, beta=objective.beta)
+
+
+def _squared(logits: "Tensor", wanted: "Tensor", objective: Regression) -> "Tensor":
+    return (logits - wanted).square().mean()
+
+
+def _absolute(logits: "Tensor", wanted: "Tensor", objective: Regression) -> "Tensor":
+    return (logits - wanted).abs().mean()
+
+
+def _quantile(logits: "Tensor", wanted: "Tensor", objective: Regression) -> "Tensor":
+    error = wanted - logits
+    return (objective.alpha * error).maximum((objective.alpha - 1) * error).mean()
+
+
+def _poisson(logits: "Tensor", wanted: "Tensor", objective: Regression) -> "Tensor":
+    return (logits.exp() - wanted * logits).mean()
+
+
+# By `Regression.error`: a loss of logits and standardized targets of the same shape.
+ERRORS: ByName[Callable[["Tensor", "Tensor", Regression], "Tensor"]] = {
+    "smooth_l1": _smooth_l1,
+    "squared_error": _squared,
+    "absolute_error": _absolute,
+    "quantile": _quantile,
+    "poisson": _poisson,
+}

@@ -166,7 +166,10 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
     if lane.encoding.inputs in inputs and lane.model.network in networks:
         problems += _tensors(lane)
     if lane.objective.loss in kind.losses:
-        problems += [f"objective.{problem}" for problem in kind.loss_problems(competition.task, lane.objective.options)]
+        loss = lane.objective.options
+        problems += [f"objective.{problem}" for problem in kind.loss_problems(competition.task, loss)]
+        if not _metric_problem(competition.metric, competition, kind):
+            problems += [f"objective.{problem}" for problem in kind.metric_problems(competition.scorer, loss)]
     if competition.by_time and lane.training.early_stopping:
         problems.append(
             f"training.early_stopping: found a section; {lane.competition} needs null: its folds follow one another in "
