@@ -94,7 +94,10 @@ def propose(
     if image:
         return Proposal(slug, lane, module, found, goal, (), Split(None, None, "pictures"), image, unread=unread)
     train, test = relations.joined(found.train, related), relations.joined(found.test, related)
-    described = tuple(columns.describe(train, test, left_out))
+    keys = [relation.key for relation, _ in related]
+    described = tuple(columns.describe(train, test, left_out, keys))
+    if goal.id in train and goal.id in test and (day := columns.moment(goal.id, train[goal.id], test[goal.id])):
+        described = (day, *described)
     split = splits.find(train, test, described)
     joined = tuple(relation for relation, _ in related)
     return Proposal(slug, lane, module, found, goal, described, split, joined=joined, unread=unread)
