@@ -4,7 +4,7 @@ from typing import Any
 
 from groundwork.adding.competition_file import WIDTH
 from groundwork.adding.defaults import defaults
-from groundwork.adding.proposal import Proposal
+from groundwork.adding.proposal import OF_LOGARITHMS, Proposal
 
 FOLDS = 5
 # What a lane inherits where params.yaml has the anchor, and writes out where it has not.
@@ -26,6 +26,14 @@ LOSSES: dict[str, dict[str, Any]] = {
     "tagging": {"loss": "binary_cross_entropy", "label_smoothing": 0.0},
     "regression": {"loss": "smooth_l1", "beta": 1.0},
     "search": {"loss": "smooth_l1", "beta": 10.0},
+}
+# Where the metric has a loss of its own.
+LOSSES_OF_METRICS: dict[str, dict[str, Any]] = {
+    "mae": {"loss": "absolute_error"},
+    "median_ae": {"loss": "absolute_error"},
+    "mape": {"loss": "absolute_error"},
+    "smape": {"loss": "absolute_error"},
+    "poisson_deviance": {"loss": "poisson"},
 }
 RNN = {
     "network": "rnn", "embedding": 64, "width": 32, "token_dropout": 0.1, "channel_dropout": 0.3, "dropout": 0.5,
@@ -64,9 +72,21 @@ def source(proposal: Proposal, anchors: set[str], *, has_sample: bool = False) -
         ("folds", str(FOLDS)),
         ("encoding", encoding),
         ("model", model),
-        ("objective", _flow(LOSSES[proposal.target.kind.value])),
+        ("objective", _flow(_loss(proposal))),
         ("training", _inherits("training", training, anchors)),
     ]
+
+
+def _loss(proposal: Proposal) -> dict[str, Any]:
+    goal = proposal.target
+    metric = goal.metric.value
+    if goal.kind.value != "regression":
+        return LOSSES[goal.kind.value]
+    if metric.startswith("quantile_"):
+        return {"loss": "quantile", "alpha": float(metric.removeprefix("quantile_"))}
+    loss = LOSSES_OF_METRICS.get(metric, LOSSES["regression"])
+    # A metric of logarithms, and zeros: no logarithm is learned, but the target is made symmetric.
+    return loss | {"power": "true"} if metric in OF_LOGARITHMS and not proposal.learns_logarithm else loss
 
 
 def text(name: str, pairs: list[tuple[str, str]], indent: str) -> str:

@@ -11,6 +11,7 @@ from groundwork.adding.splits import Split
 from groundwork.adding.target import Guess, Target
 
 SIDE = (8, 512)  # pixels
+OF_LOGARITHMS = ("rmse_log", "rmsle")  # metrics
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,13 @@ class Proposal:
         if long:
             return long + short
         return [] if any(column.is_read for column in self.columns) else short
+
+    @property
+    def learns_logarithm(self) -> bool:
+        """Return whether the network learns the logarithm of the target: the metric takes it, and it exists."""
+        if self.target.metric.value not in OF_LOGARITHMS or self.target.kind.value != "regression":
+            return False
+        return bool((self.found.train[list(self.target.targets)].min() > 0).all())
 
     @property
     def inputs(self) -> str:

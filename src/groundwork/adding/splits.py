@@ -75,7 +75,7 @@ def _candidates(train: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
 
 
 def _group(train: pd.Series, test: pd.Series) -> tuple[float, float]:
-    """Return the rows of train for each value, 0 if it is no group, and the share of test rows with a value of train."""
+    """Return the rows of train for a value, 0 if it is no group, and the share of test rows with a value of train."""
     here, there = train.dropna(), test.dropna()
     known, others = here.unique(), there.unique()
     if min(len(known), len(others)) < ENOUGH:
