@@ -58,9 +58,8 @@ def written(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> dict[
         (folder / f"{made.module}.py").write_text(text)
         space: dict[str, object] = {}
         exec(compile(text, f"{name}.py", "exec"), space)
-        added = settings.added(
-            lane.text(name, lane.source(made, settings.anchors, has_sample=not made.joined), settings.indent)
-        )
+        pairs = lane.source(made, settings.anchors, has_sample=not made.joined)
+        added = settings.added([lane.text(name, pairs, settings.indent)])
         result[name] = space["competition"], added.decode()
     config = [
         "--config",

@@ -1,12 +1,15 @@
 """Writes the text of a lane for params.yaml."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from groundwork.adding.competition_file import WIDTH
-from groundwork.adding.defaults import defaults
+from groundwork.adding.defaults import defaults, tree_defaults
 from groundwork.adding.proposal import OF_LOGARITHMS, Proposal
+from groundwork.sections.networks import ModelSettings
 
 FOLDS = 5
+TREES = "lightgbm"
 # What a lane inherits where params.yaml has the anchor, and writes out where it has not.
 SHARED: dict[str, dict[str, Any]] = {
     "table_encoding": {"inputs": "table", "clip": 0.01, "min_category_count": 5, "group_smoothing": 1.0},
@@ -42,7 +45,65 @@ RNN = {
 TEXT_TRAINING = {"learning_rate": 0.005, "weight_decay": 0.01, "gradient_clip": 5.0}
 
 
-def source(proposal: Proposal, anchors: set[str], *, has_sample: bool = False) -> list[tuple[str, str]]:
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """What `add` writes into params.yaml.
+
+    Attributes
+    ----------
+    texts
+        The lines of each lane, by its name.
+    blends
+        The members of each blend, by its name.
+    """
+
+    texts: dict[str, str]
+    blends: dict[str, tuple[str, str]]
+
+    @property
+    def answer(self) -> str:
+        """Return the name of what is handed in: the blend if there is one, else the lane."""
+        return next(iter({**self.blends, **self.texts}))
+
+
+def lanes(proposal: Proposal, anchors: set[str], indent: str, *, has_sample: bool = False) -> Lanes:
+    """Return the lane, and for a table a second one with boosted trees and the mean of both."""
+    name = proposal.lane
+    pairs = {name: source(proposal, anchors, has_sample=has_sample)}
+    blends = {}
+    if proposal.inputs == "table" and TREES in _networks():
+        pairs[f"{name}-trees"] = _of_trees(proposal, pairs[name])
+        blends[f"{name}-mean"] = (name, f"{name}-trees")
+    return Lanes({lane: text(lane, of, indent) for lane, of in pairs.items()}, blends)
+
+
+def _networks() -> set[str]:
+    return {get_args(section.model_fields["network"].annotation)[0] for section in get_args(ModelSettings)}
+
+
+def _of_trees(proposal: Proposal, network: Pairs) -> Pairs:
+    """Return the lane `network` with boosted trees in place of the network."""
+    found, goal = proposal.found, proposal.target
+    columns = sum(column.is_read for column in proposal.columns)
+    classes = {"regression": 1, "tagging": 2}.get(goal.kind.value, int(found.train[goal.targets[0]].nunique()))
+    own = {
+        "model": _flow(tree_defaults(len(found.train), columns, classes)["model"]),
+        "objective": _flow(_loss_of_trees(_loss(proposal))),
+        "training": "{folds: all}",
+    }
+    return [(key, own.get(key, value)) for key, value in network]
+
+
+def _loss_of_trees(loss: dict[str, Any]) -> dict[str, Any]:
+    """Return a loss that the trees have: squared errors in place of smooth ones and counts."""
+    kept = {key: value for key, value in loss.items() if key not in ("beta", "power")}
+    return kept | {"loss": "squared_error"} if loss["loss"] in ("smooth_l1", "poisson") else loss
+
+
+def source(proposal: Proposal, anchors: set[str], *, has_sample: bool = False) -> Pairs:
     """Return the lines of the lane below its name, as pairs of a key and its value.
 
     Parameters
@@ -89,7 +150,7 @@ def _loss(proposal: Proposal) -> dict[str, Any]:
     return loss | {"power": "true"} if metric in OF_LOGARITHMS and not proposal.learns_logarithm else loss
 
 
-def text(name: str, pairs: list[tuple[str, str]], indent: str) -> str:
+def text(name: str, pairs: Pairs, indent: str) -> str:
     """Return the lane as lines of YAML, indented as its neighbours and no longer than the other lines."""
     lines = [f"{indent}{name}:"]
     for key, value in pairs:
