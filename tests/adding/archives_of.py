@@ -129,6 +129,9 @@ ODD = BASE.assign(
 )
 NOTES = pd.DataFrame({"a": [1], "b": [2]})
 WON = {"won": YES}
+HOURS = BASE.assign(id=pd.date_range("2024-01-01", periods=ROWS, freq="h").astype(str)).sample(frac=1, random_state=0)
+# Most rows share one of two places; the other rows have places of their own, which train and test do not share.
+PLACES = BASE.assign(place=[rng.choice(["here", "there", f"x{i}"]) for i in range(ROWS)])
 # City x is missing.
 SHOPS = pd.DataFrame({"city": list("uvw"), "size": [1, 2, 3], "owner": ["Ada", "Bo", "Ada"]})
 VISITS = pd.DataFrame(
@@ -179,6 +182,8 @@ CASES = {
                         change=lambda t: {"training_set.csv": t["train.csv"], "test_set.csv": t["test.csv"],
                                           "sampleSubmission.csv": t["sample_submission.csv"],
                                           "unlabeledTrainData.csv": t["test.csv"]}),
+    "hours": Case(WON, {"won": 0}, {"id": "id", "roles": {"id": "date and time"}, "folds": "at random"}, base=HOURS),
+    "places": Case(WON, {"won": 0}, {"folds": "at random"}, base=PLACES),
     "shops-joined": Case(
         WON, {"won": 0}, {"joined": {"shops.csv": ("city", True), "visits.csv": ("id", False)},
                           "roles": {"shops_size": "number", "shops_owner": "category", "visits_paid_mean": "number"}},

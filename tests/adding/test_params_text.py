@@ -53,12 +53,12 @@ def files(draw: st.DrawFn) -> str:
 def test_removing_what_was_added_gives_back_every_byte(text, windows, marked):
     content = (("\ufeff" if marked else "") + (text.replace("\n", "\r\n") if windows else text)).encode()
     before = ParamsText(content, PATH)
-    added = before.added(LANE)
+    added = before.added([LANE])
     # Only lines were put in, in one place.
     old, new = content.decode().splitlines(), added.decode().splitlines()
     start = next(i for i in range(len(new)) if new[: i + 1] != old[: i + 1])
     assert new[:start] + new[start + len(new) - len(old) :] == old
-    assert ParamsText(added, PATH).removed("new-lane") == content
+    assert ParamsText(added, PATH).removed(["new-lane"]) == content
     read = YAML(typ="safe").load(added.decode().removeprefix("\ufeff"))
     assert list(read["competitions"])[-1] == "new-lane"
     assert read["competitions"].pop("new-lane") == {"competition": "new_lane", "model": {"a": 1, "b": [2, 3]}}
@@ -68,26 +68,46 @@ def test_removing_what_was_added_gives_back_every_byte(text, windows, marked):
 def test_the_shipped_file_gets_a_lane_and_loses_it_without_a_trace(repository):
     content = (repository / PATH).read_bytes()
     before = ParamsText(content, PATH)
-    added = before.added(LANE)
+    added = before.added([LANE])
     assert added == content + b"\n" + LANE.encode()
-    assert ParamsText(added, PATH).removed("new-lane") == content
+    assert ParamsText(added, PATH).removed(["new-lane"]) == content
     assert {"source", "table_encoding", "fnn", "training"} <= before.anchors
 
 
 def test_a_lane_in_the_middle_is_removed_with_the_empty_line_before_it():
     text = b"competitions:\n  a:\n    x: 1\n\n  # about b\n  b: {x: 2}\n\n  c:\n    x: 3\n"
-    assert ParamsText(text, PATH).removed("c") == b"competitions:\n  a:\n    x: 1\n\n  # about b\n  b: {x: 2}\n"
-    assert ParamsText(text, PATH).removed("b") == b"competitions:\n  a:\n    x: 1\n\n  # about b\n\n  c:\n    x: 3\n"
+    assert ParamsText(text, PATH).removed(["c"]) == b"competitions:\n  a:\n    x: 1\n\n  # about b\n  b: {x: 2}\n"
+    assert ParamsText(text, PATH).removed(["b"]) == b"competitions:\n  a:\n    x: 1\n\n  # about b\n\n  c:\n    x: 3\n"
 
 
 @pytest.mark.parametrize(
     "text", ["seed: 0\n", "competitions: {a: {x: 1}}\n", "competitions:\n", "competitions: 3\n", "- 1\n", ""]
 )
 def test_a_file_of_another_form_is_refused_in_words(text):
-    with pytest.raises(UserError, match="expected a section with one lane or more"):
+    with pytest.raises(UserError, match="expected a section with one entry or more"):
         ParamsText(text.encode(), PATH)
 
 
 def test_a_file_that_is_no_yaml_is_refused_in_words():
     with pytest.raises(UserError, match=r"params\.yaml: is not YAML"):
         ParamsText(b"competitions:\n  a: {x: 1\n", PATH)
+
+
+TREES = LANE.replace("new-lane", "new-lane-trees")
+MEAN = {"new-lane-mean": ("new-lane", "new-lane-trees")}
+
+
+@settings(deadline=None)
+@given(
+    files(),
+    st.booleans(),
+    st.sampled_from(["", "\nblends:\n  old: [a, b]   # both\n", "\n# two\nblends:\n  old: [a, b]\n\nlast: 1\n"]),
+)
+def test_lanes_and_a_blend_are_added_and_removed_without_a_trace(text, windows, blends):
+    text = text.rstrip("\n") + "\n" + blends if blends else text
+    content = (text.replace("\n", "\r\n") if windows else text).encode()
+    added = ParamsText(content, PATH).added([LANE, TREES], MEAN)
+    read = YAML(typ="safe").load(added.decode())
+    assert list(read["competitions"])[-2:] == ["new-lane", "new-lane-trees"]
+    assert read["blends"] == ({"old": ["a", "b"]} if blends else {}) | {"new-lane-mean": ["new-lane", "new-lane-trees"]}
+    assert ParamsText(added, PATH).removed(["new-lane", "new-lane-trees"], ["new-lane-mean"]) == content

@@ -58,9 +58,8 @@ def written(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> dict[
         (folder / f"{made.module}.py").write_text(text)
         space: dict[str, object] = {}
         exec(compile(text, f"{name}.py", "exec"), space)
-        added = settings.added(
-            lane.text(name, lane.source(made, settings.anchors, has_sample=not made.joined), settings.indent)
-        )
+        pairs = lane.source(made, settings.anchors, has_sample=not made.joined)
+        added = settings.added([lane.text(name, pairs, settings.indent)])
         result[name] = space["competition"], added.decode()
     config = [
         "--config",
@@ -320,3 +319,33 @@ def test_a_time_is_known_by_its_name(name, is_time):
 def test_a_guess_is_sure_unless_there_are_others():
     assert Guess("rmse", "told").is_sure
     assert not Guess("rmse", "not told", ("rmse", "mae")).is_sure
+
+
+@pytest.mark.parametrize(
+    ("metric", "lowest", "objective", "logarithm"),
+    [
+        ("rmse", 1, "{loss: smooth_l1, beta: 1.0}", False),
+        ("rmse_log", 1, "{loss: smooth_l1, beta: 1.0}", True),
+        ("rmsle", 1, "{loss: smooth_l1, beta: 1.0}", True),
+        ("rmsle", 0, "{loss: smooth_l1, beta: 1.0, power: true}", False),
+        ("mae", 0, "{loss: absolute_error}", False),
+        ("quantile_0.9", 0, "{loss: quantile, alpha: 0.9}", False),
+        ("poisson_deviance", 0, "{loss: poisson}", False),
+    ],
+)
+def test_the_loss_suits_the_metric(tmp_path, metric, lowest, objective, logarithm):
+    target = {"y": np.arange(ROWS) % 97 + lowest + 0.5 * (lowest > 0)}
+    made = proposal(Case(target, {"y": 1.5}, {}, metric=metric), tmp_path)
+    assert dict(lane.source(made, set()))["objective"] == objective
+    assert ("log_target=True" in competition_file.source(made)) == logarithm
+
+
+def test_the_submission_holds_what_the_metric_needs(tmp_path):
+    case = CASES["two-tags"]
+    zeros = Case(case.targets, {"a": 0, "b": 0}, {})
+    assert proposal(zeros, tmp_path).target.wants == "probabilities"
+    assert proposal(Case(zeros.targets, zeros.sample, {}, metric="f1_macro"), tmp_path).target.wants == "labels"
+    assert (
+        proposal(Case(CASES["class-names"].targets, {"grade": "fair"}, {}, metric="f1_macro"), tmp_path).target.wants
+        == "labels"
+    )

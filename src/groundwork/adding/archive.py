@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundwork.adding import metrics
 from groundwork.adding.target import Guess
 from groundwork.competitions import Competition
 from groundwork.data.archives import Archive, verify
 from groundwork.errors import UserError, meant
 from groundwork.files import sha256, writing
 from groundwork.objectives.base import Task
+from groundwork.objectives.kaggle_names import named
 from groundwork.objectives.metrics import METRICS
 
 KEPT = Path("data/kaggle")
@@ -103,7 +103,7 @@ def metric(slug: str, given: str | None, ask: Callable[[str], str | None] | None
         If the user names an unknown metric.
     """
     if given is not None:
-        name = given if given in METRICS else metrics.named(given)
+        name = given if given in METRICS else named(given)
         if name is None:
             raise UserError(
                 f"--metric: found {given!r}{meant(given, METRICS)}; expected one of: {', '.join(METRICS)}",
@@ -113,7 +113,7 @@ def metric(slug: str, given: str | None, ask: Callable[[str], str | None] | None
     told = (ask or of_kaggle)(slug)
     if not told:
         return None
-    name = metrics.named(told)
+    name = named(told)
     if name is None:
         print(f"Kaggle calls the metric {told!r}, which no metric here is named; --metric names one", file=sys.stderr)
         return None

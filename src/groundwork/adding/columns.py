@@ -62,10 +62,18 @@ class Column:
         return self.role in READ
 
 
-def describe(train: pd.DataFrame, test: pd.DataFrame, left_out: Sequence[str]) -> list[Column]:
-    """Describe each column of `train` and `test` except those in `left_out` (the id, the targets)."""
+def describe(
+    train: pd.DataFrame, test: pd.DataFrame, left_out: Sequence[str], keys: Sequence[str] = ()
+) -> list[Column]:
+    """Describe each column of `train` and `test` except those in `left_out` (the targets).
+
+    Parameters
+    ----------
+    keys
+        Columns that name something in another table.
+    """
     names = [str(name) for name in train if name in test and name not in left_out]
-    found = [_column(Seen(name, train[name], test[name])) for name in names]
+    found = [_column(Seen(name, train[name], test[name], is_key=name in keys)) for name in names]
     twins = _duplicates(train, test, [column.name for column in found if column.is_read])
     found = [
         Column(column.name, "duplicate", f"the same as {twins[column.name]} in every row")
@@ -78,6 +86,12 @@ def describe(train: pd.DataFrame, test: pd.DataFrame, left_out: Sequence[str]) -
             place = "the training rows" if name in train else "the test rows"
             found.append(Column(name, "one-sided", f"only {place} have it"))
     return found
+
+
+def moment(name: str, train: pd.Series, test: pd.Series) -> Column | None:
+    """Return the description of the id if it is a date, as where each row is an hour; None otherwise."""
+    seen = Seen(name, train, test)
+    return (_date if seen.is_text else _day_number)(seen)
 
 
 def _column(seen: Seen) -> Column:
@@ -139,7 +153,7 @@ def _day_number(seen: Seen) -> Column | None:
 
 
 def _key(seen: Seen) -> Column | None:
-    if not seen.is_whole or not ID_NAME.search(seen.name) or seen.distinct <= 2:
+    if not seen.is_whole or not (seen.is_key or ID_NAME.search(seen.name)) or seen.distinct <= 2:
         return None
     if seen.unseen > 0.5 or seen.per_value < 1.5:
         return Column(seen.name, "id-like", _few_share(seen))

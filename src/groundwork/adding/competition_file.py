@@ -213,6 +213,8 @@ def _competition(proposal: Proposal, has_features: bool, has_sample: bool) -> li
             lines += [one] if len(one) <= WIDTH else wide
         lines += ["    },", "    join=join,"]
     lines += ["    features=features,"] if has_features else []
+    if proposal.learns_logarithm:
+        lines += ["    # The metric compares logarithms.", "    log_target=True,"]
     lines += ["    sample=sample,"] if has_sample else []
     unusual = {
         "train": (files.train, "train.csv"),

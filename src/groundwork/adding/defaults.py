@@ -22,6 +22,24 @@ LARGEST_TEXT = (0, 2, 128)
 WIDE = 200  # columns from which every column gets fewer numbers
 
 
+def tree_defaults(rows: int, columns: int, classes: int) -> dict[str, Section]:
+    """Return the section `model` of a lane of boosted trees.
+
+    Parameters
+    ----------
+    rows, columns
+        Training rows, and columns that the trees read.
+    classes
+        Number of classes; 1 for numbers.
+    """
+    model = {
+        "network": "lightgbm", "rounds": 2000, "learning_rate": 0.05 if classes <= 2 else 0.1, "leaves": 15,
+        "rows_per_leaf": 20, "feature_share": 0.5, "row_share": 0.8, "l2": 2.0, "set_codes": 9, "holdout": 0.15,
+        "patience": 50,
+    }  # fmt: skip
+    return {"model": model}
+
+
 def defaults(rows: int, columns: int, kind: str) -> dict[str, Section]:
     """Return the settings of the sections `encoding`, `model` and `training` that depend on the size.
 

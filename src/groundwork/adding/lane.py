@@ -1,12 +1,15 @@
 """Writes the text of a lane for params.yaml."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from groundwork.adding.competition_file import WIDTH
-from groundwork.adding.defaults import defaults
-from groundwork.adding.proposal import Proposal
+from groundwork.adding.defaults import defaults, tree_defaults
+from groundwork.adding.proposal import OF_LOGARITHMS, Proposal
+from groundwork.sections.networks import ModelSettings
 
 FOLDS = 5
+TREES = "lightgbm"
 # What a lane inherits where params.yaml has the anchor, and writes out where it has not.
 SHARED: dict[str, dict[str, Any]] = {
     "table_encoding": {"inputs": "table", "clip": 0.01, "min_category_count": 5, "group_smoothing": 1.0},
@@ -27,6 +30,14 @@ LOSSES: dict[str, dict[str, Any]] = {
     "regression": {"loss": "smooth_l1", "beta": 1.0},
     "search": {"loss": "smooth_l1", "beta": 10.0},
 }
+# Where the metric has a loss of its own.
+LOSSES_OF_METRICS: dict[str, dict[str, Any]] = {
+    "mae": {"loss": "absolute_error"},
+    "median_ae": {"loss": "absolute_error"},
+    "mape": {"loss": "absolute_error"},
+    "smape": {"loss": "absolute_error"},
+    "poisson_deviance": {"loss": "poisson"},
+}
 RNN = {
     "network": "rnn", "embedding": 64, "width": 32, "token_dropout": 0.1, "channel_dropout": 0.3, "dropout": 0.5,
     "shrinkage": 300, "wide_learning_rate": 1.0,
@@ -34,7 +45,65 @@ RNN = {
 TEXT_TRAINING = {"learning_rate": 0.005, "weight_decay": 0.01, "gradient_clip": 5.0}
 
 
-def source(proposal: Proposal, anchors: set[str], *, has_sample: bool = False) -> list[tuple[str, str]]:
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """What `add` writes into params.yaml.
+
+    Attributes
+    ----------
+    texts
+        The lines of each lane, by its name.
+    blends
+        The members of each blend, by its name.
+    """
+
+    texts: dict[str, str]
+    blends: dict[str, tuple[str, str]]
+
+    @property
+    def answer(self) -> str:
+        """Return the name of what is handed in: the blend if there is one, else the lane."""
+        return next(iter({**self.blends, **self.texts}))
+
+
+def lanes(proposal: Proposal, anchors: set[str], indent: str, *, has_sample: bool = False) -> Lanes:
+    """Return the lane, and for a table a second one with boosted trees and the mean of both."""
+    name = proposal.lane
+    pairs = {name: source(proposal, anchors, has_sample=has_sample)}
+    blends = {}
+    if proposal.inputs == "table" and TREES in _networks():
+        pairs[f"{name}-trees"] = _of_trees(proposal, pairs[name])
+        blends[f"{name}-mean"] = (name, f"{name}-trees")
+    return Lanes({lane: text(lane, of, indent) for lane, of in pairs.items()}, blends)
+
+
+def _networks() -> set[str]:
+    return {get_args(section.model_fields["network"].annotation)[0] for section in get_args(ModelSettings)}
+
+
+def _of_trees(proposal: Proposal, network: Pairs) -> Pairs:
+    """Return the lane `network` with boosted trees in place of the network."""
+    found, goal = proposal.found, proposal.target
+    columns = sum(column.is_read for column in proposal.columns)
+    classes = {"regression": 1, "tagging": 2}.get(goal.kind.value, int(found.train[goal.targets[0]].nunique()))
+    own = {
+        "model": _flow(tree_defaults(len(found.train), columns, classes)["model"]),
+        "objective": _flow(_loss_of_trees(_loss(proposal))),
+        "training": "{folds: all}",
+    }
+    return [(key, own.get(key, value)) for key, value in network]
+
+
+def _loss_of_trees(loss: dict[str, Any]) -> dict[str, Any]:
+    """Return a loss that the trees have: squared errors in place of smooth ones and counts."""
+    kept = {key: value for key, value in loss.items() if key not in ("beta", "power")}
+    return kept | {"loss": "squared_error"} if loss["loss"] in ("smooth_l1", "poisson") else loss
+
+
+def source(proposal: Proposal, anchors: set[str], *, has_sample: bool = False) -> Pairs:
     """Return the lines of the lane below its name, as pairs of a key and its value.
 
     Parameters
@@ -64,12 +133,24 @@ def source(proposal: Proposal, anchors: set[str], *, has_sample: bool = False) -
         ("folds", str(FOLDS)),
         ("encoding", encoding),
         ("model", model),
-        ("objective", _flow(LOSSES[proposal.target.kind.value])),
+        ("objective", _flow(_loss(proposal))),
         ("training", _inherits("training", training, anchors)),
     ]
 
 
-def text(name: str, pairs: list[tuple[str, str]], indent: str) -> str:
+def _loss(proposal: Proposal) -> dict[str, Any]:
+    goal = proposal.target
+    metric = goal.metric.value
+    if goal.kind.value != "regression":
+        return LOSSES[goal.kind.value]
+    if metric.startswith("quantile_"):
+        return {"loss": "quantile", "alpha": float(metric.removeprefix("quantile_"))}
+    loss = LOSSES_OF_METRICS.get(metric, LOSSES["regression"])
+    # A metric of logarithms, and zeros: no logarithm is learned, but the target is made symmetric.
+    return loss | {"power": "true"} if metric in OF_LOGARITHMS and not proposal.learns_logarithm else loss
+
+
+def text(name: str, pairs: Pairs, indent: str) -> str:
     """Return the lane as lines of YAML, indented as its neighbours and no longer than the other lines."""
     lines = [f"{indent}{name}:"]
     for key, value in pairs:

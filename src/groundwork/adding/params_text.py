@@ -2,30 +2,31 @@
 
 import re
 import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from groundwork.errors import UserError
 
-SECTION = "competitions"
+LANES, BLENDS = "competitions", "blends"
 BOM = "\ufeff"
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a lane stands: the position of its key, and the end of its last line."""
+    """Where an entry stands: the position of its line, and the end of its last line."""
 
     start: int
     end: int
 
 
 class ParamsText:
-    """The text of params.yaml and the places of its lanes.
+    """The text of params.yaml and the places of its lanes and blends.
 
     Parameters
     ----------
@@ -47,23 +48,35 @@ class ParamsText:
         except YAMLError as error:
             raise UserError(f"{path}: is not YAML: {error}", f"fix {path} and run the command again") from None
         self.anchors = {*re.findall(r"(?<!\S)&([\w-]+)", self.text)}
-        self.lanes = self._lanes(root)
+        self.sections = self._places(root)
+        lanes, blends = (self._section(root, name) for name in (LANES, BLENDS))
+        if lanes is None or lanes.flow_style or not lanes.value:
+            raise self._refused(LANES)
+        if blends is not None and blends.value and blends.flow_style:
+            raise self._refused(BLENDS)
+        self.indent = " " * lanes.value[0][0].start_mark.column
+        self.lanes = self._places(lanes)
+        self.blends = self._places(blends)
 
-    def _lanes(self, root: Node | None) -> dict[str, _Place]:
-        section = None
-        if isinstance(root, MappingNode):
-            section = next((value for key, value in root.value if key.value == SECTION), None)
-        if not isinstance(section, MappingNode) or section.flow_style or not section.value:
-            raise UserError(
-                f"{self.path}: {SECTION}: expected a section with one lane or more, each on lines of its own; a lane "
-                "can be added to no other form",
-                f"write `{SECTION}:` and its lanes as in the file of the repository (`git show HEAD:{self.path}`)",
-            )
-        first = section.value[0][0]
-        self.indent = " " * first.start_mark.column
+    def _section(self, root: Any, name: str) -> Any:
+        if not isinstance(root, MappingNode):
+            return None
+        found = next((value for key, value in root.value if key.value == name), None)
+        return found if isinstance(found, MappingNode) else None
+
+    def _refused(self, section: str) -> UserError:
+        return UserError(
+            f"{self.path}: {section}: expected a section with one entry or more, each on lines of its own; to no other "
+            "form can one be added",
+            f"write `{section}:` and its entries as in the file of the repository (`git show HEAD:{self.path}`)",
+        )
+
+    def _places(self, section: Any) -> dict[str, _Place]:
+        if not isinstance(section, MappingNode):
+            return {}
         offset = len(self.text) - len(self.text.removeprefix(BOM))
         return {
-            key.value: _Place(
+            str(key.value): _Place(
                 self._line_start(key.start_mark.index + offset),
                 self._line_end(max(_end(value), key.end_mark.index) + offset),
             )
@@ -80,26 +93,55 @@ class ParamsText:
         end = self.text.find("\n", index)
         return len(self.text) if end < 0 else end + 1
 
-    def added(self, lane: str) -> bytes:
-        """Return the file with the text `lane` behind the last lane, after an empty line."""
-        end = max(place.end for place in self.lanes.values())
-        before, after = self.text[:end], self.text[end:]
-        block = f"\n{lane}".replace("\n", self.newline)
+    def added(self, lanes: Iterable[str], blends: Mapping[str, Sequence[str]] | None = None) -> bytes:
+        """Return the file with new entries.
+
+        Parameters
+        ----------
+        lanes
+            The lines of each lane; they are put behind the last one, each after an empty line.
+        blends
+            The members of each blend; they are put behind the last one, or into a section at the end of the file.
+        """
+        text = self._inserted(max(place.end for place in self.lanes.values()), "".join(f"\n{lane}" for lane in lanes))
+        if not blends:
+            return text.encode()
+        after = ParamsText(text.encode(), self.path)
+        lines = "".join(f"{self.indent}{name}: [{', '.join(members)}]\n" for name, members in blends.items())
+        if after.blends:
+            return after._inserted(max(place.end for place in after.blends.values()), lines).encode()
+        return after._inserted(len(after.text), f"\n{BLENDS}:\n{lines}").encode()
+
+    def _inserted(self, end: int, block: str) -> str:
+        before, after, block = self.text[:end], self.text[end:], block.replace("\n", self.newline)
         if not before.endswith("\n"):
             # The file does not end in a line break: it still does not.
             block = f"{self.newline}{block}".removesuffix(self.newline)
-        return (before + block + after).encode()
+        return before + block + after
 
-    def removed(self, name: str) -> bytes:
-        """Return the file without the lane `name`, and without the empty line before it."""
-        place = self.lanes[name]
+    def removed(self, lanes: Sequence[str], blends: Sequence[str] = ()) -> bytes:
+        """Return the file without some lanes and blends, each with the empty line before it."""
+        if blends and {*blends} == self.blends.keys():
+            first = self._without(self.sections[BLENDS])
+        elif blends:
+            first = self._without(self.blends[blends[0]])
+        elif lanes:
+            first = self._without(self.lanes[lanes[0]])
+        else:
+            return self.text.encode()
+        left = ParamsText(first.encode(), self.path)
+        if blends:
+            rest = () if {*blends} == self.blends.keys() else blends[1:]
+            return left.removed(lanes, rest)
+        return left.removed(lanes[1:])
+
+    def _without(self, place: _Place) -> str:
         before, after = self.text[: place.start], self.text[place.end :]
-        empty = f"{self.newline}{self.newline}"
-        if before.endswith(empty):
+        if before.endswith(f"{self.newline}{self.newline}"):
             before = before.removesuffix(self.newline)
         if not after and not self.text.endswith("\n"):
             before = before.removesuffix(self.newline)
-        return (before + after).encode()
+        return before + after
 
 
 def _end(node: Any) -> int:

@@ -11,6 +11,7 @@ from groundwork.adding.splits import Split
 from groundwork.adding.target import Guess, Target
 
 SIDE = (8, 512)  # pixels
+OF_LOGARITHMS = ("rmse_log", "rmsle")  # metrics
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,13 @@ class Proposal:
         return [] if any(column.is_read for column in self.columns) else short
 
     @property
+    def learns_logarithm(self) -> bool:
+        """Return whether the network learns the logarithm of the target: the metric takes it, and it exists."""
+        if self.target.metric.value not in OF_LOGARITHMS or self.target.kind.value != "regression":
+            return False
+        return bool((self.found.train[list(self.target.targets)].min() > 0).all())
+
+    @property
     def inputs(self) -> str:
         """Return the value of ``encoding.inputs``."""
         if self.image:
@@ -94,7 +102,10 @@ def propose(
     if image:
         return Proposal(slug, lane, module, found, goal, (), Split(None, None, "pictures"), image, unread=unread)
     train, test = relations.joined(found.train, related), relations.joined(found.test, related)
-    described = tuple(columns.describe(train, test, left_out))
+    keys = [relation.key for relation, _ in related]
+    described = tuple(columns.describe(train, test, left_out, keys))
+    if goal.id in train and goal.id in test and (day := columns.moment(goal.id, train[goal.id], test[goal.id])):
+        described = (day, *described)
     split = splits.find(train, test, described)
     joined = tuple(relation for relation, _ in related)
     return Proposal(slug, lane, module, found, goal, described, split, joined=joined, unread=unread)

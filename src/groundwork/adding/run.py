@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundwork import competitions, params
+from groundwork import competitions, params, yaml_file
 from groundwork.adding import archive as archives
 from groundwork.adding import competition_file, files, lane, names, sample, show
-from groundwork.adding.params_text import ParamsText
+from groundwork.adding.params_text import BLENDS, ParamsText
 from groundwork.adding.proposal import Proposal, propose
 from groundwork.errors import UserError, meant
 from groundwork.files import writing
@@ -79,26 +79,29 @@ def add(competition: str, wishes: Wishes) -> str:
     )
     show.show(proposal)
     proposal = show.confirmed(proposal, asking=not wishes.yes)
-    text, content = written(proposal, settings, with_sample=wishes.sample)
+    text, added = written(proposal, settings, with_sample=wishes.sample)
     if wishes.dry_run:
-        added = lane.text(name, lane.source(proposal, settings.anchors, has_sample=wishes.sample), settings.indent)
-        return f"{FOLDER / module}.py:\n\n{text}\n{PARAMS}:\n\n{added}\nnothing was written (--dry-run)"
-    _write(FOLDER / f"{module}.py", text, content)
+        lines = "\n".join(
+            [*added.texts.values(), *(f"blends: {{{blend}: {[*of]}}}" for blend, of in added.blends.items())]
+        )
+        return f"{FOLDER / module}.py:\n\n{text}\n{PARAMS}:\n\n{lines}\nnothing was written (--dry-run)"
+    _write(FOLDER / f"{module}.py", text, settings.added(added.texts.values(), added.blends))
+    lanes = f"the lane{'s' * (len(added.texts) > 1)} {' and '.join(added.texts)}"
+    mean = "".join(f" and their mean {blend}" for blend in added.blends)
     return (
-        f"wrote {FOLDER / module}.py and the lane {name} in {PARAMS}; nothing wrong in them\n"
-        f"next: `groundwork repro {name}`, then features of your own in {FOLDER / module}.py"
+        f"wrote {FOLDER / module}.py and {lanes}{mean} in {PARAMS}; nothing wrong in them\n"
+        f"next: `groundwork repro {added.answer}`, then features of your own in {FOLDER / module}.py"
     )
 
 
-def written(proposal: Proposal, settings: ParamsText, *, with_sample: bool) -> tuple[str, bytes]:
-    """Return the text of the competition's file, and the new content of params.yaml."""
+def written(proposal: Proposal, settings: ParamsText, *, with_sample: bool) -> tuple[str, lane.Lanes]:
+    """Return the text of the competition's file, and the lanes and blends for params.yaml."""
     text = competition_file.source(proposal, sample.source(proposal) if with_sample else "")
-    pairs = lane.source(proposal, settings.anchors, has_sample=with_sample)
-    return text, settings.added(lane.text(proposal.lane, pairs, settings.indent))
+    return text, lane.lanes(proposal, settings.anchors, settings.indent, has_sample=with_sample)
 
 
 def remove(name: str) -> str:
-    """Remove a lane from params.yaml, and its competition's file if no other lane uses it.
+    """Remove a lane from params.yaml, what `add` made beside it, and its competition's file if no lane is left of it.
 
     Returns
     -------
@@ -118,10 +121,14 @@ def remove(name: str) -> str:
             f"{PARAMS}: competitions: no lane {name!r}{meant(name, settings.lanes)}",
             f"name one of: {', '.join(settings.lanes)}",
         )
-    if len(settings.lanes) == 1:
-        raise UserError(f"{PARAMS}: {name} is the only lane; expected one lane at least", "add another one first")
     module = checked.lane(name).competition
-    _replace(PARAMS, settings.removed(name))
+    trees = f"{name}-trees"
+    beside = trees in settings.lanes and checked.lane(trees).competition == module
+    lanes = [name, trees] if beside else [name]
+    if len(settings.lanes) == len(lanes):
+        raise UserError(f"{PARAMS}: {name} is the only lane; expected one lane at least", "add another one first")
+    blends = _blends_of(lanes)
+    _replace(PARAMS, settings.removed(lanes, blends))
     try:
         params.load()
     except UserError as error:
@@ -131,18 +138,32 @@ def remove(name: str) -> str:
             f"take out what refers to {name}, then run the command again",
         ) from None
     file = FOLDER / f"{module}.py"
-    others = [other for other, of in checked.competitions.items() if other != name and of.competition == module]
-    said = [f"removed the lane {name} from {PARAMS}"]
+    others = [other for other, of in checked.competitions.items() if other not in lanes and of.competition == module]
+    said = [f"removed {', '.join([*lanes, *blends])} from {PARAMS}"]
     if not others and file.exists():
         file.unlink()
         said.append(f"removed {file}")
     elif others:
         said.append(f"kept {file}: {', '.join(others)} needs it")
-    made = (f"data/raw/{name}.zip", f"data/prepared/{name}", f"results/{name}", f"results/metrics/{name}.json")
+    made = [
+        path
+        for key in (*lanes, *blends)
+        for path in (f"data/raw/{key}.zip", f"data/prepared/{key}", f"results/{key}", f"results/metrics/{key}.json")
+    ]
     left = [path for path in made if Path(path).exists()]
     if left:
         said.append(f"left: {', '.join(left)}; delete what you do not need")
     return "\n".join(said)
+
+
+def _blends_of(lanes: Sequence[str]) -> list[str]:
+    """Return the blends with a member among `lanes`, and the blends of those, the outer ones first."""
+    content = yaml_file.read(PARAMS, f"fix {PARAMS} and run the command again")
+    blends = content.get(BLENDS) or {}
+    found: list[str] = []
+    while more := [name for name, of in blends.items() if name not in found and {*of} & {*lanes, *found}]:
+        found = more + found
+    return found
 
 
 def require_clone() -> None:

@@ -10,8 +10,8 @@ LOOKED_AT = 2000  # distinct values
 class Seen:
     """The values of a column in train and test, and what many checks need of them."""
 
-    def __init__(self, name: str, train: pd.Series, test: pd.Series) -> None:
-        self.name, self.train, self.test = name, train, test
+    def __init__(self, name: str, train: pd.Series, test: pd.Series, is_key: bool = False) -> None:
+        self.name, self.train, self.test, self.is_key = name, train, test, is_key
         self.both = pd.concat([train, test], ignore_index=True)
         self.filled = self.both.dropna()
         self.is_text = not pd.api.types.is_numeric_dtype(train)

@@ -8,7 +8,7 @@ import pandas as pd
 from groundwork.adding.columns import TIME_NAME, Column
 from groundwork.features import dates
 
-# A key is a group if it repeats in train, and nearly none of its values is in test: one may be cut in two.
+# A key is a group if it repeats in train, and nearly no test row has a value of train: one group may be cut in two.
 SHARED, REPEATED, ENOUGH = 0.05, 1.5, 8
 LATER = 0.95  # share of test rows after the last training row
 
@@ -47,11 +47,7 @@ def find(train: pd.DataFrame, test: pd.DataFrame, columns: Sequence[Column]) -> 
               for rows, shared in [_group(train[name], test[name])] if rows]  # fmt: skip
     if groups:
         rows, name, shared = max(groups)
-        also = (
-            f"only {shared:.0%} of the values in test are in train"
-            if shared
-            else "test has none of the values in train"
-        )
+        also = f"only {shared:.0%} of the test rows have a value of train" if shared else "test has none of the values"
         return Split(name, None, f"{rows:.1f} training rows share a value, and {also}")
     return Split(None, None, "train and test have the same groups and times")
 
@@ -79,13 +75,13 @@ def _candidates(train: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
 
 
 def _group(train: pd.Series, test: pd.Series) -> tuple[float, float]:
-    """Return the mean number of training rows with the same value, 0 if it is no group, and the share also in test."""
-    here, there = train.dropna(), test.dropna().unique()
-    known = here.unique()
-    if min(len(known), len(there)) < ENOUGH:
+    """Return the rows of train for a value, 0 if it is no group, and the share of test rows with a value of train."""
+    here, there = train.dropna(), test.dropna()
+    known, others = here.unique(), there.unique()
+    if min(len(known), len(others)) < ENOUGH:
         return 0.0, 0.0
-    rows, both = len(here) / len(known), int(pd.Series(there).isin(known).sum())
-    shared = both / len(there)
+    rows, both = len(here) / len(known), int(pd.Series(others).isin(known).sum())
+    shared = float(there.isin(known).mean())
     # Numbers of which each occurs once or twice differ between train and test by chance.
     repeated = float((here.map(here.value_counts()) > 1).mean())
     return (rows, shared) if rows >= REPEATED and repeated > 0.5 and (shared <= SHARED or both == 1) else (0.0, shared)

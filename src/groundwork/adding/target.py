@@ -10,6 +10,7 @@ import pandas as pd
 from groundwork.adding.files import Found
 from groundwork.errors import UserError, meant
 from groundwork.objectives import KINDS
+from groundwork.objectives.metrics import METRICS
 from groundwork.objectives.spelling import column_of, truth
 
 # Integers with up to as many values are classes, with more than so many numbers; in between the user is asked.
@@ -93,9 +94,11 @@ def find(
     asked = found.sample.iloc[:, 1:]
     guess = Guess(kind, "--kind") if kind else _kind(values, asked, per_class, metric)
     wants, wants_reason = _wants(guess.value, values, asked, per_class)
-    return Target(
-        key, key_reason, names, reason, guess, metric or _metric(guess.value, wants, len(names)), wants, wants_reason
-    )
+    measured = metric or _metric(guess.value, wants)
+    needs = METRICS[measured.value].needs
+    if wants != needs and {wants, needs} <= {"labels", "probabilities"}:
+        wants, wants_reason = needs, f"the metric needs them; {wants_reason}"
+    return Target(key, key_reason, names, reason, guess, measured, wants, wants_reason)
 
 
 # --- id --------------------------------------------------------------------------------------------------------------
@@ -256,11 +259,9 @@ def _kind(values: pd.DataFrame, asked: pd.DataFrame, per_class: bool, metric: Gu
 
 def _suited_by(metric: Guess | None) -> str | None:
     """Return the kind that a metric suits, if it suits only one of classes and numbers."""
-    from groundwork.adding.metrics import kinds_of
-
-    kinds = kinds_of(metric.value) if metric else ()
-    both = [kind for kind in ("classification", "regression") if kind in kinds]
-    return both[0] if len(both) == 1 else None
+    known = METRICS.get(metric.value) if metric else None
+    kinds = [kind for kind in ("classification", "regression") if known and known.suits(KINDS[kind].judged_as)]
+    return kinds[0] if len(kinds) == 1 else None
 
 
 # --- submission and metric -------------------------------------------------------------------------------------------
@@ -281,7 +282,7 @@ def _wants(kind: str, values: pd.DataFrame, asked: pd.DataFrame, per_class: bool
     return "numbers", f"the sample holds {example}"
 
 
-def _metric(kind: str, wants: str, targets: int) -> Guess:
+def _metric(kind: str, wants: str) -> Guess:
     if wants == "probabilities of each class":
         return Guess("log_loss", "probabilities of each class are wanted; not told, so check it", ("log_loss", "auc"))
     if kind == "tagging":
