@@ -1,18 +1,24 @@
 """Defines the schema of params.yaml: every key, its type and range. No default silently changes a result."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from groundwork.errors import UserError, meant
+from groundwork.naming import ByName
 from groundwork.sections.base import PROJECT, SIZE, Count, LaneName, Seed, Settings
 from groundwork.sections.encodings import EncodingSettings
 from groundwork.sections.losses import LossSettings
 from groundwork.sections.networks import ModelSettings
-from groundwork.sections.training import Training
+from groundwork.sections.training import Boosting, Training
 
 PARAMS = Path("params.yaml")
+# By `Network.learned_by`.
+TRAININGS: ByName[type[Settings]] = {
+    "descent": Training,
+    "boosting": Boosting,
+}
 
 
 class Tracking(Settings):
@@ -44,7 +50,19 @@ class Lane(Settings):
     encoding: Annotated[EncodingSettings, Field(discriminator="inputs")]
     model: Annotated[ModelSettings, Field(discriminator="network")]
     objective: Annotated[LossSettings, Field(discriminator="loss")]
-    training: Training
+    training: Training | Boosting
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def _by_model(cls, section: Any, found: ValidationInfo) -> Any:
+        """Read the section as the lane's model needs it, so that only that one's keys are allowed."""
+        model = found.data.get("model")
+        if isinstance(section, Settings):
+            return section
+        # A wrong model has a message of its own; the keys then tell which training was meant.
+        few = isinstance(section, dict) and section.keys() <= Boosting.model_fields.keys()
+        learned_by = model.learned_by if model else "boosting" if few else "descent"
+        return TRAININGS[learned_by].model_validate(section)
 
 
 class Params(Settings):

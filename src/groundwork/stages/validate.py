@@ -165,6 +165,14 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
         problems.append(f"source: found sample; expected kaggle: {lane.competition} has no function `sample`")
     if lane.encoding.inputs in inputs and lane.model.network in networks:
         problems += _tensors(lane)
+    if lane.model.losses and lane.objective.loss not in lane.model.losses and lane.objective.loss in kind.losses:
+        suited = " or ".join(name for name in lane.model.losses if name in kind.losses)
+        problems.append(f"objective.loss: found {lane.objective.loss}; {lane.model.network} needs {suited}")
+    problems += [
+        f"objective.{option}: found {value}; {lane.model.network} needs 0"
+        for option, value in lane.objective.options.items()
+        if option in lane.model.without and value
+    ]
     if lane.objective.loss in kind.losses:
         problems += [f"objective.{problem}" for problem in kind.loss_problems(competition.task, lane.objective.options)]
     if competition.by_time and lane.training.early_stopping:
