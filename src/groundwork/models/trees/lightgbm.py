@@ -62,30 +62,28 @@ def train(rows: Examples, watched: Examples | None, order: Order) -> Grown:
     data = lightgbm.Dataset(rows.features, rows.target, categorical_feature=as_sets, params=parameters)
     history: dict[str, dict[str, list[float]]] = {}
     callbacks: list[Any] = [lightgbm.record_evaluation(history)]
-    sets = {"train": data}
+    sets, patience = {"train": data}, _Patience(sizes["patience"])
     if watched is not None:
         sets["val"] = data.create_valid(watched.features, watched.target)
-        callbacks.append(_Patience(sizes["patience"]))
+        callbacks.append(patience)
     booster = lightgbm.train(
         parameters, data, sizes["rounds"], [*sets.values()], valid_names=[*sets], callbacks=callbacks
     )
-    made = booster.best_iteration if watched is not None else booster.current_iteration()
+    made = patience.at + 1 if watched is not None else booster.current_iteration()
     text = PARAMETERS.sub("\n", booster.model_to_string(num_iteration=made))
     losses = {f"{name}_loss": [*map(float, next(iter(values.values())))] for name, values in history.items()}
     return Grown(text.encode("utf-8"), made, losses)
 
 
 class _Patience:
-    """Stops after `rounds` rounds without a lower loss of the watched rows, and keeps the best round.
+    """Stops after `rounds` rounds without a lower loss of the watched rows, and knows the best one.
 
     LightGBM's own early stopping would look at the training rows too, because their loss is recorded.
     """
 
-    order = 30  # after the loss is recorded
-    before_iteration = False
-
     def __init__(self, rounds: int) -> None:
         self.rounds, self.best, self.at = rounds, np.inf, 0
+        self.order = 30  # LightGBM calls it after the loss is recorded
 
     def __call__(self, state: Any) -> None:
         """Look at the losses of a round; raise LightGBM's exception if it is the last."""
@@ -94,7 +92,7 @@ class _Patience:
         (loss,) = (result[2] for result in state.evaluation_result_list if result[0] == "val")
         if loss < self.best:
             self.best, self.at = loss, state.iteration
-        if state.iteration - self.at >= self.rounds or state.iteration == state.end_iteration - 1:
+        if state.iteration - self.at >= self.rounds:
             raise EarlyStopException(self.at, state.evaluation_result_list)
 
 
