@@ -148,7 +148,8 @@ class Regression(Objective):
 
     def learned(self, frame: pd.DataFrame) -> Array:
         """Return the standardized number, or its standardized logarithm, ``[rows, 1]``."""
-        return (self.signals(frame) - self.mean) / self.scale
+        learned: Array = (self.signals(frame) - np.asarray(self.mean)) / np.asarray(self.scale)
+        return learned
 
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the numbers, or their logarithms if those are learned, ``[rows, targets]``."""
