@@ -267,7 +267,10 @@ def compare(path: Path, most: int | None) -> str:
     """Score all models on an archive; return its row of the page."""
     table = read(path, most)
     folds, started = table.folds(), time.monotonic()
-    predicted = {"network": out_of_fold(table, network(table), folds), "lightgbm": out_of_fold(table, trees(table), folds)}
+    predicted = {
+        "network": out_of_fold(table, network(table), folds),
+        "lightgbm": out_of_fold(table, trees(table), folds),
+    }
     predicted["mean"] = (predicted["network"] + predicted["lightgbm"]) / 2
     predicted |= {name: out_of_fold_of(model, table, folds) for name, model in peers(table)}
     scores = {

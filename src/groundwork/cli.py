@@ -300,9 +300,7 @@ def submit(
     from groundwork.kaggle.submit import submit
 
     params, _, competition = _load(lane_name)
-    submit(
-        lane_name, competition, message, dry_run=dry_run, wait=wait, despite=despite, blends=params.blends
-    )
+    submit(lane_name, competition, message, dry_run=dry_run, wait=wait, despite=despite, blends=params.blends)
 
 
 @app.command(rich_help_panel="Kaggle")

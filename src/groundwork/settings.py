@@ -69,8 +69,8 @@ class Params(Settings):
     """The whole of params.yaml. Lanes refer to the value of `source` as `*source`.
 
     `seed` determines weights, order, dropout and augmentation. `folds_seed` assigns rows to folds, so that runs with
-    different seeds are evaluated on the same rows. `store` limits the size of the fold store. A blend is the plain mean of
-    two members: a lane, and a lane or an earlier blend.
+    different seeds are evaluated on the same rows. `store` limits the size of the fold store. A blend is the plain mean
+    of two members: a lane, and a lane or an earlier blend.
     """
 
     seed: Seed
@@ -104,4 +104,6 @@ class Params(Settings):
 
     def lanes_of(self, name: str) -> list[str]:
         """Return the lanes that a blend averages, each once for each time it counts; a lane is its own only one."""
-        return [lane for member in self.blends[name] for lane in self.lanes_of(member)] if name in self.blends else [name]
+        return (
+            [lane for member in self.blends[name] for lane in self.lanes_of(member)] if name in self.blends else [name]
+        )

@@ -42,6 +42,10 @@ class Declared:
         """The name that DVC gives it."""
         return f"{self.stage}@{self.lane_name}"
 
+    def reads(self, earlier: "Declared") -> bool:
+        """Whether it depends on an output of the stage `earlier`, or on a folder that has one."""
+        return any(Path(out).is_relative_to(dep) for out in earlier.outs for dep in self.deps)
+
 
 def declared(lane_name: str, path: Path = DECLARED) -> dict[str, Declared]:
     """Read the stages that dvc.yaml declares for the lane `lane_name`, by their names in dvc.yaml.

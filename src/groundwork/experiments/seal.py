@@ -135,7 +135,7 @@ def check_upstream(lock: Mapping[str, dict[str, Any]], stage: Declared, stages: 
         With what was edited while the earlier stage ran.
     """
     for earlier in stages.values():
-        if set(earlier.outs) & set(stage.deps) and (names := wrongly_recorded(lock, earlier)):
+        if stage.reads(earlier) and (names := wrongly_recorded(lock, earlier)):
             raise UserError(
                 f"dvc.lock: {earlier.name}: edited while it ran: {_few(names)}; what is recorded is not what was used",
                 f"make it again: `dvc repro --force {earlier.name}`",
@@ -166,7 +166,7 @@ def check_chain(stage: Declared, stages: Mapping[str, Declared]) -> None:
         made = ", ".join(seal.outs)
         raise UserError(f"{made}: was made from another {wrong[0]} than the current one", again)
     for earlier in stages.values():
-        if set(earlier.outs) & set(stage.deps) and earlier.stage not in ("fetch", "prepare"):
+        if stage.reads(earlier) and earlier.stage not in ("fetch", "prepare"):
             check_chain(earlier, stages)
 
 

@@ -37,9 +37,7 @@ def status(names: Iterable[str], blends: Mapping[str, Sequence[str]]) -> list[st
         raise UserError(f"dvc status: {said[0]}", "`groundwork repro` repairs files of DVC that are cut short")
     changes = json.loads(done.stdout or "{}")
     stages = {key: stage for name in names for key, stage in with_members(name, blends).items()}
-    return [
-        f"{key}: {'; '.join(_reasons(stage, changes[key]))}" for key, stage in stages.items() if key in changes
-    ]
+    return [f"{key}: {'; '.join(_reasons(stage, changes[key]))}" for key, stage in stages.items() if key in changes]
 
 
 def _reasons(stage: Declared, changes: list[Any]) -> Iterator[str]:

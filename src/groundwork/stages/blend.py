@@ -80,9 +80,7 @@ def blend(
         return kind.combine([predictions(frame) for member, frame in frames.items() for _ in lanes[member]])
 
     first = next(iter(lanes))
-    oof, test = (
-        _with_predictions(frames[first], mean(frames)) for frames in (oofs, tests)
-    )
+    oof, test = (_with_predictions(frames[first], mean(frames)) for frames in (oofs, tests))
     folder, facts = out / name, runs[first]
     with writing(folder / "oof.parquet") as path:
         table = pa.Table.from_pandas(oof, preserve_index=False)
