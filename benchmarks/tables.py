@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 
 from groundwork.adding.defaults import defaults, tree_defaults
-from groundwork.baselines.trees import HOLDOUT
 from groundwork.competitions import Inputs, Labelled
 from groundwork.data.folds import assign
 from groundwork.data.rows import PreparedRows

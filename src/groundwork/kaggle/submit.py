@@ -114,8 +114,8 @@ def _hand_in(
     # Checks that need no account come first.
     run = _trained_on_kaggles_rows(lane_name)
     stages = with_members(lane_name, blends)
-    for stage in stages.values():
-        if stage.lane_name == lane_name and stage.stage in LAST:
+    for stage in (stages.get(f"{last}@{lane_name}") for last in LAST):
+        if stage is not None:
             seal.check_chain(stage, stages)
     client.credentials()
     file = _file(lane_name)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
@@ -18,7 +19,7 @@ from groundwork.experiments.provenance import git_state
 from groundwork.files import read_json, write_json, write_text, writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Array
-from groundwork.objectives.oof import columns, predictions, read_oof
+from groundwork.objectives.oof import columns, predictions, read_oof, targets
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.job import PREPARED, RESULTS, Job
 from groundwork.stages.predict import PREDICTIONS
@@ -145,10 +146,15 @@ def _check(
             problems.append(f"{both} have {counts} out-of-fold rows; expected the same `training.folds`")
         elif not oofs[first][["id", "fold"]].equals(oofs[other][["id", "fold"]]):
             problems.append(f"{both} have other out-of-fold rows")
+        elif not np.array_equal(targets(oofs[first]), targets(oofs[other])):
+            problems.append(f"{both} have other targets")
         if not tests[first]["id"].equals(tests[other]["id"]):
             problems.append(f"{both} have other test rows")
         shapes = {predictions(frames[member]).shape[1:] for frames in (oofs, tests) for member in (first, other)}
         if len(shapes) > 1:
             problems.append(f"{both} have predictions of other columns")
     if problems:
-        raise UserError("\n".join(f"{name}: {problem}" for problem in problems), f"`groundwork repro {' '.join(oofs)}`")
+        raise UserError(
+            "\n".join(f"{name}: {problem}" for problem in problems),
+            f"make both alike: `groundwork repro {' '.join(oofs)}`",
+        )
