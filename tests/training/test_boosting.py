@@ -23,6 +23,7 @@ from groundwork.settings import Lane, Params
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.predict import predict
 from groundwork.stages.report import report
+from groundwork.stages.submission import submission as submit
 from groundwork.stages.train import train
 from groundwork.stages.validate import validate
 from groundwork.training import fold as folds
@@ -62,7 +63,8 @@ def test_it_writes_what_a_network_does(network: str, competition: Labelled) -> N
         assert model.origin.versions[network] == version(network)
     metrics = evaluate(competition.slug, competition, Path("results"))
     assert metrics["oof"] > 0.7 if competition is SURVIVAL else metrics["oof"] < 0.3
-    submission = pd.read_csv(predict(competition.slug, competition, data, results, CPU))
+    predict(competition.slug, competition, data, results, CPU)
+    submission = pd.read_csv(submit(competition.slug, competition, data, results))
     assert submission["Id"].tolist() == data.test["Id"].tolist()
     (experiment,), problems = experiments(competition.slug, Path("results"))
     assert not problems
@@ -282,5 +284,5 @@ def test_what_trees_cannot_do_is_refused(shipped: Params) -> None:
     with pytest.raises(UserError) as caught:
         validate(params.check(content(shipped, objective=smooth)))
     assert caught.value.problem.splitlines() == [
-        "params.yaml: competitions.titanic.objective.label_smoothing: found 0.1; lightgbm needs 0"
+        "params.yaml: competitions.titanic.objective.label_smoothing: found 0.1; lightgbm needs none"
     ]

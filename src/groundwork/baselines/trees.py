@@ -13,7 +13,6 @@ from groundwork.models import trees
 from groundwork.models.trees.growth import grow
 from groundwork.naming import ByName
 from groundwork.objectives import KINDS
-from groundwork.objectives.metrics import METRICS
 from groundwork.sections.encodings import TableEncoding
 
 SIZES: dict[str, Any] = {
@@ -52,7 +51,7 @@ class LightGBM:
         from groundwork.encoders.table import TableEncoder
 
         kind, task = KINDS[self.competition.kind], self.competition.task
-        link = None if task.log else METRICS[self.competition.metric].link
+        link = None if task.log else self.competition.scorer.link
         if link:
             to, back = link
             train = train.assign(**{name: to(train[name]) for name in task.targets})

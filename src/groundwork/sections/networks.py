@@ -191,8 +191,10 @@ class BoostedTrees(Network):
 
     takes = ("numeric", "categorical")
     kinds = ("classification", "tagging", "regression", "search")
-    losses = ("cross_entropy", "binary_cross_entropy", "smooth_l1")
-    without = ("label_smoothing",)
+    losses = (
+        "cross_entropy", "binary_cross_entropy", "smooth_l1", "squared_error", "absolute_error", "quantile",
+    )  # fmt: skip
+    without = ("label_smoothing", "class_weight", "focal")
     counts = "rounds"
 
     rounds: Count

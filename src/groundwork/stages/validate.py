@@ -197,7 +197,7 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
         suited = " or ".join(name for name in lane.model.losses if name in kind.losses)
         problems.append(f"objective.loss: found {lane.objective.loss}; {lane.model.network} needs {suited}")
     problems += [
-        f"objective.{option}: found {value}; {lane.model.network} needs 0"
+        f"objective.{option}: found {value}; {lane.model.network} needs none"
         for option, value in lane.objective.options.items()
         if option in lane.model.without and value
     ]

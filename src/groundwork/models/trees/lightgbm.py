@@ -32,11 +32,22 @@ def _huber(loss: Mapping[str, Any], values: int) -> dict[str, Any]:
     return {"objective": "huber", "alpha": loss["beta"]}
 
 
+def _quantile(loss: Mapping[str, Any], values: int) -> dict[str, Any]:
+    return {"objective": "quantile", "alpha": loss["alpha"]}
+
+
+def _named(name: str) -> Callable[[Mapping[str, Any], int], dict[str, Any]]:
+    return lambda loss, values: {"objective": name}
+
+
 # LightGBM's objectives, by `objective.loss`.
 LOSSES: ByName[Callable[[Mapping[str, Any], int], dict[str, Any]]] = {
     "cross_entropy": _cross_entropy,
     "binary_cross_entropy": _cross_entropy,
     "smooth_l1": _huber,
+    "squared_error": _named("regression"),
+    "absolute_error": _named("regression_l1"),
+    "quantile": _quantile,
 }
 
 
