@@ -130,6 +130,12 @@ def submission(lane_name: LaneName) -> None:
 
 
 @app.command(rich_help_panel="Pipeline")
+def blend(name: Annotated[str, typer.Argument(help="A key under `blends` in params.yaml.")]) -> None:
+    """Average the predictions of a blend's members; score them, and write the submission."""
+    _stage("blend", name)
+
+
+@app.command(rich_help_panel="Pipeline")
 def report() -> None:
     """Write results/report/index.html, which compares all experiments."""
     from groundwork.stages.report import report
@@ -205,9 +211,9 @@ def status(lane_names: LaneNames = None) -> None:
         settings.lane(lane_name)
     validate(settings)
     write_fingerprints(settings)
-    selected = lane_names or list(settings.competitions)
+    selected = lane_names or settings.names
     lines = [f"fetch@{name}: {path} was replaced" for name, path in replaced(settings).items() if name in selected]
-    lines += status(selected)
+    lines += status(selected, settings.blends)
     typer.echo("\n".join(lines) or "nothing would run again except the report")
 
 
@@ -259,7 +265,7 @@ def pull(lane_names: LaneNames = None) -> None:
     settings = params.load()
     for lane_name in lane_names or ():
         settings.lane(lane_name)
-    pull(lane_names or settings.competitions)
+    pull(lane_names or settings.names)
 
 
 @app.command(rich_help_panel="Every day")
@@ -293,8 +299,8 @@ def submit(
     """Check the lane's submission, upload it, wait for its score, record it in the ledger."""
     from groundwork.kaggle.submit import submit
 
-    _, _, competition = _load(lane_name)
-    submit(lane_name, competition, message, dry_run=dry_run, wait=wait, despite=despite)
+    params, _, competition = _load(lane_name)
+    submit(lane_name, competition, message, dry_run=dry_run, wait=wait, despite=despite, blends=params.blends)
 
 
 @app.command(rich_help_panel="Kaggle")

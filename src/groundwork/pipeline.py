@@ -56,14 +56,16 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
     from groundwork.stages.validate import validate, write_fingerprints
 
     require_checkout()
-    selected = list(lane_names or settings.competitions)
+    selected = list(lane_names or settings.names)
     for lane_name in selected:
         settings.lane(lane_name)
     validate(settings)
     # Not DVC's stage `report`: it shows all lanes, so DVC would run every lane first, and it has no outputs to record.
-    last = ("baselines", "evaluate", "submission")
     # A stage's name alone means all lanes; DVC reads dvc.yaml and dvc.lock once for each target.
-    targets = [f"{stage}@{lane_name}" for lane_name in lane_names for stage in last] if lane_names else list(last)
+    last, blends = ["baselines", "evaluate", "submission"], ["blend"] if settings.blends else []
+    targets = [*last, *blends]
+    if lane_names:
+        targets = [f"{stage}@{name}" for name in lane_names for stage in (blends if name in settings.blends else last)]
     doing = " ".join(["groundwork repro", *(lane_names or ())])
     with taking_turns(BUSY, doing), tempfile.TemporaryDirectory() as folder:
         messages = Path(folder)
@@ -134,12 +136,12 @@ def _explain(messages: Path, stale: list[str]) -> None:
 def _remove_stale_entries(settings: "Params") -> list[str]:
     """Remove entries of dvc.lock whose inputs changed while the stage ran; return an error message for each."""
     from groundwork.experiments import lockfile, seal
-    from groundwork.experiments.dvcfiles import declared, locked
+    from groundwork.experiments.dvcfiles import locked, with_members
 
     lock = locked()
     changed = {}
-    for lane_name in settings.competitions:
-        for stage in declared(lane_name).values():
+    for name in settings.names:
+        for stage in with_members(name, settings.blends).values():
             if names := seal.wrongly_recorded(lock, stage):
                 changed[stage.name] = names
     if changed:

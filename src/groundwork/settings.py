@@ -1,18 +1,24 @@
 """Defines the schema of params.yaml: every key, its type and range. No default silently changes a result."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from groundwork.errors import UserError, meant
+from groundwork.naming import ByName
 from groundwork.sections.base import PROJECT, SIZE, Count, LaneName, Seed, Settings
 from groundwork.sections.encodings import EncodingSettings
 from groundwork.sections.losses import LossSettings
 from groundwork.sections.networks import ModelSettings
-from groundwork.sections.training import Training
+from groundwork.sections.training import Boosting, Training
 
 PARAMS = Path("params.yaml")
+# By `Network.learned_by`.
+TRAININGS: ByName[type[Settings]] = {
+    "descent": Training,
+    "boosting": Boosting,
+}
 
 
 class Tracking(Settings):
@@ -44,14 +50,27 @@ class Lane(Settings):
     encoding: Annotated[EncodingSettings, Field(discriminator="inputs")]
     model: Annotated[ModelSettings, Field(discriminator="network")]
     objective: Annotated[LossSettings, Field(discriminator="loss")]
-    training: Training
+    training: Training | Boosting
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def _by_model(cls, section: Any, found: ValidationInfo) -> Any:
+        """Read the section as the lane's model needs it, so that only that one's keys are allowed."""
+        model = found.data.get("model")
+        if isinstance(section, Settings):
+            return section
+        # A wrong model has a message of its own; the keys then tell which training was meant.
+        few = isinstance(section, dict) and section.keys() <= Boosting.model_fields.keys()
+        learned_by = model.learned_by if model else "boosting" if few else "descent"
+        return TRAININGS[learned_by].model_validate(section)
 
 
 class Params(Settings):
     """The whole of params.yaml. Lanes refer to the value of `source` as `*source`.
 
     `seed` determines weights, order, dropout and augmentation. `folds_seed` assigns rows to folds, so that runs with
-    different seeds are evaluated on the same rows. `store` limits the size of the fold store.
+    different seeds are evaluated on the same rows. `store` limits the size of the fold store. A blend is the plain mean
+    of two members: a lane, and a lane or an earlier blend.
     """
 
     seed: Seed
@@ -61,12 +80,30 @@ class Params(Settings):
     tracking: Tracking
     hardware: Hardware
     competitions: Annotated[dict[LaneName, Lane], Field(min_length=1)]
+    blends: dict[LaneName, Annotated[list[LaneName], Field(min_length=2, max_length=2)]] = Field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of all lanes and blends."""
+        return [*self.competitions, *self.blends]
 
     def lane(self, lane_name: str) -> Lane:
-        """Return the settings of the lane `lane_name`; raise `UserError` with the closest name if there is none."""
-        if lane_name not in self.competitions:
+        """Return the settings of the lane `lane_name`, or of the first lane of a blend.
+
+        Raises
+        ------
+        UserError
+            With the closest name if there is none.
+        """
+        if lane_name not in self.names:
             raise UserError(
-                f"{PARAMS}: competitions: no lane {lane_name!r}{meant(lane_name, self.competitions)}",
-                f"name one of: {', '.join(self.competitions)}",
+                f"{PARAMS}: competitions: no lane {lane_name!r}{meant(lane_name, self.names)}",
+                f"name one of: {', '.join(self.names)}",
             )
-        return self.competitions[lane_name]
+        return self.competitions[self.lanes_of(lane_name)[0]]
+
+    def lanes_of(self, name: str) -> list[str]:
+        """Return the lanes that a blend averages, each once for each time it counts; a lane is its own only one."""
+        return (
+            [lane for member in self.blends[name] for lane in self.lanes_of(member)] if name in self.blends else [name]
+        )

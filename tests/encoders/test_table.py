@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from groundwork.competitions import Inputs
-from groundwork.encoders.table import GroupRate, TableEncoder
+from groundwork.encoders.table import PARTS, GroupRate, TableEncoder
 from groundwork.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -73,6 +73,32 @@ def test_the_encoder_leaves_own_targets_out_of_training_rows_and_takes_all_for_l
     expected = rate.transform(TRAIN["key"])
     np.testing.assert_allclose(later, expected.clip(fitted.low, fitted.high), atol=1e-6)
     assert not np.allclose(later, train, atol=1e-2)
+
+
+def test_trees_read_the_rates_of_other_parts_of_the_training_rows() -> None:
+    rate = GroupRate(smoothing=2.0).fit(TRAIN["key"], TARGET)
+    keys, encoded = TRAIN["key"], rate.cross_fitted(TRAIN["key"], TARGET)
+    part = np.random.default_rng(0).permutation(ROWS) % PARTS
+    for row, key in enumerate(keys):
+        others = [row2 for row2 in range(ROWS) if isinstance(key, str) and keys[row2] == key and row2 != row]
+        elsewhere = TARGET[[row2 for row2 in others if part[row2] != part[row]]]
+        expected = (elsewhere.sum(0) + 2.0 * TARGET.mean(0)) / (len(elsewhere) + 2.0)
+        np.testing.assert_allclose(encoded[row], [*expected, np.log1p(len(others))], atol=1e-12)
+
+
+def test_for_trees_missing_numbers_stay_missing() -> None:
+    scaled, plain = encoder(), TableEncoder(COLUMNS, clip=0.05, min_category_count=5, group_smoothing=2.0, bins=0)
+    expected, found = (fitted.fit_transform(TRAIN, TARGET) for fitted in (scaled, plain))
+    missing = TRAIN[["x", "flag", "empty"]].isna().to_numpy()
+    np.testing.assert_array_equal(found["numeric"][:, :3].isnan(), missing)
+    known = ~missing
+    np.testing.assert_array_equal(found["numeric"][:, :3].numpy()[known], expected["numeric"][:, :3].numpy()[known])
+    np.testing.assert_array_equal(found["categorical"], expected["categorical"])
+    later = TRAIN[:9]
+    again = TableEncoder.from_state(plain.state())
+    for name, values in plain.transform(later).items():
+        np.testing.assert_array_equal(again.transform(later)[name], values)
+    np.testing.assert_array_equal(plain.transform(later)["numeric"][:, :3].isnan(), missing[:9])
 
 
 def test_a_group_column_without_any_key_says_nothing() -> None:

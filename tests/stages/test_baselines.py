@@ -34,8 +34,8 @@ def run(competition: Any = SURVIVAL, tracking: Tracking = SILENT, rows: Any = No
 
 
 def test_they_are_scored_on_the_rows_and_folds_of_the_network() -> None:
-    flat, line = run(PRICES)
-    assert (flat["name"], line["name"]) == ("constant", "ridge")
+    flat, line, trees = run(PRICES)
+    assert [model["name"] for model in (flat, line, trees)] == ["constant", "ridge", "LightGBM"]
     oof = pd.read_parquet(trained(PRICES, epochs=1) / "oof.parquet")
     others = [np.log(oof["target"][oof["fold"] != fold]).mean() for fold in oof["fold"]]
     expected = cross_validate(oof.assign(prediction=np.exp(others)), "rmse_log")
@@ -44,6 +44,7 @@ def test_they_are_scored_on_the_rows_and_folds_of_the_network() -> None:
     assert flat["metrics"]["oof"] == pytest.approx(expected["oof"], rel=1e-5)
     assert flat["metrics"]["rows"] == 120
     assert line["metrics"]["mean"] < 0.8 * flat["metrics"]["mean"]
+    assert trees["metrics"]["mean"] < 0.9 * flat["metrics"]["mean"]
     assert line["folds_sha256"] == prepared(PRICES).folds_sha256
     assert line["data_sha256"] == prepared(PRICES).data_sha256
 
@@ -75,7 +76,7 @@ def test_all_but_time_and_ids_is_the_same_again() -> None:
 
 def test_each_is_a_run_of_the_lanes_group(server: WandbServer) -> None:
     records = run(tracking=Tracking(mode="online", project="tests"))
-    assert len(server.runs) == len(records) == 2
+    assert len(server.runs) == len(records) == 3
     for record in records:
         sent = server.runs[record["run_id"]]
         assert sent.complete

@@ -27,6 +27,7 @@ from groundwork.stages.evaluate import evaluate
 from groundwork.stages.fetch import fetch
 from groundwork.stages.predict import predict
 from groundwork.stages.prepare import prepare
+from groundwork.stages.submission import submission
 from groundwork.stages.train import train
 from groundwork.training.build import NETWORKS
 from groundwork.training.fold import train_fold
@@ -144,7 +145,8 @@ def through(competition: Labelled, lane: Lane) -> tuple[dict[str, Any], pd.DataF
     metrics = evaluate(name, competition, Path("results"))
     better = 1 if metrics["higher_is_better"] else -1
     assert better * metrics["oof"] > better * flat["metrics"]["oof"], "what it learned is more than a constant"
-    return metrics, pd.read_csv(predict(name, competition, data, results, CPU)), data
+    predict(name, competition, data, results, CPU)
+    return metrics, pd.read_csv(submission(name, competition, data, results)), data
 
 
 @pytest.mark.parametrize("network", ["rnn", "transformer"])

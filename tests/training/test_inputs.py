@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.training import products, purchases, tiny
+from tests.training.boosted import TREES, trees
 from tests.training.test_texts import COMMENTS, comments
 from tests.training.test_texts import lane as text_lane
 
@@ -51,6 +52,8 @@ def case(network: str, backend: str = "torch") -> Case:
         train = pd.DataFrame(rng.integers(0, 255, (20, 64)), columns=PIXELS).assign(survived=np.arange(20) % 2)
         model = PICTURES.model.model_copy(update={"backend": backend})
         return of_rows(DIGITS, PICTURES.model_copy(update={"model": model}), train)
+    if network in TREES:
+        return of_rows(tiny.SURVIVAL, trees(network), tiny.sample(rng)["train.csv"])
     if network in ("rnn", "transformer"):
         return of_rows(COMMENTS, text_lane(network), comments())
     if network == "two_tower":
@@ -82,6 +85,8 @@ def test_a_network_takes_what_its_section_says_of_what_the_encodings_section_say
         assert set(lane.model.may_take) <= {parameter.name for parameter in parameters}
         # Further tensors, which are there while it learns.
         assert set(learned) <= {parameter.name for parameter in parameters}
+    for grow in (net.grow,) if network in TREES else ():
+        grow(encoded, objective.learned(train), None, lane.model.sizes, lane.objective.model_dump(), 0)
     logits = net.eval()(**{name: values[:3] for name, values in encoded.items()})
     assert (len(logits), logits.shape[-1]) == (3, objective.outputs)
 

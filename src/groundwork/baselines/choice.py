@@ -10,6 +10,7 @@ from groundwork.baselines.features import Pixels, Table, TfIdf
 from groundwork.baselines.lexical import FieldScores, PairTfIdf
 from groundwork.baselines.linear import Linear, constant, linear
 from groundwork.baselines.purchases import ItemKNN, Popularity, Repurchase
+from groundwork.baselines.trees import LightGBM
 from groundwork.competitions import Competition, Labelled, Purchases
 from groundwork.data.prepared import Prepared
 from groundwork.data.purchases import PreparedPurchases
@@ -38,6 +39,7 @@ def _of_table(competition: Labelled, encoding: TableEncoding, prepared: Prepared
     return [
         constant(competition, prepared.labels),
         linear(competition, prepared.labels, "", features, classifier, Ridge(10.0)),
+        LightGBM(competition, encoding, prepared.labels, seed),
     ]
 
 

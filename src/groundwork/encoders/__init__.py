@@ -31,7 +31,7 @@ class Encoder(ABC):
         competition, prepared
             The competition, of a layout that the encoder can read, and its prepared data.
         bins
-            Number of quantile bins whose edges the network needs; encoders without numbers ignore it.
+            Number of quantile bins whose edges the network needs, 0 for trees; encoders without numbers ignore it.
         """
 
     @abstractmethod

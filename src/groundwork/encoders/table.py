@@ -18,6 +18,7 @@ from groundwork.sections.encodings import TableEncoding
 from groundwork.state import State, array, scalar, texts
 
 LEARNED = ("medians", "low", "high", "mean", "scale")  # fitted statistics of each number
+PARTS = 5  # of the training rows, each encoded by the others where trees read group rates
 
 
 class GroupRate:
@@ -62,8 +63,27 @@ class GroupRate:
         if own is not None:
             member = keys.notna().to_numpy(dtype=float)
             sums, counts = sums - own * member[:, None], counts - member
-        rates = (sums + self.smoothing * self.mean) / (counts + self.smoothing)[:, None]
-        return np.column_stack([rates, np.log1p(counts)])
+        return np.column_stack([self._rates(sums, counts), np.log1p(counts)])
+
+    def cross_fitted(self, keys: pd.Series, own: Numbers) -> Numbers:
+        """Encode the training rows as `transform` does, but rates by the rows of other parts alone.
+
+        Leaving out only the row itself tells its target to a tree: in a group of known rate, the rows of the one class
+        have another rate than those of the other.
+        """
+        rows, member = _find(self.keys, keys.to_numpy(dtype=object)), keys.notna().to_numpy()
+        part = np.random.default_rng(0).permutation(len(keys)) % PARTS
+        cells = rows * PARTS + part
+        kept = cells[member]
+        inside = np.zeros((len(self.counts) * PARTS, own.shape[1]))
+        np.add.at(inside, kept, own[member])
+        counted = np.bincount(kept, minlength=len(inside)).astype(float)
+        # A row without a key belongs to the last group, which is empty.
+        rates = self._rates(self.sums[rows] - inside[cells], self.counts[rows] - counted[cells])
+        return np.column_stack([rates, np.log1p(self.counts[rows] - member)])
+
+    def _rates(self, sums: Numbers, counts: Numbers) -> Numbers:
+        return (sums + self.smoothing * self.mean) / (counts + self.smoothing)[:, None]
 
     def state(self) -> State:
         """Return the fitted values, as data."""
@@ -146,7 +166,8 @@ class TableEncoder(Encoder):
     group_smoothing
         See `GroupRate`.
     bins
-        Bins for a piecewise-linear encoding, between quantiles of the training rows.
+        Bins for a piecewise-linear encoding, between quantiles of the training rows. 0 encodes for trees: missing
+        numbers stay missing, and the group rates of training rows are `GroupRate.cross_fitted`.
     """
 
     def __init__(
@@ -169,19 +190,21 @@ class TableEncoder(Encoder):
         # A column without a single number has no median and carries no information: it becomes zero.
         empty = np.isnan(numbers).all(0)
         self.medians = np.where(empty, 0.0, np.nanmedian(np.where(empty, 0.0, numbers), axis=0))
-        numbers = np.where(np.isnan(numbers), self.medians, numbers)
-        self.low, self.high = np.quantile(numbers, [self.clip, 1 - self.clip], axis=0)
+        filled = np.where(np.isnan(numbers), self.medians, numbers)
+        self.low, self.high = np.quantile(filled, [self.clip, 1 - self.clip], axis=0)
         # A flag rarer than the clipped share would become constant, so it is not clipped.
         flat = self.low == self.high
-        self.low[flat], self.high[flat] = numbers.min(0)[flat], numbers.max(0)[flat]
-        clipped = numbers.clip(self.low, self.high)
+        self.low[flat], self.high[flat] = filled.min(0)[flat], filled.max(0)[flat]
+        clipped = filled.clip(self.low, self.high)
         self.mean, self.scale = clipped.mean(0), np.where(self.low == self.high, 1.0, clipped.std(0))
         scaled = (clipped - self.mean) / self.scale
         self.edges = torch.tensor(np.quantile(scaled, np.linspace(0, 1, self.bins + 1), axis=0).T, dtype=torch.float32)
         self.codes.fit(self._labels(frame))
         # Code 0 is for unknown categories; rare ones share scikit-learn's last code.
         self.categories = [int(codes.max()) + 1 for codes in self._codes(frame).T]
-        return self._encode(numbers, frame)
+        if not self.bins:
+            self.medians = np.full(len(self.medians), np.nan)
+        return self._encode(np.where(np.isnan(numbers), self.medians, numbers), frame)
 
     def transform(self, frame: pd.DataFrame) -> Encoded:
         """Encode rows: ``numeric`` float32 ``[rows, numbers]`` and ``categorical`` int64 ``[rows, categories]``."""
@@ -230,7 +253,11 @@ class TableEncoder(Encoder):
                 "rows; expected finite numbers or none",
                 "fix `features` in the competition's file (a division by zero, a logarithm of zero), or the data",
             )
-        return np.column_stack([numbers, *(rate.transform(frame[name], own) for name, rate in self.groups.items())])
+        groups = (
+            rate.transform(frame[name], own) if self.bins or own is None else rate.cross_fitted(frame[name], own)
+            for name, rate in self.groups.items()
+        )
+        return np.column_stack([numbers, *groups])
 
     def _codes(self, frame: pd.DataFrame) -> NDArray[np.int64]:
         return self.codes.transform(self._labels(frame))

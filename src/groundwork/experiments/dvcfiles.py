@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -42,6 +42,10 @@ class Declared:
         """The name that DVC gives it."""
         return f"{self.stage}@{self.lane_name}"
 
+    def reads(self, earlier: "Declared") -> bool:
+        """Whether it depends on an output of the stage `earlier`, or on a folder that has one."""
+        return any(Path(out).is_relative_to(dep) for out in earlier.outs for dep in self.deps)
+
 
 def declared(lane_name: str, path: Path = DECLARED) -> dict[str, Declared]:
     """Read the stages that dvc.yaml declares for the lane `lane_name`, by their names in dvc.yaml.
@@ -54,16 +58,44 @@ def declared(lane_name: str, path: Path = DECLARED) -> dict[str, Declared]:
     stages = {}
     for name, section in _yaml(path).get("stages", {}).items():
         if "matrix" in section:
-            body = _filled(section, lane_name)
-            outs = (_paths(body.get(kind, ())) for kind in ("outs", "metrics", "plots"))
-            stages[name] = Declared(
-                name,
-                lane_name,
-                tuple(body.get("params", ())),
-                tuple(body.get("deps", ())),
-                tuple(path for paths in outs for path in paths),
-            )
+            stages[name] = _declared(name, lane_name, _filled(section, {"key": lane_name}))
     return stages
+
+
+def with_members(name: str, blends: Mapping[str, Sequence[str]], path: Path = DECLARED) -> dict[str, Declared]:
+    """Read the stages of a lane, or the stage of a blend and those of its members, by the names that DVC gives them.
+
+    Parameters
+    ----------
+    blends
+        The members of each blend: `groundwork.settings.Params.blends`.
+
+    Raises
+    ------
+    UserError
+        If `path` is missing or cannot be read.
+    """
+    if name not in blends:
+        return {stage.name: stage for stage in declared(name, path).values()}
+    items = {f"item[{number}]": member for number, member in enumerate(blends[name])}
+    stages = [
+        _declared(stage, name, _filled(section["do"], {"key": name, **items}))
+        for stage, section in _yaml(path).get("stages", {}).items()
+        if "foreach" in section
+    ]
+    members = {key: stage for member in blends[name] for key, stage in with_members(member, blends, path).items()}
+    return {stage.name: stage for stage in stages} | members
+
+
+def _declared(name: str, lane_name: str, body: dict[str, Any]) -> Declared:
+    outs = (_paths(body.get(kind, ())) for kind in ("outs", "metrics", "plots"))
+    return Declared(
+        name,
+        lane_name,
+        tuple(body.get("params", ())),
+        tuple(body.get("deps", ())),
+        tuple(path for paths in outs for path in paths),
+    )
 
 
 def locked(path: Path = LOCK) -> dict[str, dict[str, Any]]:
@@ -140,13 +172,16 @@ def parsed(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
-def _filled(value: Any, lane_name: str) -> Any:
+def _filled(value: Any, names: Mapping[str, str]) -> Any:
+    """Replace the keys of `names`, such as ``${key}``, in all strings."""
     if isinstance(value, str):
-        return value.replace("${key}", lane_name)
+        for key, name in names.items():
+            value = value.replace(f"${{{key}}}", name)
+        return value
     if isinstance(value, list):
-        return [_filled(inner, lane_name) for inner in value]
+        return [_filled(inner, names) for inner in value]
     if isinstance(value, dict):
-        return {_filled(key, lane_name): _filled(inner, lane_name) for key, inner in value.items()}
+        return {_filled(key, names): _filled(inner, names) for key, inner in value.items()}
     return value
 
 

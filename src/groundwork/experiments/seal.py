@@ -135,40 +135,39 @@ def check_upstream(lock: Mapping[str, dict[str, Any]], stage: Declared, stages: 
         With what was edited while the earlier stage ran.
     """
     for earlier in stages.values():
-        if set(earlier.outs) & set(stage.deps) and (names := wrongly_recorded(lock, earlier)):
+        if stage.reads(earlier) and (names := wrongly_recorded(lock, earlier)):
             raise UserError(
                 f"dvc.lock: {earlier.name}: edited while it ran: {_few(names)}; what is recorded is not what was used",
                 f"make it again: `dvc repro --force {earlier.name}`",
             )
 
 
-def check_chain(stage_name: str, stages: Mapping[str, Declared]) -> None:
+def check_chain(stage: Declared, stages: Mapping[str, Declared]) -> None:
     """Refuse results that were not made from the current files, back to the prepared data.
 
     Parameters
     ----------
-    stage_name
-        The stage whose outputs are to be used: ``predict``.
+    stage
+        The stage whose outputs are to be used.
     stages
-        The lane's stages, as `groundwork.experiments.dvcfiles.declared` reads them.
+        All stages that these are made by: see `groundwork.experiments.dvcfiles.with_members`.
 
     Raises
     ------
     UserError
         With the first file that does not match the others, and the command that makes it again.
     """
-    stage = stages[stage_name]
-    seal = Seal.read(seal_file(stage_name, stage.lane_name), stage.name)
+    seal = Seal.read(seal_file(stage.stage, stage.lane_name), stage.name)
     again = f"make it again: `groundwork repro {stage.lane_name}`"
     if wrong := changed(seal.outs):
         raise UserError(f"{wrong[0]}: is not what {stage.name} made: its hash differs", again)
-    code = str(code_file(stage_name, stage.lane_name))
+    code = str(code_file(stage.stage, stage.lane_name))
     if wrong := changed({path: value for path, value in seal.deps.items() if path != code}):
         made = ", ".join(seal.outs)
         raise UserError(f"{made}: was made from another {wrong[0]} than the current one", again)
     for earlier in stages.values():
-        if set(earlier.outs) & set(stage.deps) and earlier.stage not in ("fetch", "prepare"):
-            check_chain(earlier.stage, stages)
+        if stage.reads(earlier) and earlier.stage not in ("fetch", "prepare"):
+            check_chain(earlier, stages)
 
 
 def check_again(stage: Declared, before: Seal, after: Seal) -> None:

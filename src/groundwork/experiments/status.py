@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from groundwork.errors import UserError
-from groundwork.experiments.dvcfiles import Declared, declared
+from groundwork.experiments.dvcfiles import Declared, with_members
 from groundwork.experiments.fingerprint import edited, parse
 from groundwork.experiments.seal import Seal, code_file, seal_file
 from groundwork.settings import PARAMS
@@ -15,8 +15,15 @@ from groundwork.settings import PARAMS
 SHOWN = 5  # names of definitions
 
 
-def status(lane_names: Iterable[str]) -> list[str]:
+def status(names: Iterable[str], blends: Mapping[str, Sequence[str]]) -> list[str]:
     """Describe each stage that would run again, a line each; the fingerprints in data/code must be up to date.
+
+    Parameters
+    ----------
+    names
+        Lanes and blends.
+    blends
+        See `groundwork.experiments.dvcfiles.with_members`.
 
     Raises
     ------
@@ -29,10 +36,8 @@ def status(lane_names: Iterable[str]) -> list[str]:
         said = done.stderr.strip().splitlines() or ["no reason given"]
         raise UserError(f"dvc status: {said[0]}", "`groundwork repro` repairs files of DVC that are cut short")
     changes = json.loads(done.stdout or "{}")
-    stages = [stage for lane_name in lane_names for stage in declared(lane_name).values()]
-    return [
-        f"{stage.name}: {'; '.join(_reasons(stage, changes[stage.name]))}" for stage in stages if stage.name in changes
-    ]
+    stages = {key: stage for name in names for key, stage in with_members(name, blends).items()}
+    return [f"{key}: {'; '.join(_reasons(stage, changes[key]))}" for key, stage in stages.items() if key in changes]
 
 
 def _reasons(stage: Declared, changes: list[Any]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Submits a lane's file to Kaggle: checks it, never submits it twice, and records every submission in the ledger."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.errors import UserError
 from groundwork.experiments import seal
-from groundwork.experiments.dvcfiles import declared
+from groundwork.experiments.dvcfiles import with_members
 from groundwork.experiments.provenance import git_state
 from groundwork.kaggle import client, gate, ledger, upload
 from groundwork.kaggle.call import Patience
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from kagglesdk.competitions.types.competition_api_service import ApiSubmission
 
 TIMING = Timing()
+NO_BLENDS: Mapping[str, Sequence[str]] = {}
+# The stages whose outputs are handed in or noted.
+LAST = ("submission", "evaluate", "blend")
 
 # Outputs of the stages that are read here, relative to the working directory.
 PREPARED, RESULTS, DVC_LOCK = Path("data/prepared"), Path("results"), Path("dvc.lock")
@@ -35,6 +39,7 @@ def submit(
     dry_run: bool = False,
     wait: bool = True,
     despite: str = "",
+    blends: Mapping[str, Sequence[str]] = NO_BLENDS,
     timing: Timing = TIMING,
 ) -> Entry | None:
     """Hand in `results/<lane>/submission.csv`, wait for its score, and write both into the ledger and the W&B run.
@@ -53,6 +58,8 @@ def submit(
         Whether to wait for the score. Ctrl-C also ends the waiting; the submission stays.
     despite
         Why the gate's suspicions are unfounded. Without a reason, a file with suspicions is not handed in.
+    blends
+        The members of each blend, whose results a blend is made of: `groundwork.settings.Params.blends`.
 
     Returns
     -------
@@ -67,7 +74,7 @@ def submit(
     # Commands for the same competition run one after the other, even if the user starts several.
     with files.taking_turns(RESULTS / f".submit-{competition.slug}.lock", f"groundwork submit {lane_name}"):
         handed_in = _hand_in(
-            lane_name, competition, message, dry_run=dry_run, despite=despite, patience=timing.patience
+            lane_name, competition, message, dry_run=dry_run, despite=despite, blends=blends, patience=timing.patience
         )
     if handed_in is None:
         return None
@@ -94,17 +101,26 @@ def submit(
 
 
 def _hand_in(
-    lane_name: str, competition: Competition, message: str, *, dry_run: bool, despite: str, patience: Patience
+    lane_name: str,
+    competition: Competition,
+    message: str,
+    *,
+    dry_run: bool,
+    despite: str,
+    blends: Mapping[str, Sequence[str]],
+    patience: Patience,
 ) -> "tuple[KaggleApi, Entry] | None":
     """Run all checks and upload the file; return the client and the new ledger row, or None after a dry run."""
     # Checks that need no account come first.
     run = _trained_on_kaggles_rows(lane_name)
-    stages = declared(lane_name)
-    for stage in ("submission", "evaluate"):
-        seal.check_chain(stage, stages)
+    stages = with_members(lane_name, blends)
+    for stage in (stages.get(f"{last}@{lane_name}") for last in LAST):
+        if stage is not None:
+            seal.check_chain(stage, stages)
     client.credentials()
     file = _file(lane_name)
-    verdict = gate.check_files(lane_name, competition, load(competition, PREPARED / lane_name), RESULTS / lane_name)
+    prepared = load(competition, PREPARED / blends.get(lane_name, [lane_name])[0])
+    verdict = gate.check_files(lane_name, competition, prepared, RESULTS / lane_name)
     if verdict.suspicions and not despite.strip():
         raise UserError(
             "\n".join(f"{file}: {column}: {suspicion.text}" for column, suspicion in verdict.suspicions),

@@ -188,6 +188,11 @@ class Objective(ABC):
     def tensor(self, frame: pd.DataFrame) -> "Tensor":
         """Return the targets as `loss` takes them: int64 or float32, ``[rows]`` or ``[rows, columns]``."""
 
+    def learned(self, frame: pd.DataFrame) -> Array:
+        """Return what a tree learns, whose sum is a logit: class indices ``[rows]``, else ``[rows, outputs]``."""
+        target: Array = self.tensor(frame).numpy()
+        return target
+
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the targets as an encoder may average them, float64 ``[rows, signals]``; no columns if it may not."""
         return np.empty((len(frame), 0))

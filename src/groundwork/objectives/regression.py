@@ -209,6 +209,11 @@ class Regression(Objective):
         columns = list(self.targets) if self.outputs > 1 else self.targets[0]
         return torch.tensor(frame[columns].to_numpy(), dtype=torch.float32)
 
+    def learned(self, frame: pd.DataFrame) -> Array:
+        """Return the standardized number, or its standardized logarithm, ``[rows, 1]``."""
+        learned: Array = (self.signals(frame) - np.asarray(self.mean)) / np.asarray(self.scale)
+        return learned
+
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the numbers, or their logarithms if those are learned, ``[rows, targets]``."""
         target = frame[list(self.targets)].to_numpy()

@@ -4,19 +4,24 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from groundwork.sections.base import Count, Fraction, Positive, Settings
+from groundwork.sections.base import Count, Fraction, NotNegative, Positive, Settings, Share
 
 
 class Network(Settings):
     """A network's sizes.
 
-    `takes` names the tensors that the network reads, `may_take` optional tensors, and `kinds` the kinds of problem that
-    it supports, empty for all; a test compares them with the network.
+    `takes` names the tensors that the network reads, `may_take` optional tensors, `kinds` the kinds of problem that it
+    supports, and `losses` the losses, empty for all; a test compares them with the network. `without` names the options
+    of losses that must be 0. `libraries` names the packages that train it, besides torch.
     """
 
     takes: ClassVar[tuple[str, ...]]
     may_take: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[tuple[str, ...]] = ()
+    losses: ClassVar[tuple[str, ...]] = ()
+    without: ClassVar[tuple[str, ...]] = ()
+    libraries: ClassVar[tuple[str, ...]] = ()
+    counts: ClassVar[str] = "epochs"  # what its history counts
 
     network: str
 
@@ -27,8 +32,16 @@ class Network(Settings):
 
     @property
     def quantile_bins(self) -> int:
-        """Return the number of bins whose edges the encoder computes for the piecewise-linear encoding of numbers."""
+        """Return the number of bins whose edges the encoder computes for the piecewise-linear encoding of numbers.
+
+        0 encodes for trees, see `groundwork.encoders.table.TableEncoder`.
+        """
         return 1
+
+    @property
+    def learned_by(self) -> str:
+        """Return how it is trained: a key of `groundwork.training.fold.LEARNING`."""
+        return "descent"
 
     @property
     def computed_by(self) -> str:
@@ -169,4 +182,62 @@ class TwoTowerSettings(Network):
         return self.bins
 
 
-ModelSettings = FNNSettings | CNNSettings | FactorizationSettings | RNNSettings | TransformerSettings | TwoTowerSettings
+class BoostedTrees(Network):
+    """Boosted trees of a table; see `groundwork.models.trees`.
+
+    A `holdout` of the training rows decides after how many rounds the loss is lowest: training stops `patience` rounds
+    later, and all training rows are learned again for that number of rounds. 0 makes all `rounds`.
+    """
+
+    takes = ("numeric", "categorical")
+    kinds = ("classification", "tagging", "regression", "search")
+    losses = (
+        "cross_entropy", "binary_cross_entropy", "smooth_l1", "squared_error", "absolute_error", "quantile",
+    )  # fmt: skip
+    without = ("label_smoothing", "class_weight", "focal")
+    counts = "rounds"
+
+    rounds: Count
+    learning_rate: Positive
+    l2: NotNegative
+    holdout: Annotated[float, Field(ge=0, le=0.5)]
+    patience: Count
+
+    @property
+    def quantile_bins(self) -> int:
+        """Return 0: trees read missing numbers as they are."""
+        return 0
+
+    @property
+    def learned_by(self) -> str:
+        """Return ``boosting``."""
+        return "boosting"
+
+
+class LightGBMSettings(BoostedTrees):
+    """Trees of LightGBM that grow leaf by leaf.
+
+    `leaves` is the most for a tree, `rows_per_leaf` the fewest training rows in a leaf; each tree sees `feature_share`
+    of the features and `row_share` of the rows. Categories of at least `set_codes` codes are split into sets; of fewer,
+    by their order.
+    """
+
+    libraries = ("lightgbm",)
+
+    network: Literal["lightgbm"]
+    leaves: Annotated[int, Field(ge=2)]
+    rows_per_leaf: Count
+    feature_share: Share
+    row_share: Share
+    set_codes: Count
+
+
+ModelSettings = (
+    FNNSettings
+    | CNNSettings
+    | FactorizationSettings
+    | RNNSettings
+    | TransformerSettings
+    | TwoTowerSettings
+    | LightGBMSettings
+)

@@ -113,3 +113,23 @@ class Training(Settings):
     early_stopping: EarlyStopping | None
     max_time: Annotated[str, Field(pattern=TIME)] | None
     callbacks: list[OwnCallback]
+
+
+class Boosting(Settings):
+    """The training of boosted trees: the section `model` has what decides it."""
+
+    folds: Literal["all"] | Count
+
+    @property
+    def epochs(self) -> int:
+        """Return 1: progress is shown by fold."""
+        return 1
+
+    @property
+    def early_stopping(self) -> None:
+        """Return None: see `groundwork.sections.networks.BoostedTrees`."""
+
+    @property
+    def callbacks(self) -> list[OwnCallback]:
+        """Return nothing: callbacks are Lightning's."""
+        return []

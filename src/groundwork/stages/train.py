@@ -206,7 +206,7 @@ def _part_label(fold: int) -> str:
 
 
 def _outcome(trained: TrainedFold, metric: Metric) -> str:
-    epochs = f"after {len(trained.history)} epochs"
+    epochs = f"after {int(trained.history[-1]['epoch']) + 1} {trained.model.counts}"
     if trained.validation is None:
         return f"trained on all rows, {epochs}"
     return f"{metric.name} {cross_validate(trained.validation, metric)['oof']:.4f} out of fold, {epochs}"

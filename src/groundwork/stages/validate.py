@@ -12,7 +12,7 @@ from typing import Any, get_args
 from groundwork import competitions
 from groundwork.competitions import Competition
 from groundwork.errors import UserError, meant
-from groundwork.experiments.dvcfiles import DECLARED, declared, md5
+from groundwork.experiments.dvcfiles import DECLARED, md5, with_members
 from groundwork.experiments.fingerprint import SOURCE, HiddenNameError, fingerprint, text
 from groundwork.experiments.seal import CODE
 from groundwork.files import write_text, writing
@@ -39,6 +39,7 @@ def validate(params: Params) -> None:
         With all mismatches, by key.
     """
     problems = [problem for lane_name, lane in params.competitions.items() for problem in _mismatches(lane_name, lane)]
+    problems += [f"{PARAMS}: blends.{name}: {problem}" for name in params.blends for problem in _members(name, params)]
     if problems:
         raise UserError("\n".join(problems), "fix these and run the command again")
 
@@ -57,11 +58,12 @@ def write_fingerprints(params: Params) -> None:
     if WRITTEN.exists() and WRITTEN.read_text(encoding="utf-8").split() == [made_from, md5(CODE)]:
         return
     with writing(CODE) as folder:
-        for lane_name, lane in params.competitions.items():
-            for stage in declared(lane_name):
-                path = folder / lane_name / stage
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text(_fingerprint(stage, lane)), encoding="utf-8")
+        for name in params.names:
+            for stage in with_members(name, params.blends).values():
+                if stage.lane_name == name:
+                    path = folder / name / stage.stage
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(text(_fingerprint(stage.stage, params.lane(name))), encoding="utf-8")
     if made_from:
         write_text(WRITTEN, f"{made_from} {md5(CODE)}\n")
 
@@ -102,6 +104,32 @@ def _mismatches(lane_name: str, lane: Lane) -> list[str]:
         *(f"{file}: {problem}" for problem in (*_metrics(competition, kind), *_inputs(competition, kind))),
         *(f"{PARAMS}: competitions.{lane_name}.{problem}" for problem in _sections(lane, competition, kind)),
     ]
+
+
+def _members(name: str, params: Params) -> list[str]:
+    """Check that the members of a blend are lanes and earlier blends of one competition, on the same rows and folds."""
+    first, second = params.blends[name]
+    earlier = [*params.competitions, *params.blends][: params.names.index(name)]
+    if name in params.competitions:
+        return [f"found the name of a lane; expected another, such as {name}-mean"]
+    problems = [
+        f"found {member!r}; expected {expected}{meant(member, known)}"
+        for member, known, expected in (
+            (first, list(params.competitions), "a lane"),
+            (second, earlier, "a lane or a blend above"),
+        )
+        if member not in known
+    ]
+    if first == second:
+        problems.append(f"found {first} twice; expected two members")
+    if not problems:
+        settings = [params.competitions[lane_name] for lane_name in params.lanes_of(name)]
+        problems = [
+            f"the members differ in {key}: {' and '.join(values)}; expected the same"
+            for key in ("competition", "source", "folds")
+            if len(values := dict.fromkeys(str(getattr(lane, key)) for lane in settings)) > 1
+        ]
+    return problems
 
 
 def _metrics(competition: Competition, kind: type[Objective]) -> list[str]:
@@ -165,6 +193,14 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
         problems.append(f"source: found sample; expected kaggle: {lane.competition} has no function `sample`")
     if lane.encoding.inputs in inputs and lane.model.network in networks:
         problems += _tensors(lane)
+    if lane.model.losses and lane.objective.loss not in lane.model.losses and lane.objective.loss in kind.losses:
+        suited = " or ".join(name for name in lane.model.losses if name in kind.losses)
+        problems.append(f"objective.loss: found {lane.objective.loss}; {lane.model.network} needs {suited}")
+    problems += [
+        f"objective.{option}: found {value}; {lane.model.network} needs none"
+        for option, value in lane.objective.options.items()
+        if option in lane.model.without and value
+    ]
     if lane.objective.loss in kind.losses:
         loss = lane.objective.options
         problems += [f"objective.{problem}" for problem in kind.loss_problems(competition.task, loss)]

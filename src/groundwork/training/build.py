@@ -21,7 +21,7 @@ from groundwork.encoders.pair import PairEncoder
 from groundwork.encoders.table import TableEncoder
 from groundwork.encoders.table_text import TableTextEncoder
 from groundwork.encoders.text import TextEncoder
-from groundwork.models import cnn, factorization, fnn, rnn, transformer, two_tower
+from groundwork.models import cnn, factorization, fnn, rnn, transformer, trees, two_tower
 from groundwork.naming import ByName
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Objective
@@ -33,6 +33,7 @@ from groundwork.sections.networks import (
     CNNSettings,
     FactorizationSettings,
     FNNSettings,
+    LightGBMSettings,
     Network,
     RNNSettings,
     TransformerSettings,
@@ -57,6 +58,7 @@ NETWORKS: ByName[tuple[type[Network], Callable[..., Any]]] = {
     "rnn": (RNNSettings, rnn.build),
     "transformer": (TransformerSettings, transformer.build),
     "two_tower": (TwoTowerSettings, two_tower.build),
+    "lightgbm": (LightGBMSettings, trees.lightgbm),
 }
 # The same networks from `groundwork.scratch`, which `backend: scratch` uses instead.
 SCRATCH_NETWORKS: ByName[Any] = {

@@ -1,8 +1,9 @@
 """Records how a fold was trained: seeds, key, device and library versions."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,8 +54,8 @@ class Origin:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def here(cls, hardware: Hardware, seed: int, replicate: int) -> Self:
-        """Describe this process and its hardware; ``auto`` precision is resolved."""
+    def here(cls, hardware: Hardware, seed: int, replicate: int, libraries: Iterable[str] = ()) -> Self:
+        """Describe this process and its hardware; ``auto`` precision is resolved. `libraries` were used as well."""
         where = device(hardware)
         versions = {
             "torch": torch.__version__,
@@ -62,6 +63,7 @@ class Origin:
             "numpy": np.__version__,
             "sklearn": sklearn.__version__,
             "tokenizers": tokenizers.__version__,
+            **{name: version(name) for name in libraries},
         }
         return cls(
             seed=seed,
@@ -70,7 +72,7 @@ class Origin:
             device=torch.cuda.get_device_name(where) if where.type == "cuda" else f"{processor()} ({where.type})",
             threads=torch.get_num_threads(),
             processes=_processes(),
-            versions={name: str(version) for name, version in versions.items()},
+            versions={name: str(found) for name, found in versions.items()},
         )
 
     @classmethod
@@ -81,7 +83,7 @@ class Origin:
         for name, value in vars(origin).items():
             if type(value) is not type(getattr(default, name)):
                 raise ValueError(f"{name}: found {value!r}")
-        if not all(isinstance(version, str) for version in origin.versions.values()):
+        if not all(isinstance(found, str) for found in origin.versions.values()):
             raise ValueError(f"versions: found {origin.versions!r}")
         return origin
 
