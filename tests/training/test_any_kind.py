@@ -310,3 +310,39 @@ def test_several_numbers_are_all_learned() -> None:
     assert metrics["further"]["mcrmse"] == pytest.approx(np.mean(errors), rel=1e-5)
     constant, ridge = json.loads(Path("results/sizes/baselines.json").read_text())
     assert ridge["metrics"]["oof"] > 0.5 > constant["metrics"]["oof"]
+
+
+def loved(rng: np.random.Generator) -> Tables:
+    """Draw whether a text is enthusiastic; one in three is, and one in ten of those labels is wrong."""
+    frame, opinion = said(rng)
+    return tables(frame.assign(loved=(opinion == 2) ^ (rng.random(len(opinion)) < 0.1)), "loved")
+
+
+def test_a_binary_text_is_judged_by_f1_with_a_threshold() -> None:
+    competition = dataclasses.replace(
+        OPINIONS, slug="loved", metric="f1", further_metrics=("auc",), targets=("loved",), columns={}, sample=loved
+    )
+    lane = text_lane("rnn", epochs=4, learning_rate=0.02)
+    metrics, submission, data = through(competition, settings(lane, competition, CROSS_ENTROPY))
+    assert metrics["metric"] == "f1"
+    assert {"used", "with", "without"} == set(metrics["decision"])
+    assert metrics["oof"] > 0.75
+    assert submission["loved"].dtype == bool, "spelled as in the sample"
+    assert submission["loved"].to_numpy()[data.test["text"].str.startswith("I love").to_numpy()].mean() > 0.9
+
+
+def guesses(rng: np.random.Generator) -> Tables:
+    made = opinions(rng)
+    answers = made["sample_submission.csv"]
+    assert isinstance(answers, pd.DataFrame)
+    return made | {"sample_submission.csv": answers.assign(opinion="0 1")}
+
+
+def test_lists_of_labels_are_handed_in_for_map() -> None:
+    competition = dataclasses.replace(OPINIONS, slug="guesses", metric="map@3", sample=guesses)
+    lane = text_lane("rnn", epochs=4, learning_rate=0.02)
+    metrics, submission, data = through(competition, settings(lane, competition, CROSS_ENTROPY))
+    assert metrics["oof"] > 0.95
+    first = submission["opinion"].str.split().str[0]
+    assert (submission["opinion"].str.split().str.len() == 2).all()
+    assert (first[data.test["text"].str.startswith("I love").to_numpy()] == "2").mean() > 0.95
