@@ -141,3 +141,12 @@ def test_several_targets_have_columns_of_their_own_everywhere() -> None:
     oof = out_of_fold_rows(TWO[:2], PAIR, 0, Regression.target_array(TWO[:2], PAIR, TWO), predicted)
     assert list(oof) == ["id", "fold", "t0", "t1", "p0", "p1"]
     assert sorted(Regression.drawing(predicted, predicted + 1, PAIR)["predicted"]) == [2.0, 4.0]
+
+
+def test_where_a_metric_takes_no_zero_the_smallest_target_above_it_is_predicted() -> None:
+    counts = pd.DataFrame({"Id": range(4), "price": [0.0, 0.0, 2.0, 5.0]})
+    task = Task(id="Id", targets=("price",), positive=True)
+    objective = Regression.fit(task, counts, counts, {"error": "squared_error"})
+    assert objective.predict(torch.tensor([[-9.0], [9.0]])).tolist() == [2.0, 5.0]
+    usual = Regression.fit(Task(id="Id", targets=("price",)), counts, counts, {"error": "squared_error"})
+    assert usual.predict(torch.tensor([[-9.0]])).tolist() == [0.0]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from groundwork.errors import UserError, meant
 from groundwork.objectives.base import Task
-from groundwork.objectives.metrics import Metric, metric_of, needs_of
+from groundwork.objectives.metrics import Metric, is_positive, metric_of, needs_of
 
 Tables = dict[str, pd.DataFrame | str]
 Columns = Mapping[str, type]
@@ -243,6 +243,7 @@ class Labelled(Competition):
             groups=self.group_folds_by,
             log=self.log_target,
             needs=needs_of(self.metric),
+            positive=is_positive(self.metric),
             classes=self.classes,
         )
 

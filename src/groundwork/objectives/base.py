@@ -52,6 +52,8 @@ class Task:
         The most items recommended for each row, where predictions are lists.
     needs
         What the metric scores, and a submission therefore contains: see `groundwork.objectives.metrics.Metric`.
+    positive
+        Whether the metric takes predictions above 0 only.
     classes
         The labels of ordered classes, from the lowest to the highest; empty if their order has no meaning.
     """
@@ -63,6 +65,7 @@ class Task:
     log: bool = False
     answers: int = 1
     needs: str = "labels"
+    positive: bool = False
     classes: tuple[Any, ...] = ()
 
 

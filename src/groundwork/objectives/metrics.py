@@ -157,6 +157,12 @@ def needs_of(metric: object) -> Needs:
     return found.needs if isinstance(found, Metric) else "labels"
 
 
+def is_positive(metric: object) -> bool:
+    """Return whether a competition's metric takes predictions above 0 only."""
+    found = METRICS.get(metric) if isinstance(metric, str) else metric
+    return isinstance(found, Metric) and found.positive
+
+
 def _accuracy_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
     from torchmetrics.functional.classification import multiclass_accuracy
 

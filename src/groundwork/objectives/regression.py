@@ -33,7 +33,8 @@ class Regression(Objective):
         targets, one for each, as `low` and `high`.
     low, high
         Range of the training rows' target, in its own units. Predictions are clipped to it, because a network can
-        extrapolate far, and a single extreme price would dominate the metric.
+        extrapolate far, and a single extreme price would dominate the metric. Where the metric takes no 0, the low
+        end is the smallest target above it.
     beta
         Of the smooth L1 loss (Huber's, https://arxiv.org/abs/1504.08083): errors below it, in standard deviations,
         count squared, and larger ones linearly, so that a few outliers do not dominate training.
@@ -130,7 +131,7 @@ class Regression(Objective):
         return cls(
             mean=_numbers(learned.mean(0)),
             scale=_numbers(np.where(spread := learned.std(0), spread, 1.0)),
-            low=_numbers(target.min(0)),
+            low=_numbers(np.where(target > 0, target, np.inf).min(0) if task.positive else target.min(0)),
             high=_numbers(target.max(0)),
             **options,
             log=task.log,
