@@ -1,9 +1,11 @@
 """`groundwork add` and `remove` in a copy of the workspace: what they write, refuse, and leave alone."""
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -150,6 +152,27 @@ def test_a_lane_that_is_not_there_or_the_last_one_is_not_removed(workspace):
     assert done.returncode == 0
     assert "removed src/groundwork/competitions/titanic.py" in done.stdout
     assert groundwork(workspace, "validate").returncode == 0
+
+
+def test_on_a_terminal_the_user_is_asked_where_nothing_was_told(workspace, tmp_path):
+    given = write(CASES["class-names"], tmp_path / "given.zip")
+    main, terminal = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(workspace / "src"), "NO_COLOR": "1", "TERM": "dumb"}
+    command = [sys.executable, "-c", "from groundwork.cli import main; main()", "add", "x-y", "--archive", str(given)]
+    process = subprocess.Popen(
+        command, cwd=workspace, env=environment, stdin=terminal, stdout=terminal, stderr=terminal
+    )
+    os.close(terminal)
+    os.write(main, b"f1_macro\n")
+    said = b""
+    with suppress(OSError):
+        while chunk := os.read(main, 1 << 16):
+            said += chunk
+    os.close(main)
+    assert process.wait() == 0, said.decode()
+    assert b"metric: labels are wanted; not told, so check it" in said
+    assert b"kind:" not in said
+    assert 'metric="f1_macro"' in (workspace / COMPETITIONS / "x_y.py").read_text()
 
 
 def test_outside_of_a_clone_nothing_is_added(workspace, tmp_path):

@@ -88,8 +88,7 @@ def confirmed(proposal: Proposal, asking: bool) -> Proposal:
 def _asked(what: str, guess: Guess) -> Guess:
     if guess.is_sure:
         return guess
-    import click
-    import typer
+    from rich.prompt import Prompt
 
-    answer = typer.prompt(f"{what} ({guess.reason})", default=guess.value, type=click.Choice(list(guess.others)))
+    answer = Prompt.ask(f"{what}: {guess.reason}", choices=list(guess.others), default=guess.value)
     return Guess(answer, guess.reason if answer == guess.value else "your answer")
