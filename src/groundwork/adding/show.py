@@ -4,8 +4,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
+from groundwork.adding.kind import Guess
 from groundwork.adding.proposal import Proposal
-from groundwork.adding.target import Guess, Target
+from groundwork.adding.target import Target
 
 NARROWEST = 100  # characters
 
