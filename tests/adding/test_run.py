@@ -77,15 +77,17 @@ def test_a_competition_is_added_validated_and_removed(workspace, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "classification" in done.stdout
     assert "4 labels: fair, good, great, poor" in done.stdout
-    assert "next: `groundwork repro 3d-x`" in done.stdout
+    assert "next: `groundwork repro 3d-x-mean`" in done.stdout
     assert (workspace / "data/kaggle/3d-x.zip").read_bytes() == given.read_bytes()
     assert (workspace / COMPETITIONS / "c3d_x.py").exists()
     text = (workspace / "params.yaml").read_text()
     assert text.startswith(before["params.yaml"].decode())
     assert "\n  3d-x:\n    competition: c3d_x\n    source: kaggle\n" in text
+    assert "\n  3d-x-trees:\n    competition: c3d_x\n" in text
+    assert "\nblends:\n  3d-x-mean: [3d-x, 3d-x-trees]\n" in text
     again = groundwork(workspace, "validate")
     assert again.returncode == 0
-    assert "nothing wrong in 7 lanes" in again.stdout
+    assert "nothing wrong in 8 lanes" in again.stdout
     assert "the lane 3d-x is already there" in refused(workspace, "add", "3d-x")
     removed = groundwork(workspace, "remove", "3d-x")
     assert removed.returncode == 0, removed.stderr
