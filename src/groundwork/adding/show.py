@@ -52,7 +52,8 @@ def _rows(proposal: Proposal) -> Iterator[tuple[str, str, str]]:
     yield "metric", goal.metric.value, goal.metric.reason + _or(goal.metric)
     yield "folds", proposal.split.words, proposal.split.reason
     if proposal.split.time:
-        yield "", "", "folds by time: train on the past, validate on what follows"
+        obstacle = proposal.split.obstacle
+        yield "", "", f"not written: {obstacle}" if obstacle else "train on the past, validate on what follows"
     yield (
         "network reads",
         proposal.inputs,
