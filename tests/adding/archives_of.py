@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from groundwork.adding import files
+from groundwork.adding.kind import Guess
 from groundwork.adding.proposal import Proposal, propose
-from groundwork.adding.target import Guess
 from groundwork.data.archives import Archive
 
 ROWS, TRAIN = 300, 200

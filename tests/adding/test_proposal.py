@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
-from tests.adding.archives_of import CASES, ROWS, Case, proposal, tables_of
+from tests.adding.archives_of import BASE, CASES, ROWS, Case, proposal, tables_of
 
 from groundwork import params
 from groundwork.adding import competition_file, files, lane, sample
 from groundwork.adding.columns import TIME_NAME, describe
+from groundwork.adding.kind import Guess
 from groundwork.adding.params_text import ParamsText
-from groundwork.adding.target import Guess, classes_by_column
+from groundwork.adding.target import classes_by_column
 from groundwork.competitions import Labelled
 from groundwork.data.archives import Archive
 from groundwork.errors import UserError
@@ -349,3 +350,36 @@ def test_the_submission_holds_what_the_metric_needs(tmp_path):
         proposal(Case(CASES["class-names"].targets, {"grade": "fair"}, {}, metric="f1_macro"), tmp_path).target.wants
         == "labels"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("class-names", "regression", "found regression, which the values of grade do not suit; expected numbers"),
+        ("two-numbers", "tagging", "expected two values each"),
+        ("two-numbers", "classification", "expected one target"),
+        ("class-names", "recommendation", "the other kinds are written by hand"),
+    ],
+)
+def test_a_kind_that_the_targets_do_not_suit_is_refused(tmp_path, name, kind, said):
+    with pytest.raises(UserError, match=said):
+        proposal(CASES[name], tmp_path, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("form", "gap", "obstacle"),
+    [
+        ("%Y-%m-%d", False, ""),
+        ("%m/%d/%Y", False, ""),
+        ("%d/%m/%Y", False, "the dates are written in a way that is read otherwise there"),
+        ("%Y-%m-%d", True, "1 rows have no time"),
+    ],
+)
+def test_folds_by_time_are_written_where_the_times_can_be_read(tmp_path, form, gap, obstacle):
+    days = pd.Series(pd.date_range("2024-01-01", periods=ROWS).strftime(form))
+    if gap:
+        days[7] = None
+    case = Case({"sales": np.arange(ROWS) * 1.5}, {"sales": 0.0}, {}, base=BASE.assign(date=days))
+    made = proposal(case, tmp_path)
+    assert (made.split.time, made.split.obstacle) == ("date", obstacle)
+    assert ('fold_by_time="date"' in competition_file.source(made)) == (not obstacle)

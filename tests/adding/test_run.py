@@ -1,9 +1,11 @@
 """`groundwork add` and `remove` in a copy of the workspace: what they write, refuse, and leave alone."""
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,15 +77,17 @@ def test_a_competition_is_added_validated_and_removed(workspace, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "classification" in done.stdout
     assert "4 labels: fair, good, great, poor" in done.stdout
-    assert "next: `groundwork repro 3d-x`" in done.stdout
+    assert "next: `groundwork repro 3d-x-mean`" in done.stdout
     assert (workspace / "data/kaggle/3d-x.zip").read_bytes() == given.read_bytes()
     assert (workspace / COMPETITIONS / "c3d_x.py").exists()
     text = (workspace / "params.yaml").read_text()
     assert text.startswith(before["params.yaml"].decode())
     assert "\n  3d-x:\n    competition: c3d_x\n    source: kaggle\n" in text
+    assert "\n  3d-x-trees:\n    competition: c3d_x\n" in text
+    assert "\nblends:\n  3d-x-mean: [3d-x, 3d-x-trees]\n" in text
     again = groundwork(workspace, "validate")
     assert again.returncode == 0
-    assert "nothing wrong in 7 lanes" in again.stdout
+    assert "nothing wrong in 8 lanes" in again.stdout
     assert "the lane 3d-x is already there" in refused(workspace, "add", "3d-x")
     removed = groundwork(workspace, "remove", "3d-x")
     assert removed.returncode == 0, removed.stderr
@@ -150,6 +154,27 @@ def test_a_lane_that_is_not_there_or_the_last_one_is_not_removed(workspace):
     assert done.returncode == 0
     assert "removed src/groundwork/competitions/titanic.py" in done.stdout
     assert groundwork(workspace, "validate").returncode == 0
+
+
+def test_on_a_terminal_the_user_is_asked_where_nothing_was_told(workspace, tmp_path):
+    given = write(CASES["class-names"], tmp_path / "given.zip")
+    main, terminal = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(workspace / "src"), "NO_COLOR": "1", "TERM": "dumb"}
+    command = [sys.executable, "-c", "from groundwork.cli import main; main()", "add", "x-y", "--archive", str(given)]
+    process = subprocess.Popen(
+        command, cwd=workspace, env=environment, stdin=terminal, stdout=terminal, stderr=terminal
+    )
+    os.close(terminal)
+    os.write(main, b"f1_macro\n")
+    said = b""
+    with suppress(OSError):
+        while chunk := os.read(main, 1 << 16):
+            said += chunk
+    os.close(main)
+    assert process.wait() == 0, said.decode()
+    assert b"metric: labels are wanted; not told, so check it" in said
+    assert b"kind:" not in said
+    assert 'metric="f1_macro"' in (workspace / COMPETITIONS / "x_y.py").read_text()
 
 
 def test_outside_of_a_clone_nothing_is_added(workspace, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundwork.adding.target import Guess
+from groundwork.adding.kind import Guess
 from groundwork.competitions import Competition
 from groundwork.data.archives import Archive, verify
 from groundwork.errors import UserError, meant

@@ -231,7 +231,10 @@ def _competition(proposal: Proposal, has_features: bool, has_sample: bool) -> li
         lines += _comment(
             f"{split.time}: {split.reason}. Folds drawn at random look into the future and score too well.", "    "
         )
-        lines.append(call_argument("fold_by_time", quoted(split.time)))
+        if split.obstacle:
+            lines += _comment(f"`fold_by_time` cannot name it: {split.obstacle}.", "    ")
+        else:
+            lines.append(call_argument("fold_by_time", quoted(split.time)))
     return [*lines, ")"]
 
 

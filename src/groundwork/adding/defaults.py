@@ -6,6 +6,7 @@ They are chosen on many tables together, never for one.
 from typing import Any
 
 Section = dict[str, Any]
+FOLDS = 5
 # Up to so many training rows: mini-batch, epochs, bins of a number.
 TABLE = (
     (1_500, 64, 30, 8),

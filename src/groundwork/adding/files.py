@@ -16,6 +16,9 @@ WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 SAMPLE = {"sample", "submission", "submissions", "submit", "solution", "example"}
 TEST = {"test", "testing", "eval", "evaluation"}
 TRAIN = {"train", "training", "labeled", "labelled"}
+BY_HAND = (
+    "; a competition without test rows, such as a log of purchases, is written by hand (fashion_recommendations.py)"
+)
 NEVER = {"unlabeled", "unlabelled", "description", "readme", "metadata"}
 
 
@@ -178,7 +181,7 @@ def _one(
         raise UserError(
             f"{archive}: found no file with {what} among {found}; expected one such as "
             f"{'train.csv' if option == '--train' else 'test.csv'}",
-            f"name it: `{option} FILE`",
+            f"name it: `{option} FILE`{BY_HAND if option == '--test' else ''}",
         )
 
     def rank(name: str) -> tuple[int, int, int]:

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from groundwork.adding.competition_file import WIDTH
-from groundwork.adding.defaults import defaults, tree_defaults
+from groundwork.adding.defaults import FOLDS, defaults, tree_defaults
 from groundwork.adding.proposal import OF_LOGARITHMS, Proposal
 from groundwork.sections.networks import ModelSettings
 
-FOLDS = 5
 TREES = "lightgbm"
 # What a lane inherits where params.yaml has the anchor, and writes out where it has not.
 SHARED: dict[str, dict[str, Any]] = {

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from groundwork.adding import columns, relations, splits, target
 from groundwork.adding.columns import Column
 from groundwork.adding.files import Found
+from groundwork.adding.kind import Guess
 from groundwork.adding.relations import Relation
 from groundwork.adding.splits import Split
-from groundwork.adding.target import Guess, Target
+from groundwork.adding.target import Target
 
 SIDE = (8, 512)  # pixels
 OF_LOGARITHMS = ("rmse_log", "rmsle")  # metrics

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
+from groundwork.adding.kind import Guess
 from groundwork.adding.proposal import Proposal
-from groundwork.adding.target import Guess, Target
+from groundwork.adding.target import Target
 
 NARROWEST = 100  # characters
 
@@ -51,7 +52,8 @@ def _rows(proposal: Proposal) -> Iterator[tuple[str, str, str]]:
     yield "metric", goal.metric.value, goal.metric.reason + _or(goal.metric)
     yield "folds", proposal.split.words, proposal.split.reason
     if proposal.split.time:
-        yield "", "", "folds by time: train on the past, validate on what follows"
+        obstacle = proposal.split.obstacle
+        yield "", "", f"not written: {obstacle}" if obstacle else "train on the past, validate on what follows"
     yield (
         "network reads",
         proposal.inputs,
@@ -88,8 +90,7 @@ def confirmed(proposal: Proposal, asking: bool) -> Proposal:
 def _asked(what: str, guess: Guess) -> Guess:
     if guess.is_sure:
         return guess
-    import click
-    import typer
+    from rich.prompt import Prompt
 
-    answer = typer.prompt(f"{what} ({guess.reason})", default=guess.value, type=click.Choice(list(guess.others)))
+    answer = Prompt.ask(f"{what}: {guess.reason}", choices=list(guess.others), default=guess.value)
     return Guess(answer, guess.reason if answer == guess.value else "your answer")

@@ -1,11 +1,16 @@
 """Finds out how rows should be divided into folds: as train and test were divided."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from groundwork.adding.columns import TIME_NAME, Column
+from groundwork.adding.defaults import FOLDS
+from groundwork.data.folds import by_time
+from groundwork.errors import UserError
 from groundwork.features import dates
 
 # A key is a group if it repeats in train, and nearly no test row has a value of train: one group may be cut in two.
@@ -25,11 +30,14 @@ class Split:
         The column of the time, where test lies after train, or None.
     reason
         Why.
+    obstacle
+        Why rows cannot be put in the order of `time` as it stands in the table; empty if they can.
     """
 
     group: str | None
     time: str | None
     reason: str
+    obstacle: str = ""
 
     @property
     def words(self) -> str:
@@ -42,7 +50,8 @@ def find(train: pd.DataFrame, test: pd.DataFrame, columns: Sequence[Column]) -> 
     for column in columns:
         before, after = _moments(column, train), _moments(column, test)
         if before is not None and after is not None and _is_later(before, after):
-            return Split(None, column.name, "nearly all test rows lie after the last training row")
+            reason = "nearly all test rows lie after the last training row"
+            return Split(None, column.name, reason, _obstacle(train[column.name], before))
     groups = [(rows, name, shared) for name in _candidates(train, columns)
               for rows, shared in [_group(train[name], test[name])] if rows]  # fmt: skip
     if groups:
@@ -50,6 +59,20 @@ def find(train: pd.DataFrame, test: pd.DataFrame, columns: Sequence[Column]) -> 
         also = f"only {shared:.0%} of the test rows have a value of train" if shared else "test has none of the values"
         return Split(name, None, f"{rows:.1f} training rows share a value, and {also}")
     return Split(None, None, "train and test have the same groups and times")
+
+
+def _obstacle(times: pd.Series, moments: pd.Series) -> str:
+    """Say why the times cannot make folds as they stand in the table; empty if they can."""
+    if len(moments) < len(times):
+        return f"{len(times) - len(moments):,} rows have no time"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read = by_time(times, FOLDS)
+        right = by_time(moments, FOLDS)
+    except (UserError, ValueError) as error:
+        return str(error).partition("\n")[0]
+    return "" if np.array_equal(read, right) else "the dates are written in a way that is read otherwise there"
 
 
 def _is_later(before: pd.Series, after: pd.Series) -> bool:

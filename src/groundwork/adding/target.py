@@ -8,38 +8,11 @@ import numpy as np
 import pandas as pd
 
 from groundwork.adding.files import Found
+from groundwork.adding.kind import FITS, WANTED, Guess, guess_kind, is_binary, is_number
 from groundwork.errors import UserError, meant
 from groundwork.objectives import KINDS
 from groundwork.objectives.metrics import METRICS
-from groundwork.objectives.spelling import column_of, truth
-
-# Integers with up to as many values are classes, with more than so many numbers; in between the user is asked.
-SURE_CLASSES, MOST_CLASSES = 10, 30
-MOST_LABELS = 200
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A proposed value, and why.
-
-    Attributes
-    ----------
-    value
-        The value, as in the competition's file.
-    reason
-        Why it is proposed.
-    others
-        What else it could be, where that is not sure.
-    """
-
-    value: str
-    reason: str
-    others: tuple[str, ...] = ()
-
-    @property
-    def is_sure(self) -> bool:
-        """Return whether there is no other value."""
-        return not self.others
+from groundwork.objectives.spelling import column_of
 
 
 @dataclass(frozen=True)
@@ -85,14 +58,22 @@ def find(
     UserError
         If no target can be found, or its values suit no kind of problem.
     """
-    if kind is not None and kind not in KINDS:
-        raise UserError(f"--kind: found {kind!r}{meant(kind, KINDS)}; expected one of: {', '.join(KINDS)}", "name one")
+    if kind is not None and kind not in FITS:
+        others = "; the other kinds are written by hand (README)" if kind in KINDS else meant(kind, FITS)
+        raise UserError(
+            f"--kind: found {kind!r}{others}; expected one of: {', '.join(FITS)}", "`--kind classification`"
+        )
     key, key_reason = _id(found, row_id)
     names, reason, per_class = _targets(found, key, targets)
     values = found.train[list(names)]
     _check_targets(found, values)
     asked = found.sample.iloc[:, 1:]
-    guess = Guess(kind, "--kind") if kind else _kind(values, asked, per_class, metric)
+    if kind and not FITS[kind](values):
+        raise UserError(
+            f"--kind: found {kind}, which the values of {', '.join(names)} do not suit; expected {WANTED[kind]}",
+            "leave --kind away to see what is proposed, or name another target (`--target COLUMN`)",
+        )
+    guess = Guess(kind, "--kind") if kind else guess_kind(values, asked, per_class, metric)
     wants, wants_reason = _wants(guess.value, values, asked, per_class)
     measured = metric or _metric(guess.value, wants)
     needs = METRICS[measured.value].needs
@@ -202,68 +183,6 @@ def _check_targets(found: Found, values: pd.DataFrame) -> None:
             )
 
 
-# --- kind ------------------------------------------------------------------------------------------------------------
-
-
-def _is_binary(column: pd.Series) -> bool:
-    return column.nunique() == 2 and {truth(str(value)) for value in column.unique()} == {False, True}
-
-
-def _is_number(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column))
-
-
-def _kind(values: pd.DataFrame, asked: pd.DataFrame, per_class: bool, metric: Guess | None) -> Guess:
-    if per_class:
-        return Guess("classification", "one column of probabilities for each class")
-    if values.shape[1] > 1:
-        if all(_is_binary(values[name]) for name in values):
-            return Guess("tagging", f"{values.shape[1]} targets of two values each")
-        if all(_is_number(values[name]) for name in values):
-            return Guess("regression", f"{values.shape[1]} targets, all numbers")
-        text = [str(name) for name in values if not _is_number(values[name])]
-        raise UserError(
-            f"found {values.shape[1]} targets, neither all numbers nor all of two values: {', '.join(text[:5])}",
-            "name one of them (`--target COLUMN`): several classifications in one network are not supported",
-        )
-    target = values.iloc[:, 0]
-    distinct = target.nunique()
-    if not _is_number(target):
-        if distinct > MOST_LABELS and distinct > len(target) / 20:
-            raise UserError(
-                f"column {target.name!r}: found {distinct:,} different texts in {len(target):,} rows; expected classes",
-                "name another target (`--target COLUMN`); free text cannot be predicted yet",
-            )
-        return Guess("classification", f"{distinct} labels: {', '.join(map(str, sorted(target.unique())[:6]))}")
-    if distinct == 2:
-        return Guess("classification", f"two values, {target.min()} and {target.max()}")
-    suited = _suited_by(metric)
-    whole = bool((target % 1 == 0).all())
-    shown = f"{distinct} whole numbers from {target.min():g} to {target.max():g}"
-    if not whole or distinct > MOST_CLASSES:
-        return Guess("regression", f"{distinct:,} different numbers" if not whole else shown)
-    if suited:
-        return Guess(suited, f"{shown}, and the metric {metric.value if metric else ''}")
-    sample = asked.iloc[:, 0]
-    if _is_number(sample) and bool((sample % 1 != 0).any()):
-        return Guess("regression", f"{shown}, and the sample submission holds {sample[sample % 1 != 0].iloc[0]:g}")
-    legal = set(sample.unique()) <= set(target.unique())
-    if distinct <= SURE_CLASSES and legal:
-        return Guess("classification", f"{shown}, and the sample submission holds one of them")
-    gaps = distinct < target.max() - target.min() + 1
-    return Guess(
-        "regression" if gaps or not legal or distinct > 2 * SURE_CLASSES else "classification",
-        shown, others=("classification", "regression"),
-    )  # fmt: skip
-
-
-def _suited_by(metric: Guess | None) -> str | None:
-    """Return the kind that a metric suits, if it suits only one of classes and numbers."""
-    known = METRICS.get(metric.value) if metric else None
-    kinds = [kind for kind in ("classification", "regression") if known and known.suits(KINDS[kind].judged_as)]
-    return kinds[0] if len(kinds) == 1 else None
-
-
 # --- submission and metric -------------------------------------------------------------------------------------------
 
 
@@ -273,9 +192,9 @@ def _wants(kind: str, values: pd.DataFrame, asked: pd.DataFrame, per_class: bool
     first = asked.iloc[:, 0]
     example = first.iloc[0]
     if kind in ("classification", "tagging"):
-        fractions = _is_number(first) and bool(np.any(asked.to_numpy(dtype=float) % 1 != 0))
+        fractions = is_number(first) and bool(np.any(asked.to_numpy(dtype=float) % 1 != 0))
         target = values.iloc[:, 0]
-        odd = _is_number(first) and not _is_number(target) and not _is_binary(target)
+        odd = is_number(first) and not is_number(target) and not is_binary(target)
         if fractions or odd:
             return "probabilities", f"the sample holds {example}"
         return "labels", f"the sample holds {example}"
