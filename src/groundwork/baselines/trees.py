@@ -63,12 +63,13 @@ class LightGBM:
             encoder = TableEncoder.of(encoding, self.competition, None, 0)
             return objective, encoder, encoder.fit_transform(rows, objective.signals(rows))
 
+        # Each round makes a tree for each of several classes.
+        sizes = SIZES if kind.class_count(self.labels, task) <= 2 else {**SIZES, "learning_rate": 0.1}
         try:
             split = held_out(self.competition, train, HOLDOUT, self.seed)
-            sizes = SIZES
         except ValueError:
             # Too few rows, or a class of one row.
-            split, sizes = None, {**SIZES, "rounds": 100}
+            split, sizes = None, {**sizes, "rounds": 100}
         grown = grow(fitted, partial(trees.lightgbm, sizes), train, split, sizes, LOSSES[kind.head], self.seed)
         logits = grown.network(**grown.encoder.transform(valid))
         predicted: Array = grown.objective.predict(logits).numpy().astype(float)

@@ -194,7 +194,7 @@ class BoostedTrees(Network):
     losses = (
         "cross_entropy", "binary_cross_entropy", "smooth_l1", "squared_error", "absolute_error", "quantile",
     )  # fmt: skip
-    without = ("label_smoothing", "class_weight", "focal")
+    without = ("label_smoothing", "class_weight", "focal", "power")
     counts = "rounds"
 
     rounds: Count
