@@ -2,8 +2,8 @@
 
 `make tables ARCHIVES=folder` runs it on each zip of the folder (train.csv, sample_submission.csv). Every model is
 scored on the same five folds of train.csv, with seed 0: the network and the trees with the settings that `groundwork
-add` gives a new lane, their mean, and two untuned models of scikit-learn. A new table is read by plain rules; nothing is
-tuned.
+add` gives a new lane, their mean, and two untuned models of scikit-learn. A new table is read by plain rules; nothing
+is tuned.
 """
 
 import argparse

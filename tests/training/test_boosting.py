@@ -172,7 +172,7 @@ TAGGED = dataclasses.replace(
 
 @pytest.mark.parametrize("network", TREES)
 def test_each_tag_has_its_own_trees(network: str) -> None:
-    metrics, submission, data = kinds.through(TAGGED, trees(network, TAGGED, rows_per_leaf=10))
+    metrics, submission, data = kinds.through(TAGGED, trees(network, TAGGED))
     assert metrics["oof"] > 0.9
     assert submission["a"].corr(data.test["x"]) > 0.7
     assert submission["b"].corr(data.test["y"]) > 0.5

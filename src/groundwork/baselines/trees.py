@@ -70,7 +70,7 @@ class LightGBM:
         except ValueError:
             # Too few rows, or a class of one row.
             split, sizes = None, {**sizes, "rounds": 100}
-        grown = grow(fitted, partial(trees.lightgbm, sizes), train, split, sizes, LOSSES[kind.head], self.seed)
+        grown = grow(fitted, partial(trees.of_lightgbm, sizes), train, split, sizes, LOSSES[kind.head], self.seed)
         logits = grown.network(**grown.encoder.transform(valid))
         predicted: Array = grown.objective.predict(logits).numpy().astype(float)
         return back(predicted) if link else predicted

@@ -232,6 +232,15 @@ class LightGBMSettings(BoostedTrees):
     set_codes: Count
 
 
+class CatBoostSettings(BoostedTrees):
+    """Symmetric trees of CatBoost, an optional package: `depth` is that of each tree."""
+
+    libraries = ("catboost",)
+
+    network: Literal["catboost"]
+    depth: Annotated[int, Field(ge=1, le=16)]
+
+
 ModelSettings = (
     FNNSettings
     | CNNSettings
@@ -240,4 +249,5 @@ ModelSettings = (
     | TransformerSettings
     | TwoTowerSettings
     | LightGBMSettings
+    | CatBoostSettings
 )
