@@ -192,9 +192,9 @@ class BoostedTrees(Network):
     takes = ("numeric", "categorical")
     kinds = ("classification", "tagging", "regression", "search")
     losses = (
-        "cross_entropy", "binary_cross_entropy", "smooth_l1", "squared_error", "absolute_error", "quantile",
+        "cross_entropy", "binary_cross_entropy", "smooth_l1", "squared_error", "absolute_error", "quantile", "poisson",
     )  # fmt: skip
-    without = ("label_smoothing", "class_weight", "focal", "power")
+    without = ("label_smoothing", "class_weight", "focal")
     counts = "rounds"
 
     rounds: Count

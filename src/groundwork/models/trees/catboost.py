@@ -45,6 +45,10 @@ def _absolute(loss: Mapping[str, Any], values: int) -> dict[str, Any]:
     return {"loss_function": "MAE"}
 
 
+def _poisson(loss: Mapping[str, Any], values: int) -> dict[str, Any]:
+    return {"loss_function": "Poisson"}
+
+
 # CatBoost's losses, by `objective.loss`.
 LOSSES: ByName[Callable[[Mapping[str, Any], int], dict[str, Any]]] = {
     "cross_entropy": _cross_entropy,
@@ -53,6 +57,7 @@ LOSSES: ByName[Callable[[Mapping[str, Any], int], dict[str, Any]]] = {
     "squared_error": _squared,
     "absolute_error": _absolute,
     "quantile": _quantile,
+    "poisson": _poisson,
 }
 
 

@@ -48,6 +48,7 @@ LOSSES: ByName[Callable[[Mapping[str, Any], int], dict[str, Any]]] = {
     "squared_error": _named("regression"),
     "absolute_error": _named("regression_l1"),
     "quantile": _quantile,
+    "poisson": _named("poisson"),
 }
 
 
