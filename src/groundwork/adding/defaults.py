@@ -5,6 +5,8 @@ They are chosen on many tables together, never for one.
 
 from typing import Any
 
+from groundwork.sections.networks import LightGBMSettings
+
 Section = dict[str, Any]
 # Up to so many training rows: mini-batch, the most epochs, and bins of a number. Chosen by scores of two folds on up to
 # 3,000 rows of fourteen tables: with early stopping, 32 bins and 40 epochs are near the best of each, whether a table
@@ -77,10 +79,7 @@ def trees_by_size(rows: int, classes: int) -> Section:
     classes
         Number of classes; 0 for numbers and tags.
     """
-    # Each round makes a tree for each of several classes.
-    rate = 0.05 if classes <= 2 else 0.1
     return {
-        "network": "lightgbm", "rounds": 2000, "learning_rate": rate, "leaves": 15 if rows <= SMALL else 31,
+        "network": "lightgbm", "rounds": 2000, **LightGBMSettings.pace(classes), "leaves": 15 if rows <= SMALL else 31,
         "rows_per_leaf": 20, "feature_share": 0.5, "row_share": 0.8, "l2": 2.0, "set_codes": 9, "holdout": 0.15,
-        "patience": 50,
     }  # fmt: skip

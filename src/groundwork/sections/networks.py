@@ -231,6 +231,16 @@ class LightGBMSettings(BoostedTrees):
     row_share: Share
     set_codes: Count
 
+    @staticmethod
+    def pace(classes: int) -> dict[str, Any]:
+        """Return a learning rate and a patience that suit a number of classes; 0 for numbers and tags.
+
+        Each round makes a tree for each of several classes, so fewer rounds have to do.
+        """
+        if classes <= 2:
+            return {"learning_rate": 0.05, "patience": 50}
+        return {"learning_rate": 0.1, "patience": 30} if classes <= 10 else {"learning_rate": 0.3, "patience": 10}
+
 
 class CatBoostSettings(BoostedTrees):
     """Symmetric trees of CatBoost, an optional package: `depth` is that of each tree."""
