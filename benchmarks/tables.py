@@ -1,8 +1,9 @@
 """Compare networks, boosted trees and scikit-learn on tables in Kaggle's layout and write docs/tables.md.
 
-`make tables ARCHIVES=folder` runs it on each zip of the folder (train.csv, sample_submission.csv). Every model is scored
-on the same five folds of train.csv, with seed 0: the network and the trees with the settings that `groundwork add` gives
-a new lane, their mean, and two untuned models of scikit-learn. A new table is read by plain rules; nothing is tuned.
+`make tables ARCHIVES=folder` runs it on each zip of the folder (train.csv, sample_submission.csv). Every model is
+scored on the same five folds of train.csv, with seed 0: the network and the trees with the settings that `groundwork
+add` gives a new lane, their mean, and two untuned models of scikit-learn. A new table is read by plain rules; nothing
+is tuned.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groundwork.adding.defaults import defaults, tree_defaults
+from groundwork.adding.defaults import defaults, trees_by_size
+from groundwork.adding.lane import SHARED
 from groundwork.competitions import Inputs, Labelled
 from groundwork.data.folds import assign
 from groundwork.data.rows import PreparedRows
@@ -41,11 +43,11 @@ METRICS = {
 }  # fmt: skip
 HEAD = """# Networks and boosted trees on tables
 
-Written by `make tables ARCHIVES=...`: {machine}. Out-of-fold scores over {folds} folds with seed 0; nothing was tuned for a
-table. `network` and `lightgbm` have the settings that `groundwork add` writes for a new table, `mean` is the plain mean
-of their predictions, `boosting` is scikit-learn's HistGradientBoosting on ordinal codes, `linear` its logistic or ridge
-regression on one-hot codes. ± is the standard error over the folds. The last column compares the mean with the better
-one of scikit-learn's two on each fold: the difference in the mean's favour, and its standard error.
+Written by `make tables ARCHIVES=...`: {machine}. Out-of-fold scores over {folds} folds with seed 0; nothing was tuned
+for a table. `network` and `lightgbm` have the settings that `groundwork add` gives a new table, `mean` is the plain
+mean of their predictions, `boosting` is scikit-learn's HistGradientBoosting on ordinal codes, `linear` its logistic or
+ridge regression on one-hot codes. ± is the standard error over the folds. The last column compares the mean with the
+better one of scikit-learn's two on each fold: the difference in the mean's favour, and its standard error.
 
 | Table | Rows × columns | Metric | network | lightgbm | mean | boosting | linear | Ahead | Mean against scikit-learn |
 |---|---|---|---|---|---|---|---|---|---|
@@ -72,6 +74,11 @@ class Table:
     metric: str
 
     @property
+    def columns(self) -> list[str]:
+        """The names of the columns that are read."""
+        return [*self.inputs.numeric, *self.inputs.categorical]
+
+    @property
     def classes(self) -> int:
         """Number of classes; 0 for numbers."""
         return self.frame[self.target].nunique() if self.kind == "classification" else 0
@@ -87,7 +94,7 @@ class Table:
         return Labelled(
             slug=self.name,
             kind=self.kind,
-            metric="accuracy" if self.classes else "rmse",
+            metric=self.metric,
             id="Id",
             targets=(self.target,),
             columns={},
@@ -151,7 +158,7 @@ def _column(values: pd.Series) -> pd.DataFrame:
         return pd.DataFrame(
             {
                 f"{name} {part}": getattr(moment.dt, part).astype(float)
-                for part in ("year", "month", "day", "dayofweek", "dayofyear", "hour")
+                for part in ("year", "month", "day", "day_of_week", "day_of_year", "hour")
             }
         ).assign(**{f"{name} days": (moment - moment.min()).dt.days.astype(float)})
     distinct = text.nunique() / max(1, text.notna().sum())
@@ -177,31 +184,17 @@ def lane(table: Table, sections: dict[str, Any]) -> Lane:
 
 def network(table: Table, **changes: dict[str, Any]) -> Lane:
     """Make the lane of a network; `changes` replace keys of its sections."""
-    columns = len(table.inputs.numeric) + len(table.inputs.categorical)
-    size = defaults(len(table.frame) * (FOLDS - 1) // FOLDS, columns, "table")
-    base: dict[str, dict[str, Any]] = {
-        "encoding": {"inputs": "table", "clip": 0.01, "min_category_count": 5, "group_smoothing": 1.0},
-        "model": {
-            "network": "fnn", "backend": "torch", "members": 4, "width": 128, "depth": 2, "bins": 8, "embedding": 6,
-            "category_scale": 0.05, "dropout": 0.2,
-        },
-        "training": {
-            "folds": "all", "epochs": 20, "batch_size": 128, "accumulate_grad_batches": 1,
-            "optimizer": {"name": "adamw", "betas": [0.9, 0.999], "eps": 1e-8}, "learning_rate": 0.004,
-            "weight_decay": 0.02, "schedule": "cosine", "warmup": 0.1, "gradient_clip": 1.0, "weight_averaging": 0.0,
-            "early_stopping": None, "max_time": None, "callbacks": [],
-        },
-    }  # fmt: skip
-    names = ("encoding", "model", "training")
-    return lane(table, {name: {**base[name], **size[name], **changes.get(name, {})} for name in names})
+    base = {"encoding": SHARED["table_encoding"], "model": SHARED["fnn"], "training": SHARED["training"]}
+    base["training"] = {**base["training"], "optimizer": {"name": "adamw", "betas": [0.9, 0.999], "eps": 1e-8}}
+    size = defaults(len(table.frame), len(table.columns), "table")
+    return lane(table, {name: {**base[name], **size[name], **changes.get(name, {})} for name in base})
 
 
 def trees(table: Table) -> Lane:
     """Make the lane of boosted trees."""
-    columns = len(table.inputs.numeric) + len(table.inputs.categorical)
-    sections = tree_defaults(len(table.frame), columns, table.classes)
-    encoding = {"inputs": "table", "clip": 0.0, "min_category_count": 5, "group_smoothing": 1.0}
-    return lane(table, {"encoding": encoding, "training": {"folds": "all"}, **sections})
+    encoding = {**SHARED["table_encoding"], "clip": 0.0}
+    model = trees_by_size(len(table.frame), table.classes)
+    return lane(table, {"encoding": encoding, "model": model, "training": {"folds": "all"}})
 
 
 def out_of_fold(table: Table, settings: Lane, folds: np.ndarray, most: int = FOLDS) -> np.ndarray:
@@ -281,10 +274,9 @@ def compare(path: Path, most: int | None) -> str:
     best = max(("boosting", "linear"), key=lambda name: sign * scores[name].mean())
     lead = sign * (scores["mean"] - scores[best])
     cells = " | ".join(f"{values.mean():.4f} ± {error(values):.4f}" for values in scores.values())
-    columns = len(table.inputs.numeric) + len(table.inputs.categorical)
     print(f"{table.name}: {time.monotonic() - started:.0f} s")
     return (
-        f"| `{table.name}` | {len(table.frame):,} × {columns} | {table.metric} | {cells} | {ahead} "
+        f"| `{table.name}` | {len(table.frame):,} × {len(table.columns)} | {table.metric} | {cells} | {ahead} "
         f"| {lead.mean():+.4f} ± {error(lead):.4f} |\n"
     )
 

@@ -111,3 +111,20 @@ def test_lanes_and_a_blend_are_added_and_removed_without_a_trace(text, windows, 
     assert list(read["competitions"])[-2:] == ["new-lane", "new-lane-trees"]
     assert read["blends"] == ({"old": ["a", "b"]} if blends else {}) | {"new-lane-mean": ["new-lane", "new-lane-trees"]}
     assert ParamsText(added, PATH).removed(["new-lane", "new-lane-trees"], ["new-lane-mean"]) == content
+
+
+@pytest.mark.parametrize("rows", [100, 1_500, 5_000, 40_000, 100_000, 500_000, 5_000_000])
+@pytest.mark.parametrize("classes", [0, 2, 7, 40])
+def test_defaults_are_settings_for_tables_of_any_size(rows: int, classes: int) -> None:
+    from groundwork.adding.defaults import defaults, trees_by_size
+    from groundwork.adding.lane import SHARED
+    from groundwork.sections.networks import FNNSettings, LightGBMSettings
+    from groundwork.sections.training import Training
+
+    size = defaults(rows, 20, "table")
+    FNNSettings.model_validate({**SHARED["fnn"], **size["model"]})
+    optimizer = {"name": "adamw", "betas": [0.9, 0.999], "eps": 1e-8}
+    training = Training.model_validate({**SHARED["training"], "optimizer": optimizer, **size["training"]})
+    assert (training.early_stopping is None) == (rows <= 1_500)
+    model = LightGBMSettings.model_validate(trees_by_size(rows, classes))
+    assert (model.learning_rate > 0.05) == (classes > 2)

@@ -45,7 +45,7 @@ def predictions(asked: Labelled, train: pd.DataFrame, valid: pd.DataFrame) -> np
 
 @pytest.fixture(autouse=True)
 def _fewer_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trees, "SIZES", {**trees.SIZES, "rounds": 200, "learning_rate": 0.1})
+    monkeypatch.setattr(trees, "SIZES", {**trees.SIZES, "rounds": 200, "learning_rate": 0.1, "patience": 50})
 
 
 def test_three_classes() -> None:

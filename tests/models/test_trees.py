@@ -170,6 +170,6 @@ def test_build_takes_the_head_of_the_objective() -> None:
     frame = pd.DataFrame({"y": [1.0, 2.0, 4.0]})
     objective = KINDS["regression"].fit(Task(id="id", targets=("y",)), frame, frame, {})
     encoder = type("Encoder", (), {"edges": torch.zeros(4, 1), "categories": [6, 6]})()
-    network = trees.lightgbm({}, encoder, objective)
+    network = trees.of_lightgbm({}, encoder, objective)
     assert (network.head.boosters, network.head.values) == (1, 1)
     np.testing.assert_allclose(objective.learned(frame).std(), 1)

@@ -55,7 +55,7 @@ def test_all_mismatches_of_a_lane_come_in_one_message(shipped: Params, monkeypat
         "src/groundwork/competitions/titanic.py: further_metrics: found 'Log Loss'; write 'log_loss'",
         "src/groundwork/competitions/titanic.py: further_metrics: found 'acuracy'; did you mean 'accuracy'?",
         "params.yaml: competitions.titanic.encoding.inputs: found image; titanic needs table",
-        "params.yaml: competitions.titanic.model.network: found cnn; titanic needs fnn or lightgbm",
+        "params.yaml: competitions.titanic.model.network: found cnn; titanic needs fnn or lightgbm or catboost",
         "params.yaml: competitions.titanic.objective.loss: found smooth_l1; titanic needs cross_entropy or ordinal",
     ]
 

@@ -172,7 +172,7 @@ TAGGED = dataclasses.replace(
 
 @pytest.mark.parametrize("network", TREES)
 def test_each_tag_has_its_own_trees(network: str) -> None:
-    metrics, submission, data = kinds.through(TAGGED, trees(network, TAGGED, rows_per_leaf=10))
+    metrics, submission, data = kinds.through(TAGGED, trees(network, TAGGED))
     assert metrics["oof"] > 0.9
     assert submission["a"].corr(data.test["x"]) > 0.7
     assert submission["b"].corr(data.test["y"]) > 0.5
@@ -185,6 +185,37 @@ def test_a_table_is_searched(network: str) -> None:
     metrics, submission, data = kinds.through(kinds.RELEVANCE, trees(network, kinds.RELEVANCE))
     assert metrics["further"]["ndcg@10"] > 0.9
     assert submission["relevance"].corr(data.test["near"]) > 0.8
+
+
+NUMBERS: list[dict[str, Any]] = [
+    {"loss": "smooth_l1", "beta": 1.0},
+    {"loss": "squared_error"},
+    {"loss": "squared_error", "power": True},
+    {"loss": "absolute_error"},
+    {"loss": "quantile", "alpha": 0.5},
+    {"loss": "poisson"},
+]
+
+
+@pytest.mark.parametrize("network", TREES)
+@pytest.mark.parametrize("objective", NUMBERS, ids=lambda objective: "-".join(map(str, objective.values())))
+def test_each_loss_of_numbers_predicts_in_the_targets_units(network: str, objective: dict[str, Any]) -> None:
+    counts = dataclasses.replace(PRICES, log_target=False, metric="rmse")
+    settings = trees(network, counts)
+    settings = Lane.model_validate({**settings.model_dump(), "objective": objective})
+    fold = train_fold(counts, settings, prepared(PRICES), 0, 0, CPU)
+    error = fold.validation["prediction"] - fold.validation["target"]
+    spread = fold.validation["target"].std()
+    assert error.std() < 0.8 * spread
+    assert abs(error.mean()) < 0.4 * spread
+
+
+def test_a_quantile_lies_above_most_rows() -> None:
+    counts = dataclasses.replace(PRICES, log_target=False, metric="rmse")
+    content = trees(competition=counts).model_dump()
+    settings = Lane.model_validate({**content, "objective": {"loss": "quantile", "alpha": 0.9}})
+    rows = train_fold(counts, settings, prepared(PRICES), 0, 0, CPU).validation
+    assert (rows["prediction"] > rows["target"]).mean() > 0.7
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.training import products, purchases, tiny
-from tests.training.boosted import TREES, trees
+from tests.training.boosted import MODELS, TREES, trees
 from tests.training.test_texts import COMMENTS, comments
 from tests.training.test_texts import lane as text_lane
 
@@ -68,7 +68,11 @@ def _empty_working_directory(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("network", "backend"), [*((name, "torch") for name in NETWORKS), *((name, "scratch") for name in SCRATCH_NETWORKS)]
+    ("network", "backend"),
+    [
+        *((name, "torch") for name in NETWORKS if name in TREES or name not in MODELS),
+        *((name, "scratch") for name in SCRATCH_NETWORKS),
+    ],
 )
 def test_a_network_takes_what_its_section_says_of_what_the_encodings_section_says(network: str, backend: str) -> None:
     competition, lane, data, train = case(network, backend)

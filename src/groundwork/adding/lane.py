@@ -1,14 +1,12 @@
 """Writes the text of a lane for params.yaml."""
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from groundwork.adding.competition_file import WIDTH
-from groundwork.adding.defaults import FOLDS, defaults, tree_defaults
+from groundwork.adding.defaults import FOLDS, defaults, trees_by_size
 from groundwork.adding.proposal import OF_LOGARITHMS, Proposal
-from groundwork.sections.networks import ModelSettings
 
-TREES = "lightgbm"
 # What a lane inherits where params.yaml has the anchor, and writes out where it has not.
 SHARED: dict[str, dict[str, Any]] = {
     "table_encoding": {"inputs": "table", "clip": 0.01, "min_category_count": 5, "group_smoothing": 1.0},
@@ -73,23 +71,18 @@ def lanes(proposal: Proposal, anchors: set[str], indent: str, *, has_sample: boo
     name = proposal.lane
     pairs = {name: source(proposal, anchors, has_sample=has_sample)}
     blends = {}
-    if proposal.inputs == "table" and TREES in _networks():
+    if proposal.inputs == "table":
         pairs[f"{name}-trees"] = _of_trees(proposal, pairs[name])
         blends[f"{name}-mean"] = (name, f"{name}-trees")
     return Lanes({lane: text(lane, of, indent) for lane, of in pairs.items()}, blends)
 
 
-def _networks() -> set[str]:
-    return {get_args(section.model_fields["network"].annotation)[0] for section in get_args(ModelSettings)}
-
-
 def _of_trees(proposal: Proposal, network: Pairs) -> Pairs:
     """Return the lane `network` with boosted trees in place of the network."""
     found, goal = proposal.found, proposal.target
-    columns = sum(column.is_read for column in proposal.columns)
-    classes = {"regression": 1, "tagging": 2}.get(goal.kind.value, int(found.train[goal.targets[0]].nunique()))
+    classes = int(found.train[goal.targets[0]].nunique()) if goal.kind.value == "classification" else 0
     own = {
-        "model": _flow(tree_defaults(len(found.train), columns, classes)["model"]),
+        "model": _flow(trees_by_size(len(found.train), classes)),
         "objective": _flow(_loss_of_trees(_loss(proposal))),
         "training": "{folds: all}",
     }

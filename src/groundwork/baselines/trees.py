@@ -14,10 +14,11 @@ from groundwork.models.trees.growth import grow
 from groundwork.naming import ByName
 from groundwork.objectives import KINDS
 from groundwork.sections.encodings import TableEncoding
+from groundwork.sections.networks import LightGBMSettings
 
 SIZES: dict[str, Any] = {
-    "rounds": 2000, "learning_rate": 0.05, "leaves": 15, "rows_per_leaf": 20, "feature_share": 0.5, "row_share": 0.8,
-    "l2": 2.0, "set_codes": 9, "patience": 50,
+    "rounds": 2000, "leaves": 15, "rows_per_leaf": 20, "feature_share": 0.5, "row_share": 0.8,
+    "l2": 2.0, "set_codes": 9,
 }  # fmt: skip
 HOLDOUT = 0.15
 # By `Objective.head`. A beta of ten standard deviations squares all errors.
@@ -63,13 +64,13 @@ class LightGBM:
             encoder = TableEncoder.of(encoding, self.competition, None, 0)
             return objective, encoder, encoder.fit_transform(rows, objective.signals(rows))
 
+        sizes = {**LightGBMSettings.pace(kind.class_count(self.labels, task)), **SIZES}
         try:
             split = held_out(self.competition, train, HOLDOUT, self.seed)
-            sizes = SIZES
         except ValueError:
             # Too few rows, or a class of one row.
-            split, sizes = None, {**SIZES, "rounds": 100}
-        grown = grow(fitted, partial(trees.lightgbm, sizes), train, split, sizes, LOSSES[kind.head], self.seed)
+            split, sizes = None, {**sizes, "rounds": 100}
+        grown = grow(fitted, partial(trees.of_lightgbm, sizes), train, split, sizes, LOSSES[kind.head], self.seed)
         logits = grown.network(**grown.encoder.transform(valid))
         predicted: Array = grown.objective.predict(logits).numpy().astype(float)
         return back(predicted) if link else predicted

@@ -211,8 +211,9 @@ class Regression(Objective):
         return torch.tensor(frame[columns].to_numpy(), dtype=torch.float32)
 
     def learned(self, frame: pd.DataFrame) -> Array:
-        """Return the standardized number, or its standardized logarithm, ``[rows, 1]``."""
-        learned: Array = (self.signals(frame) - np.asarray(self.mean)) / np.asarray(self.scale)
+        """Return the standardized numbers, ``[rows, targets]``; of Poisson's loss, the counts divided by their mean."""
+        shift, scale = (0.0, self.mean) if self.error == "poisson" else (self.mean, self.scale)
+        learned: Array = (self.signals(frame) - np.asarray(shift)) / np.asarray(scale)
         return learned
 
     def signals(self, frame: pd.DataFrame) -> NDArray[np.float64]:

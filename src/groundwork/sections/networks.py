@@ -192,7 +192,7 @@ class BoostedTrees(Network):
     takes = ("numeric", "categorical")
     kinds = ("classification", "tagging", "regression", "search")
     losses = (
-        "cross_entropy", "binary_cross_entropy", "smooth_l1", "squared_error", "absolute_error", "quantile",
+        "cross_entropy", "binary_cross_entropy", "smooth_l1", "squared_error", "absolute_error", "quantile", "poisson",
     )  # fmt: skip
     without = ("label_smoothing", "class_weight", "focal")
     counts = "rounds"
@@ -231,6 +231,25 @@ class LightGBMSettings(BoostedTrees):
     row_share: Share
     set_codes: Count
 
+    @staticmethod
+    def pace(classes: int) -> dict[str, Any]:
+        """Return a learning rate and a patience that suit a number of classes; 0 for numbers and tags.
+
+        Each round makes a tree for each of several classes, so fewer rounds have to do.
+        """
+        if classes <= 2:
+            return {"learning_rate": 0.05, "patience": 50}
+        return {"learning_rate": 0.1, "patience": 30} if classes <= 10 else {"learning_rate": 0.3, "patience": 10}
+
+
+class CatBoostSettings(BoostedTrees):
+    """Symmetric trees of CatBoost, an optional package: `depth` is that of each tree."""
+
+    libraries = ("catboost",)
+
+    network: Literal["catboost"]
+    depth: Annotated[int, Field(ge=1, le=16)]
+
 
 ModelSettings = (
     FNNSettings
@@ -240,4 +259,5 @@ ModelSettings = (
     | TransformerSettings
     | TwoTowerSettings
     | LightGBMSettings
+    | CatBoostSettings
 )

@@ -30,6 +30,7 @@ from groundwork.scratch import models as scratch
 from groundwork.scratch.bridge import as_torch_module
 from groundwork.sections.losses import LossSettings
 from groundwork.sections.networks import (
+    CatBoostSettings,
     CNNSettings,
     FactorizationSettings,
     FNNSettings,
@@ -58,7 +59,8 @@ NETWORKS: ByName[tuple[type[Network], Callable[..., Any]]] = {
     "rnn": (RNNSettings, rnn.build),
     "transformer": (TransformerSettings, transformer.build),
     "two_tower": (TwoTowerSettings, two_tower.build),
-    "lightgbm": (LightGBMSettings, trees.lightgbm),
+    "lightgbm": (LightGBMSettings, trees.of_lightgbm),
+    "catboost": (CatBoostSettings, trees.of_catboost),
 }
 # The same networks from `groundwork.scratch`, which `backend: scratch` uses instead.
 SCRATCH_NETWORKS: ByName[Any] = {

@@ -1,7 +1,7 @@
 """Boosted trees as networks: modules that take a table's tensors by name and return logits.
 
-Their state dict is the boosters' own form (LightGBM's text), as arrays of bytes. So a fold's file holds trees as it
-holds weights, and no pickle.
+Their state dict is the boosters' own form (LightGBM's text, CatBoost's file), as arrays of bytes. So a fold's file
+holds trees as it holds weights, and no pickle.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from groundwork.models.trees.booster import Array, Examples, Grown, Library, Order, Score
+from groundwork.models.trees.catboost import CATBOOST
 from groundwork.models.trees.lightgbm import LIGHTGBM
 from groundwork.naming import ByName
 from groundwork.objectives.base import Objective
@@ -153,6 +154,11 @@ def _examples(inputs: Inputs, learned: Array) -> list[Examples]:
     return [Examples(features, target) for target in targets]
 
 
-def lightgbm(settings: Mapping[str, Any], encoder: Columns, objective: Objective) -> BoostedTrees:
+def of_lightgbm(settings: Mapping[str, Any], encoder: Columns, objective: Objective) -> BoostedTrees:
     """Make trees of LightGBM for what `encoder` gives, still to be grown."""
     return BoostedTrees(LIGHTGBM, HEADS[objective.head](objective.outputs), encoder.categories)
+
+
+def of_catboost(settings: Mapping[str, Any], encoder: Columns, objective: Objective) -> BoostedTrees:
+    """Make trees of CatBoost for what `encoder` gives, still to be grown."""
+    return BoostedTrees(CATBOOST, HEADS[objective.head](objective.outputs), encoder.categories)

@@ -18,13 +18,13 @@ class Examples:
 
     Attributes
     ----------
-    features
+    matrix
         float32 ``[rows, features]``; nan where a number is missing.
     target
         What a booster learns, ``[rows]``: classes, 0 or 1, or numbers.
     """
 
-    features: Array
+    matrix: Array
     target: Array
 
 

@@ -48,6 +48,7 @@ LOSSES: ByName[Callable[[Mapping[str, Any], int], dict[str, Any]]] = {
     "squared_error": _named("regression"),
     "absolute_error": _named("regression_l1"),
     "quantile": _quantile,
+    "poisson": _named("poisson"),
 }
 
 
@@ -68,14 +69,14 @@ def train(rows: Examples, watched: Examples | None, order: Order) -> Grown:
         "num_threads": torch.get_num_threads(),
         "seed": order.seed % SEEDS,
     }
-    first = rows.features.shape[1] - len(order.categories)
+    first = rows.matrix.shape[1] - len(order.categories)
     as_sets = [first + number for number, codes in enumerate(order.categories) if codes >= sizes["set_codes"]]
-    data = lightgbm.Dataset(rows.features, rows.target, categorical_feature=as_sets, params=parameters)
+    data = lightgbm.Dataset(rows.matrix, rows.target, categorical_feature=as_sets, params=parameters)
     history: dict[str, dict[str, list[float]]] = {}
     callbacks: list[Any] = [lightgbm.record_evaluation(history)]
     sets, patience = {"train": data}, _Patience(sizes["patience"])
     if watched is not None:
-        sets["val"] = data.create_valid(watched.features, watched.target)
+        sets["val"] = data.create_valid(watched.matrix, watched.target)
         callbacks.append(patience)
     booster = lightgbm.train(
         parameters, data, sizes["rounds"], [*sets.values()], valid_names=[*sets], callbacks=callbacks
