@@ -155,7 +155,6 @@ competition = Labelled(
     id="id",
     targets=("relevance",),
     charset="latin-1",
-    columns={"id": int, "product_uid": int, TITLES: str, QUERIES: str, "relevance": float},
     optional={
         DESCRIPTIONS: {"product_uid": int, "product_description": str},
         ATTRIBUTES: {"product_uid": float, "name": str, "value": str},

@@ -5,10 +5,6 @@ import pandas as pd
 
 from groundwork.competitions import Inputs, Labelled, Tables
 
-COLUMNS = {
-    "PassengerId": int, "Survived": int, "Pclass": int, "Name": str, "Sex": str, "Age": float, "SibSp": int,
-    "Parch": int, "Ticket": str, "Fare": float, "Cabin": str, "Embarked": str,
-}  # fmt: skip
 TITLES = {"Mlle": "Miss", "Ms": "Miss", "Mme": "Mrs"} | {t: t for t in ("Mr", "Mrs", "Miss", "Master", "Dr", "Rev")}
 INPUTS = Inputs(
     numeric=("Pclass", "Age", "SibSp", "Parch", "FamilySize", "Alone", "LogFare", "LogFarePerPerson", "HasCabin",
@@ -77,7 +73,7 @@ def sample(rng: np.random.Generator) -> Tables:
         people += _party(rng)
     table = pd.DataFrame(people[:1309]).sample(frac=1, random_state=rng, ignore_index=True)
     table.insert(0, "PassengerId", np.arange(1, 1310))
-    table = table[list(COLUMNS)]
+    table = table["PassengerId Survived Pclass Name Sex Age SibSp Parch Ticket Fare Cabin Embarked".split()]
     train, test = table[:891].copy(), table[891:].drop(columns="Survived").reset_index(drop=True)
     train.loc[rng.choice(891, 2, replace=False), "Embarked"] = None
     test.loc[rng.integers(418), "Fare"] = None
@@ -140,7 +136,6 @@ competition = Labelled(
     metric="accuracy",
     id="PassengerId",
     targets=("Survived",),
-    columns=COLUMNS,
     inputs=INPUTS,
     sample=sample,
     features=features,

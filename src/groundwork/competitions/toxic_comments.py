@@ -142,7 +142,6 @@ competition = Labelled(
     metric="auc",
     id="id",
     targets=TAGS,
-    columns={"id": str, "comment_text": str, **dict.fromkeys(TAGS, int)},
     inputs=Inputs(text="comment_text"),
     sample=sample,
     features=features,
