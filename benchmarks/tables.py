@@ -97,7 +97,7 @@ class Table:
             metric=self.metric,
             id="Id",
             targets=(self.target,),
-            columns={},
+            types={},
             inputs=self.inputs,
             sample=lambda _: {},
             log_target=self.logarithmic,

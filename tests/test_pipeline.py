@@ -156,10 +156,9 @@ REAL = {
         ("competitions/titanic.py", 'married = kind == "couple"', 'married = kind in ["couple"]'),
         lanes_of("fetch prepare", "titanic"),  # messages of `prepare` name the file that holds the sample
     ),
-    "a competition's columns": (
-        ("competitions/titanic.py", '"Age": float', '"Age": str'),
-        # `columns` is what pandas calls a table's, too.
-        lanes_of("fetch prepare baselines train predict submission", "titanic"),
+    "a competition's types": (
+        ("competitions/house_prices.py", 'float if "~" in key else int', 'float if "~" in key else str'),
+        lanes_of("fetch prepare", "house-prices"),
     ),
     "the sizes of a network": (
         ("sections/networks.py", "    members: Count\n", "    members: Annotated[int, Field(ge=1)]\n"),

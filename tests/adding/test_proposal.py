@@ -233,7 +233,7 @@ def test_a_picture_of_pixels_is_an_image(tmp_path):
     made = proposal(Case({"digit": np.arange(ROWS) % 10}, {"digit": 0}, {}, base=base), tmp_path)
     assert (made.image, made.inputs) == ((8, 8), "image")
     text = competition_file.source(made)
-    assert 'columns={"id": int, "digit": int, **{f"pixel{i}": int for i in range(64)}}' in text
+    assert 'types={"id": int, "digit": int, **{f"pixel{i}": int for i in range(64)}}' in text
     assert "encoding: {inputs: image" in lane.text("x", lane.source(made, set()), "  ")
 
 

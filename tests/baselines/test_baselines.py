@@ -123,7 +123,7 @@ def test_a_rare_tag_that_no_training_row_has_is_predicted_as_a_constant() -> Non
 
 
 def test_pixels_are_scaled_to_one() -> None:
-    pictures = dataclasses.replace(SURVIVAL, targets=("y",), columns={"y": int, "pixel0": int, "pixel1": int})
+    pictures = dataclasses.replace(SURVIVAL, targets=("y",), types={"y": int, "pixel0": int, "pixel1": int})
     frame = pd.DataFrame({"Id": [1], "y": [3], "pixel0": [0], "pixel1": [255]}).astype("uint8")
     assert Pixels(pictures)(frame, np.array([3]), frame)[0].tolist() == [[0.0, 1.0]]
 

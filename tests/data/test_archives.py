@@ -53,7 +53,7 @@ def test_a_missing_archive_names_the_command_that_makes_it(tmp_path, source):
 @pytest.mark.parametrize(
     ("source", "step"),
     [
-        ("sample", "fix `sample` or `columns` in src/groundwork/competitions/titanic.py, then "),
+        ("sample", "fix `sample` or `types` in src/groundwork/competitions/titanic.py, then "),
         ("kaggle", "put Kaggle's archive at data/kaggle/titanic.zip, or delete that file to download it again; then "),
     ],
 )

@@ -287,7 +287,7 @@ TITANIC = Labelled(
     metric="accuracy",
     id="PassengerId",
     targets=("Survived",),
-    columns={},
+    types={},
     inputs=Inputs(),
     sample=lambda _: {},
 )

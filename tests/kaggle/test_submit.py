@@ -45,7 +45,7 @@ TITANIC = Labelled(
     metric="accuracy",
     id="PassengerId",
     targets=("Survived",),
-    columns={},
+    types={},
     inputs=Inputs(),
     sample=lambda _: {},
 )

@@ -35,7 +35,7 @@ def toy(**changed: pd.DataFrame) -> Labelled:
     inputs = replace(load("titanic").inputs, numeric=("x",), categorical=("word",), group=())
     identity = {"slug": "toy", "id": "Id", "targets": ("y",), "sample_submission": "sample_submission.csv"}
     return replace(
-        load("titanic"), columns=columns, inputs=inputs, sample=lambda rng: files, features=lambda x: x, **identity
+        load("titanic"), types=columns, inputs=inputs, sample=lambda rng: files, features=lambda x: x, **identity
     )
 
 
@@ -178,7 +178,7 @@ def test_a_price_that_has_no_logarithm_is_the_users_error(tmp_path):
 def test_a_pixel_out_of_range_is_the_users_error(tmp_path):
     pictured = replace(toy(train=TRAIN.assign(x=TRAIN["x"] + 250)[["Id", "x", "y"]], test=TEST[["Id", "x"]]))
     columns = {"Id": int, "x": int, "y": int}
-    pictured = replace(pictured, columns=columns, inputs=replace(pictured.inputs, image=(1, 1)))
+    pictured = replace(pictured, types=columns, inputs=replace(pictured.inputs, image=(1, 1)))
     with pytest.raises(UserError, match=r"train\.csv: row 7: column 'x': found 256, expected a pixel from 0 to 255"):
         prepared(pictured, tmp_path)
 
@@ -254,7 +254,7 @@ def ids_of(tmp_path: Path, train: list | None, test: list | None, sample: list, 
         "test": TEST.drop(columns="Id") if test is None else TEST.assign(Id=test),
         "submission": pd.DataFrame({name: sample, "y": 0}),
     }
-    competition = replace(toy(**tables), columns={"x": float, "word": str})
+    competition = replace(toy(**tables), types={"x": float, "word": str})
     found = prepared(competition, tmp_path)
     sample_table = pd.read_csv(found.sample_submission, dtype=str)
     return found.train["Id"].tolist(), found.test_ids(sample_table).tolist()
@@ -300,7 +300,7 @@ def test_the_sample_submission_may_spell_the_ids_name_otherwise(tmp_path):
 def test_labels_of_any_kind_are_written_as_the_sample_writes_them(tmp_path, labels, sample, expected):
     train = TRAIN.assign(y=[labels[value] for value in TRAIN["y"]])
     competition = replace(
-        toy(train=train, submission=ASKED.assign(y=sample)), columns={"Id": int, "x": float, "word": str}
+        toy(train=train, submission=ASKED.assign(y=sample)), types={"Id": int, "x": float, "word": str}
     )
     tables = prepared(competition, tmp_path)
     kind, task = KINDS[competition.kind], competition.task
@@ -313,7 +313,7 @@ def test_labels_of_any_kind_are_written_as_the_sample_writes_them(tmp_path, labe
 def test_classes_with_an_order_keep_it(tmp_path):
     named = TRAIN.assign(y=["high", "low", "medium", "low"] * 5)
     competition = replace(
-        toy(train=named), columns={"Id": int, "x": float, "word": str}, classes=("low", "medium", "high")
+        toy(train=named), types={"Id": int, "x": float, "word": str}, classes=("low", "medium", "high")
     )
     tables = prepared(competition, tmp_path)
     codes = KINDS[competition.kind].target_array(tables.train, competition.task, tables.labels)

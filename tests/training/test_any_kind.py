@@ -93,7 +93,7 @@ OPINIONS = Labelled(
     metric="accuracy",
     id="Id",
     targets=("opinion",),
-    columns={"Id": int, "text": str, "opinion": int},
+    types={"Id": int, "text": str, "opinion": int},
     inputs=Inputs(text="text"),
     sample=opinions,
 )
@@ -103,14 +103,14 @@ STARS = dataclasses.replace(
     kind="regression",
     metric="rmse",
     targets=("stars",),
-    columns={"Id": int, "text": str, "stars": float},
+    types={"Id": int, "text": str, "stars": float},
     sample=stars,
 )
 BRIGHTNESS = dataclasses.replace(
     STARS,
     slug="brightness",
     targets=("light",),
-    columns={"Id": int, **dict.fromkeys(PIXELS, int), "light": float},
+    types={"Id": int, **dict.fromkeys(PIXELS, int), "light": float},
     inputs=Inputs(image=(SIDE, SIDE)),
     sample=brightness,
 )
@@ -120,7 +120,7 @@ RELEVANCE = dataclasses.replace(
     kind="search",
     further_metrics=("ndcg@10",),
     targets=("relevance",),
-    columns={"Id": int, "query": str, "near": float, "relevance": float},
+    types={"Id": int, "query": str, "near": float, "relevance": float},
     inputs=Inputs(numeric=("near",)),
     group_folds_by="query",
     query="query",
@@ -243,7 +243,7 @@ def both(rng: np.random.Generator) -> Tables:
 BOTH = dataclasses.replace(
     STARS,
     slug="both",
-    columns={"Id": int, "text": str, "near": float, "shop": str, "stars": float},
+    types={"Id": int, "text": str, "near": float, "shop": str, "stars": float},
     inputs=Inputs(numeric=("near",), categorical=("shop",), text="text"),
     sample=both,
 )
@@ -292,7 +292,7 @@ SIZES = dataclasses.replace(
     metric="r2",
     further_metrics=("mcrmse",),
     targets=("small", "large"),
-    columns={"Id": int, "near": float, "small": float, "large": float},
+    types={"Id": int, "near": float, "small": float, "large": float},
     inputs=Inputs(numeric=("near",)),
     sample=sizes,
 )
@@ -320,7 +320,7 @@ def loved(rng: np.random.Generator) -> Tables:
 
 def test_a_binary_text_is_judged_by_f1_with_a_threshold() -> None:
     competition = dataclasses.replace(
-        OPINIONS, slug="loved", metric="f1", further_metrics=("auc",), targets=("loved",), columns={}, sample=loved
+        OPINIONS, slug="loved", metric="f1", further_metrics=("auc",), targets=("loved",), types={}, sample=loved
     )
     lane = text_lane("rnn", epochs=4, learning_rate=0.02)
     metrics, submission, data = through(competition, settings(lane, competition, CROSS_ENTROPY))

@@ -28,7 +28,7 @@ PICTURES = dataclasses.replace(
     SURVIVAL,
     slug="pictures",
     targets=("label",),
-    columns={"label": int} | {f"p{place}": int for place in range(SIDE * SIDE)},
+    types={"label": int} | {f"p{place}": int for place in range(SIDE * SIDE)},
     inputs=Inputs(image=(SIDE, SIDE)),
 )
 every_competition = pytest.mark.parametrize(

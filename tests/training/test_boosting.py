@@ -164,7 +164,7 @@ TAGGED = dataclasses.replace(
     kind="tagging",
     metric="auc",
     targets=("a", "b"),
-    columns={"Id": int, "x": float, "y": float, "a": int, "b": int},
+    types={"Id": int, "x": float, "y": float, "a": int, "b": int},
     inputs=dataclasses.replace(SURVIVAL.inputs, numeric=("x", "y"), categorical=(), group=()),
     sample=tags,
 )

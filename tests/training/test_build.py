@@ -16,7 +16,7 @@ from groundwork.training.build import make_encoder, make_network
 STILL = ImageEncoding(inputs="image", degrees=0, scale=0, shear=0, shift=0)
 PICTURES = lane().model_copy(update={"encoding": STILL})
 DIGITS = dataclasses.replace(
-    SURVIVAL, targets=("label",), columns={"label": int, "p0": int, "p1": int}, inputs=Inputs(image=(1, 2))
+    SURVIVAL, targets=("label",), types={"label": int, "p0": int, "p1": int}, inputs=Inputs(image=(1, 2))
 )
 DATA = in_memory(pd.DataFrame())
 

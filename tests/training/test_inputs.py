@@ -23,7 +23,7 @@ from groundwork.training.build import ENCODERS, NETWORKS, SCRATCH_NETWORKS, make
 PIXELS = [f"p{pixel}" for pixel in range(64)]
 DIGITS = dataclasses.replace(
     tiny.SURVIVAL,
-    columns={"Id": int, "survived": int, **dict.fromkeys(PIXELS, int)},
+    types={"Id": int, "survived": int, **dict.fromkeys(PIXELS, int)},
     inputs=Inputs(image=(8, 8)),
 )
 PICTURES = tiny.lane().model_copy(

@@ -48,7 +48,7 @@ REMARKS = Labelled(
     metric="auc",
     id="Id",
     targets=TAGS,
-    columns={"Id": int, "x": float, "label": str, **dict.fromkeys(TAGS, int)},
+    types={"Id": int, "x": float, "label": str, **dict.fromkeys(TAGS, int)},
     inputs=Inputs(numeric=("x",), categorical=("label",)),
     sample=sample,
 )
@@ -134,7 +134,7 @@ def test_a_single_tag_goes_all_the_way() -> None:
         return {name: table.drop(columns=list(TAGS[1:]), errors="ignore") for name, table in sample(rng).items()}
 
     columns = {name: kind for name, kind in REMARKS.columns.items() if name not in TAGS[1:]}
-    loud = dataclasses.replace(REMARKS, targets=TAGS[:1], columns=columns, sample=alone)
+    loud = dataclasses.replace(REMARKS, targets=TAGS[:1], types=columns, sample=alone)
     data, results = prepared(loud), Path("results/remarks")
     train("remarks", loud, settings(epochs=6), data, results, seed=0, **QUIETLY)
     assert evaluate("remarks", loud, Path("results"))["oof"] > 0.8

@@ -32,7 +32,7 @@ COMMENTS = Labelled(
     metric="auc",
     id="id",
     targets=("rude", "loud"),
-    columns={"id": str, "text": str, "rude": int, "loud": int},
+    types={"id": str, "text": str, "rude": int, "loud": int},
     inputs=Inputs(text="text"),
     sample=lambda rng: {},
 )

@@ -61,7 +61,7 @@ SURVIVAL = Labelled(
     metric="accuracy",
     id="Id",
     targets=("survived",),
-    columns={"Id": int, "x": float, "z": float, "label": str, "key": str, "survived": int},
+    types={"Id": int, "x": float, "z": float, "label": str, "key": str, "survived": int},
     inputs=Inputs(numeric=("x", "z"), categorical=("label",), group=("key",)),
     sample=_sample_of("survived"),
 )
@@ -71,7 +71,7 @@ PRICES = dataclasses.replace(
     kind="regression",
     metric="rmse_log",
     targets=("price",),
-    columns={"Id": int, "x": float, "z": float, "label": str, "key": str, "price": float},
+    types={"Id": int, "x": float, "z": float, "label": str, "key": str, "price": float},
     sample=_sample_of("price"),
     log_target=True,
 )

@@ -251,7 +251,7 @@ def _pixels(proposal: Proposal) -> list[str]:
     named = [*([goal.id] if goal.id in found.train else []), *goal.targets]
     typed = [f"{quoted(name)}: {found.types[name].__name__}" for name in named]
     span = f"{first}, {first + len(names)}" if first else str(len(names))
-    return [f'    columns={{{", ".join(typed)}, **{{f"{start}{{i}}": int for i in range({span})}}}},']
+    return [f'    types={{{", ".join(typed)}, **{{f"{start}{{i}}": int for i in range({span})}}}},']
 
 
 def _tuple(name: str, values: Sequence[str]) -> list[str]:

@@ -167,7 +167,7 @@ class Labelled(Competition):
     ----------
     targets
         The columns to predict: one, or one for each tag.
-    columns
+    types
         The types of columns: `int` (never missing), `float` or `str`. They must exist; others are inferred from the
         training and test tables together. An image's columns must all be declared.
     train, test
@@ -203,7 +203,7 @@ class Labelled(Competition):
 
     targets: tuple[str, ...]
     inputs: Inputs
-    columns: Columns = field(default_factory=dict)
+    types: Columns = field(default_factory=dict)
     train: str = "train.csv"
     test: str = "test.csv"
     classes: tuple[Any, ...] = ()
@@ -230,7 +230,7 @@ class Labelled(Competition):
     def pixels(self) -> list[str]:
         """Return the pixel columns of an image: all columns without another purpose."""
         others = (self.id, *self.targets, self.group_folds_by, self.fold_by_time, self.query)
-        return [name for name in self.columns if name not in others]
+        return [name for name in self.types if name not in others]
 
     @property
     def task(self) -> Task:

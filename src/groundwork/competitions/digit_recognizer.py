@@ -37,7 +37,7 @@ competition = Labelled(
     metric="accuracy",
     id="ImageId",
     targets=("label",),
-    columns={"label": int, **dict.fromkeys(PIXELS, int)},
+    types={"label": int, **dict.fromkeys(PIXELS, int)},
     inputs=Inputs(image=(SIDE, SIDE)),
     sample=sample,
 )

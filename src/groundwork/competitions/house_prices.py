@@ -138,7 +138,7 @@ competition = Labelled(
     metric="rmse_log",
     id="Id",
     targets=("SalePrice",),
-    columns=COLUMNS,
+    types=COLUMNS,
     inputs=Inputs(numeric=(*PLAIN, *ORDINAL, *COUNTED), categorical=(*LABELS, *CODES)),
     sample=sample,
     features=features,

@@ -64,7 +64,7 @@ def archive(competition: Competition, source: Literal["sample", "kaggle"], path:
                 f"set `source: kaggle` for {path.stem} in params.yaml",
             )
         file = f"src/{competition.sample.__module__.replace('.', '/')}.py"
-        fix = f"fix `sample` or `columns` in {file}, then {again}"
+        fix = f"fix `sample` or `types` in {file}, then {again}"
         return Archive(path, path, f"make it again: {again}", fix, competition.charset)
     stored = store(competition, path)
     fix = f"put Kaggle's archive at {stored}, or delete that file to download it again; then {again}"

@@ -73,7 +73,7 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
             raise UserError(
                 f"{archive}: {competition.train}: column {name!r}: found {problem}",
                 f"{archive.fix}; or, if the data is right, declare it in {_file(competition)}: `kind`, `targets`, "
-                "`columns`, `classes`",
+                "`types`, `classes`",
             )
     encoded = kind.encoded_targets(train, task)
     train = train.assign(**{name: encoded[name] for name in targets})
@@ -111,12 +111,12 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
 def _tables(competition: Labelled, archive: archives.Archive) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the training and the test table with equal types; ids that are no whole numbers stay text."""
     members = (competition.train, competition.test)
-    types = tables.types(archive, members, competition.columns)
+    types = tables.types(archive, members, competition.types)
     headers = {member: tables.header(archive, member) for member in members}
     if types.get(competition.id) is float:
         types[competition.id] = str
     # The id may be missing in either table, and targets are missing in the test table. Declared columns must be there.
-    single = {competition.id, *competition.targets} | competition.columns.keys()
+    single = {competition.id, *competition.targets} | competition.types.keys()
     if lacking := [name for name in types if name not in single and any(name not in headers[m] for m in members)]:
         log.warning("%s: left out columns that only one of the tables has: %s", archive, ", ".join(lacking))
     frames = []
@@ -126,7 +126,7 @@ def _tables(competition: Labelled, archive: archives.Archive) -> tuple[pd.DataFr
             for name, kind in types.items()
             if name not in lacking
             and not (member == competition.test and name in competition.targets)
-            and not (name == competition.id and name not in headers[member] and name not in competition.columns)
+            and not (name == competition.id and name not in headers[member] and name not in competition.types)
         }
         frame = tables.read(archive, member, expected, key=competition.id if competition.id in expected else None)
         if competition.inputs.image:
