@@ -73,7 +73,8 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
             typer.echo(line, err=True)
         write_fingerprints(settings)
         (messages / VALIDATED).touch()
-        again = {f"fetch@{name}": path for name, path in replaced(settings).items() if name in selected}
+        lanes = {lane_name for name in selected for lane_name in settings.lanes_of(name)}
+        again = {f"fetch@{name}": path for name, path in replaced(settings).items() if name in lanes}
         for stage, path in again.items():
             typer.echo(f"{path}: is not the file that the lane was fetched from: {stage} runs again", err=True)
         # Forced: without it DVC restores the former archive from its cache.
