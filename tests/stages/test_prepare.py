@@ -374,3 +374,10 @@ def test_folds_by_time_are_trained_on_the_rows_before_them(tmp_path):
     for fold in tables.folds:
         assert tables.training(fold)["x"].max() < tables.validation(fold)["x"].min()
     assert len(tables.training(FINAL)) == 20
+
+
+def test_categories_that_only_test_rows_have_are_said_and_refused_where_they_are_most(tmp_path, caplog):
+    with pytest.raises(UserError, match=r"no training row has in word \(100% of the test rows\)"):
+        prepared(toy(test=TEST.assign(word=["A", "B", "C"])), tmp_path)
+    prepared(toy(test=TEST.assign(word=["A", "a", "b"])), tmp_path)
+    assert "categories that no training row has: word (33% of the test rows)" in caplog.text

@@ -19,6 +19,9 @@ from groundwork.errors import UserError
 from groundwork.files import sha256_of_all
 from groundwork.objectives import KINDS
 
+# Shares of test rows whose category no training row has: from the first on they are said, above the second refused.
+UNSEEN_SAID, UNSEEN_REFUSED = 0.05, 0.5
+
 log = logging.getLogger(__name__)
 
 
@@ -102,8 +105,10 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
         for member, columns in competition.optional.items()
         if archives.contains(archive, member)
     }
-    write_table(_with_features(competition, train, extra), out / TRAIN)
-    write_table(_with_features(competition, test, extra), out / TEST)
+    made, asked = (_with_features(competition, table, extra) for table in (train, test))
+    _check_categories(competition, made, asked, archive)
+    write_table(made, out / TRAIN)
+    write_table(asked, out / TEST)
     write_table(pd.DataFrame({key: train[key], "fold": numbers}), out / FOLDS)
     (out / SUBMISSION).write_bytes(tables.plain(archive, competition.sample_submission))
 
@@ -212,6 +217,24 @@ def _with_features(competition: Labelled, frame: pd.DataFrame, extra: Mapping[st
     )
     features = features.drop(columns=key, errors="ignore")
     return pd.concat([frame[[key, *(name for name in kept if name in frame)]], features, frame[targets]], axis=1)
+
+
+def _check_categories(
+    competition: Labelled, train: pd.DataFrame, test: pd.DataFrame, archive: archives.Archive
+) -> None:
+    """Say which categories only test rows have, with their share; refuse columns in which most test rows have them."""
+    unseen = {name: ~test[name].isin(train[name]) & test[name].notna() for name in competition.inputs.categorical}
+    shares = {name: float(rows.mean()) for name, rows in unseen.items()}
+    said = {name: f"{name} ({share:.0%} of the test rows)" for name, share in shares.items() if share >= UNSEEN_SAID}
+    if useless := [said[name] for name in said if shares[name] > UNSEEN_REFUSED]:
+        raise UserError(
+            f"{archive}: {competition.test}: found categories that no training row has in {', '.join(useless)}; "
+            "expected most of them in training rows, too",
+            f"spell both tables alike in `features` of {_file(competition)}, or leave the column out of `inputs`; then "
+            "run the command again",
+        )
+    if said:
+        log.warning("%s: categories that no training row has: %s", archive, ", ".join(said.values()))
 
 
 def _joined(competition: Labelled, extra: Mapping[str, pd.DataFrame], frame: pd.DataFrame) -> pd.DataFrame:
