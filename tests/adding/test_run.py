@@ -217,3 +217,17 @@ def test_an_archive_is_downloaded_where_a_token_is(kaggle_server, tmp_path, monk
     monkeypatch.setattr(kaggle_server, "slug", "other")
     with pytest.raises(UserError, match="--archive FILE"):
         archive.get("titanik", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--metric", "rmse"), "metric: found rmse, which suits regression or search; classification needs accuracy"),
+        (("--metric", "f11"), "--metric: found 'f11'; did you mean 'f1'?"),
+        (("--target", "nothing"), "nothing"),
+    ],
+)
+def test_what_does_not_suit_the_archive_leaves_not_even_a_copy_of_it(options, said, workspace, tmp_path):
+    given = write(CASES["bool-target"], tmp_path / "given.zip")
+    assert said in refused(workspace, "add", "tried", "--archive", str(given), "--yes", *options)
+    assert not (workspace / "data/kaggle/tried.zip").exists()

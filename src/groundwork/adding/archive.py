@@ -40,13 +40,8 @@ class Unknown(Competition):
         return ()
 
 
-def get(slug: str, given: Path | None, *, keep: bool = True) -> Archive:
+def get(slug: str, given: Path | None) -> Archive:
     """Return the competition's archive: `given`, else the one in ``data/kaggle``, else Kaggle's, downloaded there.
-
-    Parameters
-    ----------
-    keep
-        Whether to copy `given` to ``data/kaggle/<slug>.zip``.
 
     Raises
     ------
@@ -55,7 +50,7 @@ def get(slug: str, given: Path | None, *, keep: bool = True) -> Archive:
     """
     store = KEPT / f"{slug}.zip"
     if given is not None:
-        return _given(slug, given, store, keep)
+        return _given(given, store)
     if not store.exists():
         from groundwork.kaggle import client
 
@@ -70,7 +65,15 @@ def get(slug: str, given: Path | None, *, keep: bool = True) -> Archive:
     return archive
 
 
-def _given(slug: str, given: Path, store: Path, keep: bool) -> Archive:
+def keep(slug: str, archive: Archive) -> None:
+    """Copy an archive to where the fetch stage looks for it, unless it is there."""
+    store = KEPT / f"{slug}.zip"
+    if not store.exists():
+        with writing(store) as temporary:
+            shutil.copyfile(archive.path, temporary)
+
+
+def _given(given: Path, store: Path) -> Archive:
     again = "name the zip file that Kaggle gives: `--archive FILE`"
     if not given.is_file():
         found = "a folder" if given.is_dir() else "nothing"
@@ -81,12 +84,7 @@ def _given(slug: str, given: Path, store: Path, keep: bool) -> Archive:
             f"{store}: is already there and differs from {given}",
             f"`rm {store}` to take {given}, or leave --archive away to take {store}",
         )
-    if not keep:
-        return Archive(given, given, again, again)
-    if not store.exists():
-        with writing(store) as temporary:
-            shutil.copyfile(given, temporary)
-    return Archive(store, store, again, again)
+    return Archive(given, given, again, again)
 
 
 def metric(slug: str, given: str | None, ask: Callable[[str], str | None] | None = None) -> Guess | None:

@@ -72,7 +72,7 @@ def add(competition: str, wishes: Wishes) -> str:
     settings = ParamsText(PARAMS.read_bytes(), PARAMS)
     _require_free(slug, name, module, settings)
     metric = archives.metric(slug, wishes.metric)
-    archive = archives.get(slug, wishes.archive, keep=not wishes.dry_run)
+    archive = archives.get(slug, wishes.archive)
     found = files.read(archive, wishes.train, wishes.test, wishes.submission)
     proposal = propose(
         slug, name, module, found, row_id=wishes.id, targets=wishes.targets, kind=wishes.kind, metric=metric
@@ -86,6 +86,7 @@ def add(competition: str, wishes: Wishes) -> str:
         )
         return f"{FOLDER / module}.py:\n\n{text}\n{PARAMS}:\n\n{lines}\nnothing was written (--dry-run)"
     _write(FOLDER / f"{module}.py", text, settings.added(added.texts.values(), added.blends))
+    archives.keep(slug, archive)
     lanes = f"the lane{'s' * (len(added.texts) > 1)} {' and '.join(added.texts)}"
     mean = "".join(f" and their mean {blend}" for blend in added.blends)
     return (
