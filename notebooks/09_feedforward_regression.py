@@ -272,7 +272,7 @@ ladder = {
 print(f"{'':32} {run.metric}")
 for name, score in ladder.items():
     print(f"{name:32} {score:.3f}")
-claim("the competition has 79 columns to learn from", len(competition.columns) - 2, 79)
+claim("the competition has 79 columns to learn from", len(competition.types) - 2, 79)
 claim("0.085 times Student's t with 5 degrees of freedom", 0.085 * np.sqrt(5 / 3), 0.11, 0.001)
 
 # %% [markdown]

@@ -234,10 +234,9 @@ claim("this network, too, is far better than the constant", own > scores["consta
 # On 179 rows such scores do not separate the networks: on another fold the order may differ. Before you keep a block,
 # train all folds, and look at their spread.
 #
-# The last step is to submit. The predict stage reads checkpoints and predicts the test rows. The submission stage
-# spells the answers as Kaggle wants them and asks the **gate**. Wrong columns, ids or labels are refused, and no file
-# is written. What only looks wrong is a suspicion: one answer for all rows, or shares of classes unlike those of the
-# out-of-fold predictions. `groundwork submit` hands such a file in only with a reason.
+# The last step is to submit. The predict stage predicts the test rows, and the submission stage spells the answers as
+# Kaggle wants them and asks the **gate**. Wrong columns, ids or labels are refused. What only looks wrong, such as one
+# answer for all rows, is a suspicion: `groundwork submit` hands such a file in only with a reason.
 
 
 # %%
@@ -256,8 +255,10 @@ oof = pd.DataFrame({"Survived": (held["p1"] > held["p0"]).astype(int)})  # out-o
 rules = KINDS[competition.kind].rules(prepared.labels, competition.task, sample[["Survived"]])
 claim("two submissions, a prediction for each test passenger", len(first) == len(second) == 418)
 claim("they agree on nearly all", (first["Survived"] == second["Survived"]).mean() > 0.97)
-mistakes = {"a row is lost": first.iloc[1:], "probabilities": first.assign(Survived="0.9")}
-for mistake, table in mistakes.items():
+for mistake, table in [
+    ("a row is lost", first.iloc[1:]),
+    ("probabilities", first.assign(Survived="0.9")),
+]:
     try:
         gate.check(table, sample, rules, oof)
         refused = False
@@ -265,12 +266,8 @@ for mistake, table in mistakes.items():
         refused = True
         print(error.problem)
     claim(f"{mistake}: refused", refused)
-suspicions = gate.check(first.assign(Survived="0"), sample, rules, oof).suspicions
-print(suspicions)
-claim(
-    "one answer for all: suspicious",
-    [suspicion.name for _, suspicion in suspicions] == ["constant"],
-)
+((_, suspicion),) = gate.check(first.assign(Survived="0"), sample, rules, oof).suspicions
+claim("one answer for all: suspicious", suspicion.name == "constant")
 
 # %% [markdown]
 # In a terminal the first command goes the whole way, and every run is recorded:
@@ -288,8 +285,8 @@ claim(
 # writes `results/report/index.html`, which has them all on one page.
 #
 # You can now read any network as data, model, objective and algorithm; write and check its blocks; find the leak in a
-# score that is too good; and submit a model that you can explain to the last operation. Where to go from here? Take a
-# current competition and write its file in `competitions/`; the README shows how. Add a network with your block to the
+# score that is too good; and submit a model that you can explain to the last operation. Where to go from here? Enter a
+# current competition: `groundwork add` writes its file, and you its features. Add a network with your block to the
 # three places that `training/build.py` names, and sweep its width. Or open a paper, and build what it describes.
 #
 # ## Where to read on

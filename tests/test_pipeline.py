@@ -157,8 +157,8 @@ REAL = {
         lanes_of("fetch prepare", "titanic"),  # messages of `prepare` name the file that holds the sample
     ),
     "a competition's types": (
-        ("competitions/house_prices.py", 'float if "~" in key else int', 'float if "~" in key else str'),
-        lanes_of("fetch prepare", "house-prices"),
+        ("competitions/titanic.py", "    inputs=INPUTS,\n", '    inputs=INPUTS,\n    types={"Age": float},\n'),
+        lanes_of("prepare", "titanic"),
     ),
     "the sizes of a network": (
         ("sections/networks.py", "    members: Count\n", "    members: Annotated[int, Field(ge=1)]\n"),

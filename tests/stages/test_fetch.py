@@ -95,7 +95,7 @@ def test_a_text_file_of_a_sample_is_written_as_it_is(tmp_path):
     fetch(load("house_prices"), "sample", tmp_path / "lane.zip", "lane")
     with zipfile.ZipFile(tmp_path / "lane.zip") as opened:
         described = opened.read("data_description.txt").decode().splitlines()
-    assert [line.partition(":")[0] for line in described] == list(load("house_prices").columns)
+    assert [line.partition(":")[0] for line in described] == list(load("house_prices").types)
     assert "Street: Grvl, Pave" in described
 
 

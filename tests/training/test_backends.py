@@ -52,7 +52,7 @@ def drawn() -> PreparedRows:
     images = chance.integers(0, 120, (120, SIDE, SIDE))
     for image, lies, place in zip(images, label, chance.integers(1, SIDE - 1, 120), strict=True):
         (image if lies else image.T)[place] += 100
-    pixels = pd.DataFrame(images.reshape(120, -1), columns=list(PICTURES.columns)[1:], dtype="uint8")
+    pixels = pd.DataFrame(images.reshape(120, -1), columns=list(PICTURES.types)[1:], dtype="uint8")
     rows = in_memory(pixels.assign(label=label, Id=range(120)))
     return dataclasses.replace(rows, fold=pd.DataFrame({"fold": np.arange(120) % 3}))
 
@@ -172,7 +172,7 @@ def logged_run(folder: Path) -> dict[str, Any]:
 def test_a_lane_of_scratch_ends_in_a_submission(name: str, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     write_params(repository, "scratch")
-    for stage in ("fetch", "prepare", "train", "evaluate", "predict"):
+    for stage in ("fetch", "prepare", "train", "evaluate", "predict", "submission"):
         groundwork(stage, name)
     assert computes_in(TrainedFold.load(Path(f"results/{name}/checkpoints/fold_0.fold"))) == "scratch"
     assert len(pd.read_csv(f"results/{name}/submission.csv")) == len(
@@ -182,10 +182,10 @@ def test_a_lane_of_scratch_ends_in_a_submission(name: str, repository: Path, mon
 
 def test_both_backends_are_compared_on_the_leaderboard(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_params(repository, "torch")
-    for stage in ("fetch", "prepare", "train", "evaluate", "predict"):
+    for stage in ("fetch", "prepare", "train", "evaluate", "predict", "submission"):
         groundwork(stage, "titanic")
     write_params(repository, "scratch")
-    for stage in ("train", "evaluate", "predict"):
+    for stage in ("train", "evaluate", "predict", "submission"):
         groundwork(stage, "titanic")
     assert Path("results/titanic/submission.csv").exists()
 

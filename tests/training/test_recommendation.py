@@ -12,6 +12,7 @@ from groundwork.data.prepared import FINAL
 from groundwork.objectives.oof import cross_validate
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.predict import predict
+from groundwork.stages.submission import submission as submission_of
 from groundwork.stages.train import train
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fold import train_fold
@@ -40,7 +41,8 @@ def test_a_shop_goes_from_its_archive_to_a_submission_that_passes_the_gate(tmp_p
     assert metrics["oof"] > 0.12
     assert metrics["further"]["recall@12"] > 0.9
 
-    submission = pd.read_csv(predict("shop", SHOP, tables, results / "shop", CPU))
+    predict("shop", SHOP, tables, results / "shop", CPU)
+    submission = pd.read_csv(submission_of("shop", SHOP, tables, results / "shop"), dtype=str)
     assert list(submission) == ["who", "prediction"]
     lists = submission["prediction"].str.split()
     assert (lists.str.len() == 12).all()

@@ -19,6 +19,7 @@ from groundwork.stages.evaluate import evaluate
 from groundwork.stages.fetch import fetch
 from groundwork.stages.predict import predict
 from groundwork.stages.prepare import prepare
+from groundwork.stages.submission import submission as submission_of
 from groundwork.stages.train import train
 
 ROWS, TEST_ROWS, FOLDS = 400, 200, 3
@@ -96,7 +97,8 @@ def test_a_table_of_tags_goes_all_the_way_to_a_submission_that_passes_the_gate()
     assert min(bars.values()) > 0.7
     assert sum(bars.values()) / 3 == pytest.approx(metrics["oof"])
 
-    submission = pd.read_csv(predict("remarks", REMARKS, data, results, CPU))
+    predict("remarks", REMARKS, data, results, CPU)
+    submission = pd.read_csv(submission_of("remarks", REMARKS, data, results))
     assert list(submission) == ["Id", *TAGS]
     assert submission["Id"].tolist() == data.test["Id"].tolist()
     assert submission[list(TAGS)].stack().between(0, 1).all()
@@ -118,7 +120,7 @@ def with_tags(values: list[float]) -> Labelled:
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ([0, 1, 2], "found 0 to 2; expected 0 or 1: whether the row has the tag"),
+        ([0, 1, 2], "found 0 to 2; expected 0 or 1, or yes and no: whether the row has the tag"),
         ([-1, 1], "found -1 to 1; expected 0 or 1"),
         ([1], "found 1 in every row, expected two values or more"),
     ],
@@ -133,12 +135,13 @@ def test_a_single_tag_goes_all_the_way() -> None:
     def alone(rng: np.random.Generator) -> Tables:
         return {name: table.drop(columns=list(TAGS[1:]), errors="ignore") for name, table in sample(rng).items()}
 
-    columns = {name: kind for name, kind in REMARKS.columns.items() if name not in TAGS[1:]}
+    columns = {name: kind for name, kind in REMARKS.types.items() if name not in TAGS[1:]}
     loud = dataclasses.replace(REMARKS, targets=TAGS[:1], types=columns, sample=alone)
     data, results = prepared(loud), Path("results/remarks")
     train("remarks", loud, settings(epochs=6), data, results, seed=0, **QUIETLY)
     assert evaluate("remarks", loud, Path("results"))["oof"] > 0.8
-    assert list(pd.read_csv(predict("remarks", loud, data, results, CPU))) == ["Id", "loud"]
+    predict("remarks", loud, data, results, CPU)
+    assert list(pd.read_csv(submission_of("remarks", loud, data, results))) == ["Id", "loud"]
 
 
 def test_a_sample_submission_with_its_tags_in_another_order_is_refused() -> None:
