@@ -62,7 +62,7 @@ class Tagging(Objective):
         return frame[list(task.targets)].apply(
             lambda column: (
                 column
-                if pd.api.types.is_integer_dtype(column)
+                if column.dtype.kind == "i"
                 else column.map({value: int(bool(truth(str(value)))) for value in column.unique()}).astype("int64")
             )
         )

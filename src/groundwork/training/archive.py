@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
+from pyarrow.types import is_floating, is_integer, is_large_string, is_string
 
 from groundwork.state import Array, State, from_json, from_npy, to_json, to_npy
 from groundwork.training.inference import Epoch
@@ -130,12 +131,9 @@ def unpack_rows(content: bytes, fold: int) -> pd.DataFrame:
     file = parquet.ParquetFile(io.BytesIO(content))
     if file.metadata.num_rows > MOST_ROWS_FOR_A_BYTE * len(content):
         raise ValueError(f"{ROWS}: found {file.metadata.num_rows} rows in {len(content)} bytes")
-    number_types = (pa.types.is_integer, pa.types.is_floating)
     for field in file.schema_arrow:
-        label = field.name in ("id", "query") and (
-            pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-        )
-        if not label and not any(is_number(field.type) for is_number in number_types):
+        label = field.name in ("id", "query") and (is_string(field.type) or is_large_string(field.type))
+        if not label and not (is_integer(field.type) or is_floating(field.type)):
             raise ValueError(f"{ROWS}: column {field.name!r}: found {field.type}; expected numbers")
     rows = file.read().to_pandas(ignore_metadata=True)
     if "id" not in rows or "fold" not in rows or not (rows["fold"] == fold).all():
