@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,8 @@ def test_commands_that_no_longer_run_hold_nothing() -> None:
 
 
 def test_a_running_dvc_keeps_its_hold() -> None:
-    running = subprocess.Popen(["sh", "-c", "sleep 60 # dvc repro"])
+    # Not by a shell, which may replace itself with the command that it runs.
+    running = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "dvc", "repro"])
     try:
         content = {"write": {"/a": {"pid": running.pid, "cmd": "dvc repro"}}}
         RWLOCK.write_text(json.dumps(content))
