@@ -6,6 +6,7 @@ Every package is imported inside of the command that needs it, so that `groundwo
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groundwork import processes
+from groundwork.adding.commands import add, remove
 from groundwork.errors import UserError
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
@@ -24,6 +26,18 @@ if TYPE_CHECKING:
 
 PREPARED, RESULTS = Path("data/prepared"), Path("results")
 
+# The stages of a lane or a blend, in the order of dvc.yaml.
+STAGES = {
+    "fetch": "Get the competition's archive: Kaggle's, or its sample.",
+    "prepare": "Make typed tables, row-wise features and folds; fit nothing.",
+    "baselines": "Score the baselines on the network's folds: constant, linear and lexical models, popularity.",
+    "train": "Train the folds' networks and log the run.",
+    "evaluate": "Score the out-of-fold predictions by Kaggle's metric.",
+    "predict": "Predict the test rows with the folds' networks.",
+    "submission": "Write the submission, if it passes the gate.",
+    "blend": "Average the predictions of a blend's members; score them, and write the submission.",
+}
+
 app = typer.Typer(
     help="Groundwork: from a Kaggle archive to a checked submission, every experiment tracked.",
     no_args_is_help=True,
@@ -32,6 +46,8 @@ app = typer.Typer(
 )
 app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
 app.add_typer(store, name="store", rich_help_panel="Every day")
+app.command(rich_help_panel="Every day")(add)
+app.command(rich_help_panel="Every day")(remove)
 
 
 @app.callback()
@@ -48,12 +64,10 @@ def _before_any_command(context: typer.Context) -> None:
     processes.follow_parents()
 
 
-LaneName = Annotated[
-    str, typer.Argument(metavar="lane", help="A key under `competitions` in params.yaml, such as titanic.")
-]
+LaneName = Annotated[str, typer.Argument(metavar="lane", help="A lane or a blend of params.yaml, such as titanic.")]
 LaneNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="lanes", help="Keys under `competitions` in params.yaml; none means all."),
+    typer.Argument(metavar="lanes", help="Lanes and blends of params.yaml; none means all."),
 ]
 
 
@@ -87,52 +101,15 @@ def validate() -> None:
     typer.echo(f"params.yaml: nothing wrong in {len(lanes)} lanes: {', '.join(lanes)}")
 
 
-@app.command(rich_help_panel="Pipeline")
-def fetch(lane_name: LaneName) -> None:
-    """Get the competition's archive: Kaggle's, or its sample."""
-    _stage("fetch", lane_name)
+def _command(stage: str) -> Callable[[str], None]:
+    def run(lane_name: LaneName) -> None:
+        _stage(stage, lane_name)
+
+    return run
 
 
-@app.command(rich_help_panel="Pipeline")
-def prepare(lane_name: LaneName) -> None:
-    """Make typed tables, row-wise features and folds; fit nothing."""
-    _stage("prepare", lane_name)
-
-
-@app.command(rich_help_panel="Pipeline")
-def baselines(lane_name: LaneName) -> None:
-    """Score the baselines on the network's folds: constant, linear and lexical models, popularity."""
-    _stage("baselines", lane_name)
-
-
-@app.command(rich_help_panel="Pipeline")
-def train(lane_name: LaneName) -> None:
-    """Train the folds' networks and log the run."""
-    _stage("train", lane_name)
-
-
-@app.command(rich_help_panel="Pipeline")
-def evaluate(lane_name: LaneName) -> None:
-    """Score the out-of-fold predictions by Kaggle's metric."""
-    _stage("evaluate", lane_name)
-
-
-@app.command(rich_help_panel="Pipeline")
-def predict(lane_name: LaneName) -> None:
-    """Predict the test rows with the folds' networks."""
-    _stage("predict", lane_name)
-
-
-@app.command(rich_help_panel="Pipeline")
-def submission(lane_name: LaneName) -> None:
-    """Write the submission, if it passes the gate."""
-    _stage("submission", lane_name)
-
-
-@app.command(rich_help_panel="Pipeline")
-def blend(name: Annotated[str, typer.Argument(help="A key under `blends` in params.yaml.")]) -> None:
-    """Average the predictions of a blend's members; score them, and write the submission."""
-    _stage("blend", name)
+for _name, _help in STAGES.items():
+    app.command(_name, help=_help, rich_help_panel="Pipeline")(_command(_name))
 
 
 @app.command(rich_help_panel="Pipeline")
@@ -152,50 +129,6 @@ def repro(lane_names: LaneNames = None) -> None:
     from groundwork import params, pipeline
 
     pipeline.repro(params.load(), lane_names, RESULTS)
-
-
-@app.command(rich_help_panel="Every day")
-def add(
-    slug: Annotated[str, typer.Argument(help="The competition's name in Kaggle's addresses, or its address.")],
-    archive: Annotated[Path | None, typer.Option("--archive", help="Kaggle's zip file, if you have it.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the lane; by default the slug.")] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="The metric, such as rmse, auc or f1.")] = None,
-    target: Annotated[str | None, typer.Option("--target", help="Target column; several with commas.")] = None,
-    row_id: Annotated[str | None, typer.Option("--id", help="Id column.")] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="classification, regression or tagging.")] = None,
-    train: Annotated[str | None, typer.Option("--train", help="File of the training rows.")] = None,
-    test: Annotated[str | None, typer.Option("--test", help="File of the test rows.")] = None,
-    submission: Annotated[str | None, typer.Option("--submission", help="File of the sample submission.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show everything and write nothing.")] = False,
-    sample: Annotated[bool, typer.Option("--sample", help="Also write a small synthetic generator, for CI.")] = False,
-) -> None:
-    """Add a competition: look at its archive, write its file and its lane."""
-    from groundwork.adding.run import Wishes, add
-
-    wishes = Wishes(
-        archive=archive,
-        name=name,
-        metric=metric,
-        targets=[part.strip() for part in target.split(",")] if target else (),
-        id=row_id,
-        kind=kind,
-        train=train,
-        test=test,
-        submission=submission,
-        yes=yes,
-        dry_run=dry_run,
-        sample=sample,
-    )
-    typer.echo(add(slug, wishes))
-
-
-@app.command(rich_help_panel="Every day")
-def remove(lane_name: LaneName) -> None:
-    """Remove a lane, and its competition's file if no other lane uses it; data and results stay."""
-    from groundwork.adding.run import remove
-
-    typer.echo(remove(lane_name))
 
 
 @app.command(rich_help_panel="Every day")
