@@ -17,8 +17,8 @@ UNREADABLE = (
     gzip.BadGzipFile,
     lzma.LZMAError,
     EOFError,
-    NotImplementedError,
-    RuntimeError,
+    NotImplementedError,  # a compression that `zipfile` does not know
+    RuntimeError,  # an encrypted member
 )
 UNPACK: dict[str, Callable[[IO[bytes]], Any]] = {
     ".gz": lambda stream: gzip.GzipFile(fileobj=stream),

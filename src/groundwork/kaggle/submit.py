@@ -14,13 +14,13 @@ from groundwork.experiments import seal
 from groundwork.experiments.dvcfiles import with_members
 from groundwork.experiments.provenance import git_state
 from groundwork.kaggle import client, gate, ledger, upload
+from groundwork.kaggle.answers import as_handed_in, as_listed, record
 from groundwork.kaggle.call import Patience
-from groundwork.kaggle.ledger import COMPLETE, ERROR, PENDING, Entry
+from groundwork.kaggle.ledger import ERROR, PENDING, Entry
 from groundwork.kaggle.upload import Timing
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
-    from kagglesdk.competitions.types.competition_api_service import ApiSubmission
 
 TIMING = Timing()
 NO_BLENDS: Mapping[str, Sequence[str]] = {}
@@ -89,7 +89,7 @@ def submit(
             f"{lane_name}: {'Kaggle does not list it yet' if answer is None else 'no score yet'}; {_later(lane_name)}"
         )
         return entry
-    entry = _record(entry, answer)
+    entry = record(entry, answer)
     if entry.status == ERROR:
         reason = answer.error_description or "it gives no reason"
         raise UserError(
@@ -140,12 +140,12 @@ def _hand_in(
     if earlier:
         # If Kaggle has rejected it since, the file may be handed in again.
         if answer := next((submission for submission in before if str(submission.ref) == earlier.reference), None):
-            earlier = _as_listed(earlier, answer) if dry_run else _record(earlier, answer)
+            earlier = as_listed(earlier, answer) if dry_run else record(earlier, answer)
         if earlier.status != ERROR:
             raise _handed_in_before(file, earlier)
     known = upload.find(before, tag)
     if known and known.status.name != "ERROR":
-        entry = _as_handed_in(entry, known, tag)
+        entry = as_handed_in(entry, known, tag)
         if not dry_run:
             ledger.append(entry)
         raise _handed_in_before(file, entry)
@@ -189,7 +189,7 @@ def refresh(lane_name: str, competition: Competition, *, timing: Timing = TIMING
     listed = {
         str(submission.ref): submission for submission in upload.list_submissions(api, competition, timing.patience)
     }
-    current = [_record(entry, listed[entry.reference]) if entry.reference in listed else entry for entry in mine]
+    current = [record(entry, listed[entry.reference]) if entry.reference in listed else entry for entry in mine]
     title = f"Submissions of {lane_name} ({competition.scorer.name})"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("time (UTC)", "reference", "CV", "public", "private", "status"):
@@ -252,53 +252,3 @@ def _handed_in_before(file: Path, entry: Entry) -> UserError:
 
 def _later(lane_name: str) -> str:
     return f"ask for its score with `groundwork submissions {lane_name}`"
-
-
-def _as_listed(entry: Entry, answer: "ApiSubmission") -> Entry:
-    """Return the entry with the status and scores that Kaggle lists."""
-    return replace(
-        entry,
-        reference=str(answer.ref),
-        status=answer.status.name.lower(),
-        public_score=answer.public_score or "",
-        private_score=answer.private_score or "",
-    )
-
-
-def _as_handed_in(entry: Entry, answer: "ApiSubmission", tag: str) -> Entry:
-    """Return the entry of a submission that is missing in the ledger; its commit and `dvc.lock` are unknown."""
-    # Kaggle's times are in UTC, but the client returns them without a time zone.
-    time = answer.date.replace(tzinfo=UTC).isoformat(timespec="seconds") if answer.date else ""
-    message = (answer.description or "").replace(tag, "").strip()
-    return replace(_as_listed(entry, answer), time=time, message=message, commit="", dvc_lock_sha256="")
-
-
-def _record(entry: Entry, answer: "ApiSubmission") -> Entry:
-    """Write the status and scores that Kaggle lists into the ledger, and a new score into the W&B run."""
-    current = _as_listed(entry, answer)
-    if current != entry:
-        ledger.replace_entry(entry, current)
-    scored = (current.public_score, current.private_score)
-    if current.status == COMPLETE and scored != (entry.public_score, entry.private_score):
-        _score_run(current)
-    return current
-
-
-def _score_run(entry: Entry) -> None:
-    from groundwork.tracking.tracker import record_score
-
-    # The run of an older submission is no longer in results/<lane>/run.json.
-    record = RESULTS / "experiments" / entry.lane / f"{entry.wandb_run}.json"
-    latest = RESULTS / entry.lane / "run.json"
-    if record.exists():
-        run = files.read_json(record, "dvc repro")["run"]
-    elif latest.exists() and (newest := files.read_json(latest, "dvc repro"))["run_id"] == entry.wandb_run:
-        run = newest
-    else:
-        print(f"{entry.lane}: run {entry.wandb_run} is not on this machine; its score is in {ledger.LEDGER} only")
-        return
-    summary: dict[str, float | str] = {"submission": entry.reference}
-    for name, score in (("public_score", entry.public_score), ("private_score", entry.private_score)):
-        if score:
-            summary[name] = float(score)
-    record_score(run, summary)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 
 # Pairs that mean no and yes, in lower case.
 TRUTH = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("0", "1"), ("0.0", "1.0"))
@@ -88,10 +89,9 @@ def _truth_styles(labels: Sequence[str], used: set[str]) -> list[Style]:
     """Return styles that write yes and no in other words; none unless the labels are two such words."""
     if sorted(map(str, map(truth, labels))) != ["False", "True"]:
         return []
-    cases = (str.lower, str.capitalize, str.upper)
-    return [
-        lambda label, pair=pair, case=case: case(pair[bool(truth(label))])  # type: ignore[misc]
-        for pair in TRUTH
-        for case in cases
-        if used & {case(word) for word in pair}
-    ]
+    pairs = [tuple(map(case, pair)) for pair in TRUTH for case in (str.lower, str.capitalize, str.upper)]
+    return [partial(_as_truth, pair) for pair in pairs if used & {*pair}]
+
+
+def _as_truth(pair: Sequence[str], label: str) -> str:
+    return pair[bool(truth(label))]
