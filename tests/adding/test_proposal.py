@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 from tests.adding.archives_of import BASE, CASES, ROWS, Case, proposal, tables_of
 
 from groundwork import params
-from groundwork.adding import competition_file, files, lane, sample
-from groundwork.adding.columns import TIME_NAME, describe
+from groundwork.adding import competition_file, files, lane, sample, splits
+from groundwork.adding.columns import TIME_NAME, Column, describe
 from groundwork.adding.kind import Guess
 from groundwork.adding.params_text import ParamsText
 from groundwork.adding.target import classes_by_column
@@ -383,3 +383,13 @@ def test_folds_by_time_are_written_where_the_times_can_be_read(tmp_path, form, g
     made = proposal(case, tmp_path)
     assert (made.split.time, made.split.obstacle) == ("date", obstacle)
     assert ('fold_by_time="date"' in competition_file.source(made)) == (not obstacle)
+
+
+def test_a_count_that_is_nearly_always_zero_is_no_group():
+    # Further values occur in train or in test alone, as those of any skewed count.
+    train = pd.DataFrame({"overdue": [0] * 900 + [3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15]})
+    test = pd.DataFrame({"overdue": [0] * 300 + [4, 6, 8, 10, 12, 14, 16, 18]})
+    assert splits.find(train, test, [Column("overdue", "number", "")]).group is None
+    rows = np.random.default_rng(0).permutation(np.repeat(np.arange(40), 10))
+    groups = pd.DataFrame({"overdue": rows[rows < 30]}), pd.DataFrame({"overdue": rows[rows >= 30]})
+    assert splits.find(*groups, [Column("overdue", "number", "")]).group == "overdue"

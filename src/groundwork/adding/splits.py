@@ -13,8 +13,9 @@ from groundwork.data.folds import by_time
 from groundwork.errors import UserError
 from groundwork.features import dates
 
-# A key is a group if it repeats in train, and nearly no test row has a value of train: one group may be cut in two.
-SHARED, REPEATED, ENOUGH = 0.05, 1.5, 8
+# A key is a group if it repeats in train, nearly no test row has a value of train (one group may be cut in two), and no
+# value fills a fold, as the 0 of a count does.
+SHARED, REPEATED, ENOUGH, MOST = 0.05, 1.5, 8, 1 / FOLDS
 LATER = 0.95  # share of test rows after the last training row
 
 
@@ -106,5 +107,7 @@ def _group(train: pd.Series, test: pd.Series) -> tuple[float, float]:
     rows, both = len(here) / len(known), int(pd.Series(others).isin(known).sum())
     shared = float(there.isin(known).mean())
     # Numbers of which each occurs once or twice differ between train and test by chance.
-    repeated = float((here.map(here.value_counts()) > 1).mean())
-    return (rows, shared) if rows >= REPEATED and repeated > 0.5 and (shared <= SHARED or both == 1) else (0.0, shared)
+    counts = here.value_counts()
+    repeated = float((here.map(counts) > 1).mean())
+    grouped = rows >= REPEATED and repeated > 0.5 and counts.iloc[0] <= MOST * len(here)
+    return (rows, shared) if grouped and (shared <= SHARED or both == 1) else (0.0, shared)
