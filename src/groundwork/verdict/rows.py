@@ -1,0 +1,138 @@
+"""The out-of-fold rows on which both sides of a comparison are scored."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from groundwork.competitions import Competition
+from groundwork.errors import UserError
+from groundwork.objectives import KINDS, oof
+from groundwork.objectives.decisions import decide
+from groundwork.objectives.metrics import Metric
+from groundwork.objectives.metrics_labels import plain
+from groundwork.objectives.ranking import Array
+
+REFUSED = "compare experiments of the same folds; `groundwork leaderboard` lists those with others apart"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Targets, folds and units of out-of-fold rows, and the metric by which predictions for them are judged.
+
+    Attributes
+    ----------
+    metric
+        The competition's metric.
+    judged_as, combine
+        The kind's: see `groundwork.objectives.base.Objective`. `combine` averages the predictions of several seeds.
+    ids, folds, target
+        Of each row: ``[rows]``; targets of tags and lists are ``[rows, columns]``.
+    units
+        The number, from 0, of the unit that each row belongs to: ``[rows]``. Units are drawn in pairs, as a whole.
+    unit_name
+        What units are: ``rows``, ``groups``, ``queries`` or ``customers``.
+    queries
+        The query of each row, or None.
+    """
+
+    metric: Metric
+    judged_as: tuple[str, ...]
+    combine: Callable[[Sequence[Array]], Array]
+    ids: Array
+    folds: Array
+    target: Array
+    units: Array
+    unit_name: str = "rows"
+    queries: Array | None = None
+
+    @classmethod
+    def of(cls, competition: Competition, frame: pd.DataFrame, groups: Array | None = None) -> Self:
+        """Read them from out-of-fold rows.
+
+        Parameters
+        ----------
+        frame
+            Columns as `groundwork.objectives.oof.out_of_fold_rows` gives them, in any order; the predictions are not
+            used.
+        groups
+            The value of the competition's ``group_folds_by`` for each row of `frame`, whose equal values stay
+            together; None if it has none.
+        """
+        kind, queries = KINDS[competition.kind], oof.groups(frame)
+        names, values = "groups", groups
+        if values is None:
+            names, values = ("queries", queries) if queries is not None else ("rows", frame["id"].to_numpy())
+            # A row that several folds validate, such as a customer in two weeks, is one unit.
+            names = "customers" if competition.layout == "purchases" else names
+        return cls(
+            metric=competition.scorer,
+            judged_as=kind.judged_as,
+            combine=kind.combine,
+            ids=frame["id"].to_numpy(),
+            folds=frame["fold"].to_numpy(),
+            target=oof.targets(frame),
+            units=pd.factorize(values, use_na_sentinel=False)[0],
+            unit_name=names,
+            queries=queries,
+        )
+
+    @property
+    def count(self) -> int:
+        """The number of units."""
+        return int(self.units.max()) + 1
+
+    def predictions(self, frame: pd.DataFrame, name: str) -> Array:
+        """Return the predictions of other out-of-fold rows, in the order of these rows.
+
+        Parameters
+        ----------
+        name
+            What the message calls `frame`.
+
+        Raises
+        ------
+        UserError
+            If rows, folds or targets are not the same.
+        """
+        if len(frame) != len(self.ids):
+            raise UserError(f"{name}: {len(frame):,} out-of-fold rows; expected {len(self.ids):,}", REFUSED)
+        mine = np.lexsort((self.folds, self.ids))
+        theirs = np.lexsort((frame["fold"].to_numpy(), frame["id"].to_numpy()))
+        for what, own, other in (
+            ("ids", self.ids, frame["id"].to_numpy()),
+            ("folds", self.folds, frame["fold"].to_numpy()),
+            ("targets", self.target, oof.targets(frame)),
+        ):
+            pair = own[mine], other[theirs]
+            if pair[0].shape != pair[1].shape or not (pair[0] == pair[1]).all():
+                raise UserError(f"{name}: its out-of-fold rows have other {what}", REFUSED)
+        found = oof.predictions(frame)
+        ordered = np.empty_like(found)
+        ordered[mine] = found[theirs]
+        return ordered
+
+    def answers(self, predicted: Array) -> Array:
+        """Return what the metric scores: predictions, or the labels that are chosen from them where it needs labels.
+
+        Decisions are chosen on the full out-of-fold rows, for each fold on the others, and used where they raise the
+        score over the folds, as the evaluate stage does.
+        """
+        of_labels = self.metric.of_labels
+        if of_labels is None:
+            return predicted
+        obvious = plain(self.target, predicted) if predicted.ndim != self.target.ndim or predicted.ndim == 1 else None
+        if obvious is None:
+            obvious = np.rint(predicted) if self.metric.form(self.judged_as) == "numbers" else plain(self.target, predicted)
+        found = decide(self.metric, self.judged_as, self.target, predicted, self.folds)
+        if found is None:
+            return obvious
+        return max((obvious, found[0]), key=self._mean_over_folds)
+
+    def _mean_over_folds(self, labels: Array) -> float:
+        assert self.metric.of_labels is not None
+        inside = [self.folds == fold for fold in np.unique(self.folds)]
+        scores = [self.metric.of_labels(self.target[rows], labels[rows]) for rows in inside]
+        return float(np.mean(scores)) * (1 if self.metric.higher_is_better else -1)
