@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def _columns(target: Array, prediction: Array) -> tuple[Array, Array]:
+def columns(target: Array, prediction: Array) -> tuple[Array, Array]:
     """Return 0 or 1 and a probability for each column: tags, the second of two classes, or each of several classes."""
     if target.ndim == 2:
         return target, prediction
@@ -25,7 +25,7 @@ def _mean_of_columns(of: Callable[[Array, Array], float], target: Array, predict
 
     A column with a single class would make scikit-learn's macro average nan.
     """
-    target, prediction = _columns(target, prediction)
+    target, prediction = columns(target, prediction)
     mixed = np.flatnonzero((target == 0).any(0) & (target == 1).any(0))
     return float(np.mean([of(target[:, tag], prediction[:, tag]) for tag in mixed])) if len(mixed) else np.nan
 
@@ -105,12 +105,12 @@ def log_loss_on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":
 
 def brier(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
     """Compute the mean squared error of probabilities: of class 1 of two; summed over classes; the mean over tags."""
-    columns, probabilities = _columns(target, prediction.astype(np.float64))
-    errors = (probabilities - columns) ** 2
+    actual, probabilities = columns(target, prediction.astype(np.float64))
+    errors = (probabilities - actual) ** 2
     return float(errors.sum(1).mean() if target.ndim == 1 else errors.mean())
 
 
-def _ranks(target: Array, prediction: Array) -> Array:
+def ranks(target: Array, prediction: Array) -> Array:
     """Return the rank of each row's class, from 1; of equal probabilities the first class comes first."""
     own = np.take_along_axis(prediction, target[:, None].astype(np.int64), axis=1)
     before = np.arange(prediction.shape[1]) < target[:, None]
@@ -119,7 +119,7 @@ def _ranks(target: Array, prediction: Array) -> Array:
 
 def top(k: int) -> Score:
     """Make the share of rows whose class is among the `k` likeliest."""
-    return lambda target, prediction, groups=None, /: float((_ranks(target, prediction) <= k).mean())
+    return lambda target, prediction, groups=None, /: float((ranks(target, prediction) <= k).mean())
 
 
 def map_at_classes(k: int, of_lists: tuple[Score, OnDevice]) -> tuple[Score, OnDevice]:
@@ -135,7 +135,7 @@ def map_at_classes(k: int, of_lists: tuple[Score, OnDevice]) -> tuple[Score, OnD
     def score(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
         if target.ndim == 2:
             return on_arrays(target, prediction)
-        rank = _ranks(target, prediction)
+        rank = ranks(target, prediction)
         return float(np.where(rank <= k, 1 / rank, 0.0).mean())
 
     def on_device(target: "Tensor", prediction: "Tensor") -> "Tensor":

@@ -91,8 +91,31 @@ def _expected_gain(gain: Array, ties: _Ties, discount: Array) -> Array:
     return np.bincount(ties.query, ties.sums(gain) / ties.size * (lower - upper), minlength=len(ties.rows))
 
 
-def _mean(scores: Array) -> float:
-    return float(scores.mean()) if len(scores) else float("nan")
+@dataclass(frozen=True)
+class MeanOver:
+    """A score that is a mean over queries or customers.
+
+    Attributes
+    ----------
+    values
+        ``values(target, prediction, groups)``: the value of each query, in the order in which queries appear, or of
+        each customer; nan for those that are left out.
+    """
+
+    values: Callable[[Array, Array, Array | None], Array]
+
+    def __call__(self, target: Array, prediction: Array, groups: Array | None = None, /) -> float:
+        """Average over those that are not left out; nan if all are."""
+        scores = self.values(target, prediction, groups)
+        counted = scores[~np.isnan(scores)]
+        return float(counted.mean()) if len(counted) else float("nan")
+
+
+def _where(counts: Array, scores: Array) -> Array:
+    """Put `scores` at the places that `counts` marks, and nan elsewhere."""
+    values = np.full(len(counts), np.nan)
+    values[counts] = scores
+    return values
 
 
 def ndcg(k: int) -> Score:
@@ -111,15 +134,15 @@ def ndcg(k: int) -> Score:
     """
     discount = 1 / np.log2(np.arange(k) + 2)
 
-    def score(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
+    def values(target: Array, prediction: Array, groups: Array | None) -> Array:
         if (target < 0).any():
             raise ValueError(f"NDCG needs relevance of at least 0; found {target.min()}")
         ties, gain = _ties(prediction, groups), 2.0**target - 1
         ideal = _expected_gain(gain, _ties(target, groups), discount)
         counts = (ideal > 0) & (ties.rows > 1)
-        return _mean(_expected_gain(gain, ties, discount)[counts] / ideal[counts])
+        return _where(counts, _expected_gain(gain, ties, discount)[counts] / ideal[counts])
 
-    return score
+    return MeanOver(values)
 
 
 def recall(k: int, relevant_from: float) -> Score:
@@ -130,14 +153,14 @@ def recall(k: int, relevant_from: float) -> Score:
     is not positive.)
     """
 
-    def score(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
+    def values(target: Array, prediction: Array, groups: Array | None) -> Array:
         ties = _ties(prediction, groups)
         relevant = target >= relevant_from
         total = np.bincount(ties.query, ties.sums(relevant), minlength=len(ties.rows))
         counts = (total > 0) & (ties.rows > 1)
-        return _mean(_expected_gain(relevant, ties, np.ones(k))[counts] / total[counts])
+        return _where(counts, _expected_gain(relevant, ties, np.ones(k))[counts] / total[counts])
 
-    return score
+    return MeanOver(values)
 
 
 def mrr(relevant_from: float) -> Score:
@@ -146,7 +169,7 @@ def mrr(relevant_from: float) -> Score:
     Relevance, ties and left-out queries are as in `recall`, and so are the errors of torchmetrics.
     """
 
-    def score(target: Array, prediction: Array, groups: Array | None = None, /) -> float:
+    def values(target: Array, prediction: Array, groups: Array | None) -> Array:
         from scipy.special import gammaln
 
         def log_choose(n: Array, m: Array) -> Array:
@@ -164,9 +187,11 @@ def mrr(relevant_from: float) -> Score:
         # The probability that the first of `hits` relevant rows is at this rank: their ranks are drawn uniformly.
         chance = np.exp(log_choose(tied - rank_in_run, hits - 1) - log_choose(tied, hits))
         reciprocal = np.bincount(np.repeat(np.arange(len(run)), size), chance / (above + rank_in_run))
-        return _mean(reciprocal[ties.rows[queries] > 1])
+        scores = np.full(len(ties.rows), np.nan)
+        scores[queries] = np.where(ties.rows[queries] > 1, reciprocal, np.nan)
+        return scores
 
-    return score
+    return MeanOver(values)
 
 
 def _per_customer(bought: T, recommended: T, ranks: T, k: int) -> tuple[T, T]:
@@ -184,8 +209,9 @@ def _per_customer(bought: T, recommended: T, ranks: T, k: int) -> tuple[T, T]:
 
 def _on_arrays(k: int, target: Array, prediction: Array) -> tuple[Array, Array]:
     bought, recommended = np.sort(target, axis=-1), prediction[:, :k]
-    customers = (bought >= 0).any(-1)
-    return _per_customer(bought[customers], recommended[customers], np.arange(1, recommended.shape[1] + 1), k)
+    customers: Array = (bought >= 0).any(-1)
+    scores = _per_customer(bought[customers], recommended[customers], np.arange(1, recommended.shape[1] + 1), k)
+    return _where(customers, scores[0]), _where(customers, scores[1])
 
 
 def _on_tensors(k: int, target: "Tensor", prediction: "Tensor") -> "tuple[Tensor, Tensor]":
@@ -207,7 +233,7 @@ def map_at(k: int) -> tuple[Score, OnDevice]:
     out. (torchmetrics divides by the actual number of hits, and needs a row for each pair.)
     """
     return (
-        lambda target, prediction, groups=None, /: _mean(_on_arrays(k, target, prediction)[0]),
+        MeanOver(lambda target, prediction, groups: _on_arrays(k, target, prediction)[0]),
         lambda target, prediction: _on_tensors(k, target, prediction)[0].mean(),
     )
 
@@ -215,7 +241,7 @@ def map_at(k: int) -> tuple[Score, OnDevice]:
 def recall_at(k: int) -> tuple[Score, OnDevice]:
     """Make recall@k: the share of a customer's purchases among the first k recommendations; otherwise as `map_at`."""
     return (
-        lambda target, prediction, groups=None, /: _mean(_on_arrays(k, target, prediction)[1]),
+        MeanOver(lambda target, prediction, groups: _on_arrays(k, target, prediction)[1]),
         lambda target, prediction: _on_tensors(k, target, prediction)[1].mean(),
     )
 

@@ -118,21 +118,27 @@ class Rows:
         """Return what the metric scores: predictions, or the labels that are chosen from them where it needs labels.
 
         Decisions are chosen on the full out-of-fold rows, for each fold on the others, and used where they raise the
-        score over the folds, as the evaluate stage does.
+        mean over folds, as the evaluate stage does.
         """
-        of_labels = self.metric.of_labels
-        if of_labels is None:
+        if self.metric.of_labels is None:
             return predicted
-        obvious = plain(self.target, predicted) if predicted.ndim != self.target.ndim or predicted.ndim == 1 else None
-        if obvious is None:
-            obvious = np.rint(predicted) if self.metric.form(self.judged_as) == "numbers" else plain(self.target, predicted)
+        numbers = self.metric.form(self.judged_as) == "numbers"
+        obvious = np.rint(predicted) if numbers else plain(self.target, predicted)
         found = decide(self.metric, self.judged_as, self.target, predicted, self.folds)
-        if found is None:
-            return obvious
-        return max((obvious, found[0]), key=self._mean_over_folds)
+        return obvious if found is None else max((obvious, found[0]), key=self._worth)
 
-    def _mean_over_folds(self, labels: Array) -> float:
-        assert self.metric.of_labels is not None
+    def score(self, target: Array, answers: Array, queries: Array | None = None) -> float:
+        """Score answers, as `answers` gives them, for some of the rows; nan if that is not possible."""
+        if self.metric.of_labels is None or (target.ndim == 2 and self.metric.form(self.judged_as) == "numbers"):
+            return self.metric.score(target, answers, queries)
+        return self.metric.of_labels(target, answers)
+
+    def by_fold(self, answers: Array) -> list[float]:
+        """Score answers for each fold."""
         inside = [self.folds == fold for fold in np.unique(self.folds)]
-        scores = [self.metric.of_labels(self.target[rows], labels[rows]) for rows in inside]
-        return float(np.mean(scores)) * (1 if self.metric.higher_is_better else -1)
+        queries = [None if self.queries is None else self.queries[chosen] for chosen in inside]
+        pairs = zip(inside, queries, strict=True)
+        return [self.score(self.target[chosen], answers[chosen], query) for chosen, query in pairs]
+
+    def _worth(self, answers: Array) -> float:
+        return float(np.mean(self.by_fold(answers))) * (1 if self.metric.higher_is_better else -1)
