@@ -16,6 +16,7 @@ import typer
 from groundwork import processes
 from groundwork.adding.commands import add, remove
 from groundwork.errors import UserError
+from groundwork.experiments.commands import compare, leaderboard
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
 from groundwork.training.commands import app as store
@@ -48,6 +49,8 @@ app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
 app.add_typer(store, name="store", rich_help_panel="Every day")
 app.command(rich_help_panel="Every day")(add)
 app.command(rich_help_panel="Every day")(remove)
+app.command(rich_help_panel="Every day")(leaderboard)
+app.command(rich_help_panel="Every day")(compare)
 
 
 @app.callback()
@@ -148,14 +151,6 @@ def status(lane_names: LaneNames = None) -> None:
     lines = [f"fetch@{name}: {path} was replaced" for name, path in replaced(settings).items() if name in selected]
     lines += status(selected, settings.blends)
     typer.echo("\n".join(lines) or "nothing would run again except the report")
-
-
-@app.command(rich_help_panel="Every day", name="leaderboard")
-def show_leaderboard(lane_names: LaneNames = None) -> None:
-    """Compare the experiments of each competition."""
-    from groundwork.experiments.leaderboard import leaderboard
-
-    leaderboard(lane_names)
 
 
 @app.command(rich_help_panel="Use a trained network")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -46,6 +46,7 @@ class LightGBM:
     labels: pd.DataFrame
     seed: int
     name: str = "LightGBM"
+    seeded: ClassVar[bool] = True
 
     def fit_predict(self, train: pd.DataFrame, target: Array, valid: pd.DataFrame) -> Array:
         """Fit on `train` and predict `valid`; see `Baseline`."""

@@ -20,6 +20,7 @@ from groundwork.experiments.records import (
     setting,
     split,
 )
+from groundwork.experiments.verdicts import told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,10 +55,12 @@ def leaderboard(chosen: Sequence[str] | None = None, results: Path = RESULTS, le
         for problem in problems + broken:
             print(f"warning: {problem}", file=sys.stderr)
         if experiments:
-            _print(console, lane_name, experiments, compared)
+            _print(console, lane_name, experiments, compared, results)
 
 
-def _print(console: "Console", lane_name: str, experiments: list[Experiment], compared: list[Baseline]) -> None:
+def _print(
+    console: "Console", lane_name: str, experiments: list[Experiment], compared: list[Baseline], results: Path
+) -> None:
     ranked, others, shown = split(experiments)
     keys = differing(ranked)
     console.print()
@@ -67,6 +70,8 @@ def _print(console: "Console", lane_name: str, experiments: list[Experiment], co
     notes += ["* with uncommitted changes"] if any(experiment.dirty for experiment in experiments) else []
     if notes:
         console.print(" " + " · ".join(notes), style="dim", markup=False)
+    for verdict in told(shown, ranked, compared, results):
+        console.print(f" {verdict['sentence']}", markup=False)
     if others:
         console.print(f"\n Other rows or folds than {shown.run_id}'s: not comparable", markup=False)
         changed = {other.run_id: _changed(other, differing([shown, other])) for other in others}

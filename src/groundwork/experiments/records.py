@@ -36,6 +36,10 @@ class Experiment:
         Whether `results/<lane>` holds this experiment's results.
     comparable
         Whether `judged_by` is the current experiment's, or the newest one's where none is current.
+    keys
+        The key of each fold in the fold store, by part, for each seed; empty where nothing was trained.
+    code
+        Hash of the fingerprint of the code that trained it; empty in older records.
     history, plot
         Rows per fold and epoch, and the confusion matrix, scatter or bars, as in the experiment's file.
     """
@@ -60,6 +64,8 @@ class Experiment:
     current: bool
     history: Sequence[Mapping[str, Any]]
     plot: Mapping[str, Any]
+    keys: tuple[Mapping[str, str], ...] = ()
+    code: str = ""
     comparable: bool = True
 
     @property
@@ -80,6 +86,8 @@ class Baseline:
         As an `Experiment` has them.
     seconds
         How long its folds took.
+    seeded
+        Whether another seed would give other predictions.
     """
 
     name: str
@@ -89,6 +97,7 @@ class Baseline:
     folds: tuple[float, ...]
     further: Mapping[str, float]
     seconds: float
+    seeded: bool = True
 
 
 def lanes(results: Path = RESULTS) -> list[str]:
@@ -213,7 +222,15 @@ def _experiment(record: Any, lane_name: str, current: str | None, scores: Mappin
         current=run["run_id"] == current,
         history=record["history"],
         plot=record["plot"],
+        keys=_keys(run),
+        code=str(run.get("code_sha256", "")),
     )
+
+
+def _keys(run: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+    """Read the keys of the folds: of the first seed in ``folds``, of the others in ``replicates``."""
+    seeds = [run.get("folds") or {}, *(run.get("replicates") or ())]
+    return tuple({part: str(made["key"]) for part, made in folds.items()} for folds in seeds if folds)
 
 
 def _baseline(record: Any) -> Baseline:
@@ -226,6 +243,7 @@ def _baseline(record: Any) -> Baseline:
         folds=tuple(float(score) for score in metrics["folds"]),
         further=_further(metrics),
         seconds=float(record["seconds"]),
+        seeded=bool(record.get("seeded", True)),
     )
 
 

@@ -209,7 +209,7 @@ def _per_customer(bought: T, recommended: T, ranks: T, k: int) -> tuple[T, T]:
 
 def _on_arrays(k: int, target: Array, prediction: Array) -> tuple[Array, Array]:
     bought, recommended = np.sort(target, axis=-1), prediction[:, :k]
-    customers: Array = (bought >= 0).any(-1)
+    customers = np.asarray((bought >= 0).any(-1))
     scores = _per_customer(bought[customers], recommended[customers], np.arange(1, recommended.shape[1] + 1), k)
     return _where(customers, scores[0]), _where(customers, scores[1])
 

@@ -65,8 +65,8 @@ def baselines(
     Returns
     -------
     list of dict
-        The content of ``baselines.json``: ``name``, ``metrics`` as the evaluate stage gives them, ``seconds``,
-        ``run_id``, ``wandb_dir``, ``data_sha256`` and ``folds_sha256``.
+        The content of ``baselines.json``: ``name``, whether it is ``seeded``, ``metrics`` as the evaluate stage
+        gives them, ``seconds``, ``run_id``, ``wandb_dir``, ``data_sha256`` and ``folds_sha256``.
     """
     from groundwork.baselines.choice import baselines_of
 
@@ -87,6 +87,7 @@ def baselines(
         records.append(
             {
                 "name": baseline.name,
+                "seeded": getattr(baseline, "seeded", False),
                 "metrics": metrics,
                 "seconds": round(time.monotonic() - started, 1),
                 "run_id": tracker.run_id,

@@ -96,7 +96,7 @@ def blend(
         folder / "run.json",
         {
             **git_state(),
-            "params": {"source": facts["params"].get("source"), "members": members},
+            "params": {**{key: facts["params"].get(key) for key in ("competition", "source")}, "members": members},
             "data_sha256": facts["data_sha256"],
             "folds_sha256": facts["folds_sha256"],
             "run_id": identity[:8],

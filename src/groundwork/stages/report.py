@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,15 @@ from groundwork.experiments.records import (
     setting,
     split,
 )
+from groundwork.experiments.verdicts import told, verdicts_of
 from groundwork.files import write_text
 
 REPORT = RESULTS / "report" / "index.html"
 
 # Size of a chart in its own units, and the space for its tick labels on the left and below.
 WIDTH, HEIGHT, LEFT, BELOW, MARGIN = 560, 280, 52, 34, 12
+
+JUDGED = 10  # changes that get a verdict, each of which may take seconds when it is new
 
 Point = tuple[float, float]
 
@@ -85,19 +88,19 @@ def report(out: Path = REPORT, results: Path = RESULTS, ledger: Path = LEDGER) -
         compared, unread = baselines(experiments[0], results) if experiments else ([], [])
         problems += broken + unread
         if experiments:
-            sections.append(_section(lane_name, experiments, compared))
+            sections.append(_section(lane_name, experiments, compared, results))
     if not sections:
         raise UserError("; ".join([f"{results}: no experiments", *problems]), "run each lane: `dvc repro`")
     folder = FileSystemLoader(Path(__file__).parent)
     page = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters |= {"number": number, "setting": setting, "gain": _gain}
+    page.filters |= {"number": number, "setting": setting}
     frame = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "bottom": HEIGHT - BELOW, "right": WIDTH - MARGIN}
     text = page.get_template("report.html.j2").render(sections=sections, problems=problems, frame=frame)
     write_text(out, text + "\n")
     return problems
 
 
-def _section(lane_name: str, experiments: list[Experiment], compared: list[Baseline]) -> dict[str, Any]:
+def _section(lane_name: str, experiments: list[Experiment], compared: list[Baseline], results: Path) -> dict[str, Any]:
     """Collect the values of a lane's section; it shows the current experiment, or the best where none is current."""
     ranked, others, shown = split(experiments)
     kind = shown.plot.get("kind")
@@ -106,7 +109,7 @@ def _section(lane_name: str, experiments: list[Experiment], compared: list[Basel
         "lane_name": lane_name,
         "experiments": ranked,
         "rows": _rows(ranked, compared),
-        "baseline": compared[0] if compared else None,
+        "told": told(shown, ranked, compared, results),
         "further": further_names([*ranked, *compared]),
         "others": [(other, differing([shown, other])) for other in others],
         "shown": shown,
@@ -114,7 +117,7 @@ def _section(lane_name: str, experiments: list[Experiment], compared: list[Basel
         "submitted": any(experiment.public_score for experiment in experiments),
         "dirty": any(experiment.dirty for experiment in experiments),
         "differing": keys,
-        "changes": _changes(ranked, keys),
+        "changes": _changes(ranked, keys, results),
         "dots": _dots(shown),
         "charts": _curves(shown),
         "confusion": _confusion(shown.plot) if kind == "confusion" else None,
@@ -132,15 +135,17 @@ def _rows(ranked: list[Experiment], compared: list[Baseline]) -> list[tuple[int 
     return sorted(rows, key=lambda row: -row[1].score if ranked[0].higher_is_better else row[1].score)
 
 
-def _changes(experiments: Sequence[Experiment], keys: Iterable[str]) -> list[dict[str, Any]]:
-    """Compare each experiment with the one trained before it, newest first."""
+def _changes(experiments: Sequence[Experiment], keys: Iterable[str], results: Path) -> list[dict[str, Any]]:
+    """Compare each experiment with the one trained before it, newest first; the newest ones get a verdict."""
+    ordered = sorted(experiments, key=lambda experiment: (experiment.started, experiment.run_id))
+    pairs = list(pairwise(ordered))[::-1]
+    verdicts = verdicts_of([(after, before) for before, after in pairs[:JUDGED]], experiments, results)
     changes = []
-    for before, after in pairwise(sorted(experiments, key=lambda experiment: (experiment.started, experiment.run_id))):
+    for (before, after), verdict in zip_longest(pairs, verdicts):
         settings = [(key, before.settings.get(key), after.settings.get(key)) for key in keys]
-        gain = after.score - before.score if after.higher_is_better else before.score - after.score
         changed = [(key, old, new) for key, old, new in settings if old != new]
-        changes.append({"before": before, "after": after, "gain": gain, "settings": changed})
-    return changes[::-1]
+        changes.append({"before": before, "after": after, "verdict": verdict, "settings": changed})
+    return changes
 
 
 def _dots(shown: Experiment) -> list[float]:
@@ -228,8 +233,3 @@ def _tick(value: float, digits: int) -> str:
         if abs(value) >= size:
             return f"{value / size:g}{letter}"
     return f"{value:.{digits}f}"
-
-
-def _gain(value: float) -> str:
-    """Write a difference with its sign, a true minus, and four digits."""
-    return f"{'+' if value >= 0 else '−'}{number(abs(value))}"

@@ -10,7 +10,7 @@ import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +18,9 @@ from pyarrow import parquet
 from pyarrow.types import is_floating, is_integer, is_large_string, is_string
 
 from groundwork.state import Array, State, from_json, from_npy, to_json, to_npy
-from groundwork.training.inference import Epoch
+
+if TYPE_CHECKING:  # it imports torch, which reading rows does not need
+    from groundwork.training.inference import Epoch
 
 FORMAT = 1
 WEIGHTS, TRANSFORMS, ROWS, HISTORY, MADE = (
@@ -141,13 +143,13 @@ def unpack_rows(content: bytes, fold: int) -> pd.DataFrame:
     return rows
 
 
-def pack_history(history: list[Epoch]) -> bytes:
+def pack_history(history: "list[Epoch]") -> bytes:
     """Write each epoch's metrics as JSON; numbers that are not finite become the strings nan, inf and -inf."""
     lines = [{name: _named(value) for name, value in epoch.items()} for epoch in history]
     return json.dumps(lines, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-def unpack_history(content: bytes) -> list[Epoch]:
+def unpack_history(content: bytes) -> "list[Epoch]":
     """Read each epoch's metrics; raise ValueError if they are not valid."""
     history = json.loads(content)
     if not isinstance(history, list) or not all(isinstance(epoch, dict) for epoch in history):

@@ -1,0 +1,77 @@
+"""The commands ``groundwork leaderboard`` and ``groundwork compare``."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from groundwork.experiments.compare import Compared
+
+SCHEMA = 1
+# 1 and 2 are errors.
+CODES = {"better": 3, "worse": 4}
+
+Named = Annotated[
+    str,
+    typer.Argument(
+        help="A run's id, a lane (its current run), baseline, baseline:NAME, or a commit.", show_default=False
+    ),
+]
+
+
+def leaderboard(
+    lane_names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="lanes", help="Lanes and blends of params.yaml; none means all."),
+    ] = None,
+) -> None:
+    """Compare the experiments of each competition."""
+    from groundwork.experiments.leaderboard import leaderboard
+
+    leaderboard(lane_names)
+
+
+def compare(
+    a: Named,
+    b: Named,
+    lane_name: Annotated[str | None, typer.Option("--lane", help="The lane, where neither name tells it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; docs/verdict.md documents it.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a list for a pull request.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 3 if A is better than B in a lane, 4 if it is worse in one.")
+    ] = False,
+) -> None:
+    """Say whether A is better than B on the same out-of-fold rows, beyond the luck of rows and seeds.
+
+    Rows (or groups, queries, customers) are resampled in pairs, and the spread of seeds is taken from replicates of
+    both (`training.seeds`), or of other runs of the lane. Two commits are compared in each lane whose metrics differ.
+    """
+    from groundwork.experiments.compare import compare
+
+    compared = compare(a, b, lane_name)
+    if as_json:
+        content = {"schema": SCHEMA, "verdicts": [_plain(one) for one in compared]}
+        typer.echo(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        typer.echo("\n".join(_lines(compared, markdown)) or f"{a} and {b} have equal metrics in every lane")
+    if exit_code:
+        outcomes = {one.verdict.outcome for one in compared if one.verdict}
+        raise typer.Exit(max((CODES.get(outcome, 0) for outcome in outcomes), default=0))
+
+
+def _plain(one: "Compared") -> dict[str, Any]:
+    if one.verdict is None:
+        return {"lane": one.lane_name, "outcome": "none", "sentence": one.refused and one.refused.problem}
+    return {"lane": one.lane_name, **one.verdict.to_json()}
+
+
+def _lines(compared: "list[Compared]", markdown: bool) -> list[str]:
+    several, lines = len(compared) > 1, []
+    for one in compared:
+        told = one.verdict.lines if one.verdict else [f"no verdict: {one.refused}"]
+        if markdown:
+            lines.append(f"- **{one.lane_name}**: {told[0].splitlines()[0]}")
+        else:
+            lines += [f"{one.lane_name}:", *told] if several else told
+    return lines
