@@ -10,7 +10,7 @@ RUN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 READY = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test campaign lint format lessons parity bench bench-scale scores tables lock clean
+.PHONY: help setup repro test campaign lint format lessons parity bench bench-scale scores tables honesty lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ scores: $(READY)  ## Score the shipped parameters on Kaggle's real archives: mak
 
 tables: $(READY)  ## Compare networks and boosted trees with scikit-learn on tables: make tables ARCHIVES=folder
 	@$(RUN) python -m benchmarks.tables $(ARCHIVES) $(ARGS)
+
+honesty: $(READY)  ## Show by simulation that verdicts call luck by its name (real seeds too: make honesty ARCHIVES=folder)
+	@$(RUN) python -m benchmarks.honesty $(ARCHIVES) $(ARGS)
 
 # Constraints for pip: versions only, the same for every supported Python. The package index and torch's build are left
 # to the machine. Locked versions stay; `make lock ARGS=--upgrade` renews them.

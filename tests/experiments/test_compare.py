@@ -89,7 +89,7 @@ def test_runs_are_compared_on_their_own_rows(runs: list[str]) -> None:
     assert current.a.name == second
     assert current.a.score == pytest.approx((oof[["p0", "p1"]].to_numpy().argmax(1) == oof["target"]).mean())
     recorded = {experiment.run_id: experiment for experiment in load("titanic")[0]}
-    assert (verdict.a.score, verdict.b.score) == (recorded[first].oof, recorded[nothing].oof)
+    assert (verdict.a.score, verdict.b.score) == pytest.approx((recorded[first].oof, recorded[nothing].oof))
     assert verdict.a.folds == pytest.approx(recorded[first].folds)
     assert verdict.luck.units == ROWS
 
@@ -112,7 +112,7 @@ def test_the_seeds_of_one_run_are_its_replicates(runs: list[str]) -> None:
     record["run"]["replicates"] = [other["run"]["folds"]]
     path.write_text(json.dumps(record))
     verdict = outcome(first, nothing)
-    assert verdict.a.seeds == (record["metrics"]["oof"], other["metrics"]["oof"])
+    assert verdict.a.seeds == pytest.approx((record["metrics"]["oof"], other["metrics"]["oof"]))
     assert verdict.luck.spread.freedom == 1, "the second run tells nothing more"
 
 

@@ -134,6 +134,46 @@ def judge(
     UserError
         If the metric cannot be computed, or there is a single unit.
     """
+    found = measured(rows, a, b, spread=spread, resamples=resamples)
+    gain, luck = found.gain, found.luck
+    half = float(luck.half_width(tried, LEVEL))
+    verdict = Verdict(
+        metric=rows.metric.name,
+        higher_is_better=rows.metric.higher_is_better,
+        a=found.a.scored(a),
+        b=found.b.scored(b),
+        outcome=_outcome(gain, half, bool(luck.spread.freedom) or not luck.share),
+        gain=gain,
+        low=gain - half,
+        high=gain + half,
+        luck=luck,
+        changed=changed(rows, found.a.mean.answers, found.b.mean.answers),
+        unit_name=rows.unit_name,
+        resamples=found.resamples,
+        limited=found.resamples < resamples,
+        tried=tried,
+    )
+    if verdict.outcome != "no difference" or not gain:
+        return verdict
+    seeds, times = luck.needed(gain, max(len(side.replicates) for side in (a, b)), tried, LEVEL)
+    return replace(verdict, seeds_needed=seeds, rows_needed=round(times * rows.count) if np.isfinite(times) else None)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A difference and its luck, before words: see `Verdict`."""
+
+    a: "_Scorer"
+    b: "_Scorer"
+    gain: float
+    luck: Luck
+    resamples: int
+
+
+def measured(
+    rows: Rows, a: Side, b: Side, *, spread: Sequence[Sequence[Array]] = (), resamples: int = RESAMPLES
+) -> Measured:
+    """Measure the difference of two predictors and its luck; parameters and errors are those of `judge`."""
     if rows.count < 2:
         raise UserError(f"found one of {rows.unit_name}; expected two or more to draw from", "compare on more rows")
     sides = [_Scorer(rows, side) for side in (a, b)]
@@ -157,28 +197,7 @@ def judge(
         share=sum(1 / len(side.replicates) for side in (a, b) if side.seeded),
     )
     gain = (sides[0].mean.score - sides[1].mean.score) * (1 if rows.metric.higher_is_better else -1)
-    half = float(luck.half_width(tried, LEVEL))
-    outcome = _outcome(gain, half, bool(luck.spread.freedom) or not luck.share)
-    verdict = Verdict(
-        metric=rows.metric.name,
-        higher_is_better=rows.metric.higher_is_better,
-        a=sides[0].scored,
-        b=sides[1].scored,
-        outcome=outcome,
-        gain=gain,
-        low=gain - half,
-        high=gain + half,
-        luck=luck,
-        changed=changed(rows, sides[0].mean.answers, sides[1].mean.answers),
-        unit_name=rows.unit_name,
-        resamples=draws.resamples,
-        limited=draws.resamples < resamples,
-        tried=tried,
-    )
-    if outcome != "no difference" or not gain:
-        return verdict
-    seeds, times = luck.needed(gain, max(len(side.replicates) for side in (a, b)), tried, LEVEL)
-    return replace(verdict, seeds_needed=seeds, rows_needed=round(times * rows.count) if np.isfinite(times) else None)
+    return Measured(sides[0], sides[1], gain, luck, draws.resamples)
 
 
 class _Column:
@@ -186,29 +205,28 @@ class _Column:
 
     def __init__(self, rows: Rows, predicted: Array) -> None:
         self.answers = rows.answers(predicted)
-        self.score = rows.score(rows.target, self.answers, rows.queries)
+        self.resampled = resampled(rows, self.answers)
+        self.score = float(self.resampled(np.ones((1, rows.count)))[0])
         if not np.isfinite(self.score):
             raise UserError(
                 f"{rows.metric.name} cannot be computed: {rows.metric.undefined}",
                 "choose another `metric` in the competition's file, or fix the data",
             )
-        self.resampled = resampled(rows, self.answers)
 
 
 class _Scorer:
     """A side's columns: of the predictions averaged by seed, and of each seed."""
 
     def __init__(self, rows: Rows, side: Side) -> None:
+        self.rows = rows
         self.mean = _Column(rows, rows.combine(side.replicates))
         several = side.seeded and len(side.replicates) > 1
         self.seeds = [_Column(rows, one) for one in side.replicates] if several else [self.mean]
-        self.scored = Scored(
-            side.name,
-            self.mean.score,
-            tuple(rows.by_fold(self.mean.answers)),
-            tuple(column.score for column in self.seeds),
-            side.seeded,
-        )
+
+    def scored(self, side: Side) -> Scored:
+        """Return the side's scores."""
+        folds = tuple(self.rows.by_fold(self.mean.answers))
+        return Scored(side.name, self.mean.score, folds, tuple(column.score for column in self.seeds), side.seeded)
 
 
 def _outcome(gain: float, half: float, seeds_known: bool) -> Outcome:
