@@ -203,3 +203,20 @@ def test_a_saved_encoder_encodes_bit_by_bit_the_same() -> None:
     loaded = torch.load(buffer, weights_only=False)
     first, again = fitted.transform(TRAIN), loaded.transform(TRAIN)
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_key_that_is_a_category_too_does_not_give_the_own_target_away() -> None:
+    # Next to the key's code, a rate without the own row alone would be the target itself, turned round.
+    keys = pd.Series(np.repeat(np.arange(20), 50).astype(str))
+    target = np.random.default_rng(1).normal(size=(len(keys), 1))
+    frame = pd.DataFrame({"key": keys})
+
+    def within(columns: Inputs) -> float:
+        fitted = TableEncoder(columns, clip=0.0, min_category_count=1, group_smoothing=0.1, bins=4)
+        rates = fitted.fit_transform(frame, target)["numeric"][:, 0].numpy()
+        inside = [pd.Series(values).groupby(keys).transform(lambda group: group - group.mean())
+                  for values in (rates, target[:, 0])]  # fmt: skip
+        return float(np.corrcoef(*inside)[0, 1])
+
+    assert within(Inputs(group=("key",))) < -0.95
+    assert within(Inputs(categorical=("key",), group=("key",))) > -0.4

@@ -18,7 +18,7 @@ from groundwork.sections.encodings import TableEncoding
 from groundwork.state import State, array, scalar, texts
 
 LEARNED = ("medians", "low", "high", "mean", "scale")  # fitted statistics of each number
-PARTS = 5  # of the training rows, each encoded by the others where trees read group rates
+PARTS = 5  # of the training rows, each encoded by the others where rates are cross-fitted
 
 
 class GroupRate:
@@ -68,8 +68,8 @@ class GroupRate:
     def cross_fitted(self, keys: pd.Series, own: Numbers) -> Numbers:
         """Encode the training rows as `transform` does, but rates by the rows of other parts alone.
 
-        Leaving out only the row itself tells its target to a tree: in a group of known rate, the rows of the one class
-        have another rate than those of the other.
+        Leaving out only the row itself tells its target to whatever knows the group too, such as a tree or an
+        embedding of the key: within a group, a row's rate falls as its own target rises.
         """
         rows, member = _find(self.keys, keys.to_numpy(dtype=object)), keys.notna().to_numpy()
         part = np.random.default_rng(0).permutation(len(keys)) % PARTS
@@ -167,7 +167,12 @@ class TableEncoder(Encoder):
         See `GroupRate`.
     bins
         Bins for a piecewise-linear encoding, between quantiles of the training rows. 0 encodes for trees: missing
-        numbers stay missing, and the group rates of training rows are `GroupRate.cross_fitted`.
+        numbers stay missing.
+
+    Notes
+    -----
+    The group rates of training rows are `GroupRate.cross_fitted` for trees and for keys that are also categories; else
+    each row is encoded by all others.
     """
 
     def __init__(
@@ -254,10 +259,14 @@ class TableEncoder(Encoder):
                 "fix `features` in the competition's file (a division by zero, a logarithm of zero), or the data",
             )
         groups = (
-            rate.transform(frame[name], own) if self.bins or own is None else rate.cross_fitted(frame[name], own)
+            rate.transform(frame[name], own) if own is None or self._hides(name) else rate.cross_fitted(frame[name], own)
             for name, rate in self.groups.items()
         )
         return np.column_stack([numbers, *groups])
+
+    def _hides(self, key: str) -> bool:
+        """Return whether nothing but the rate tells a row's group."""
+        return self.bins > 0 and key not in self.columns.categorical
 
     def _codes(self, frame: pd.DataFrame) -> NDArray[np.int64]:
         return self.codes.transform(self._labels(frame))
