@@ -94,6 +94,18 @@ def test_one_fold_alone_has_no_spread() -> None:
     assert scores["folds"] == [scores["mean"]] == [scores["oof"]]
 
 
+def test_the_spread_over_seeds_is_recorded_where_there_are_several() -> None:
+    trained(SURVIVAL, epochs=2, seeds=2)
+    metrics = evaluate("survival", SURVIVAL, RESULTS)
+    first, second = metrics["seeds"]["oof"]
+    assert first != second
+    assert metrics["seeds"]["mean"] == pytest.approx((first + second) / 2)
+    assert metrics["seeds"]["sd"] == pytest.approx(abs(first - second) / math.sqrt(2))
+    trained(SURVIVAL, epochs=2)
+    assert evaluate("survival", SURVIVAL, RESULTS)["oof"] == first
+    assert "seeds" not in json.loads((RESULTS / "metrics/survival.json").read_text())
+
+
 @pytest.mark.parametrize("competition", [SURVIVAL, PRICES], ids=lambda competition: competition.slug)
 def test_a_trained_lane_is_scored_recorded_and_scored_the_same_again(competition: Labelled) -> None:
     trained(competition, epochs=2)

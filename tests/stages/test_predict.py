@@ -53,6 +53,14 @@ def test_the_mean_of_the_folds_prices_is_handed_in() -> None:
     assert not np.allclose(folds[0], folds[1], rtol=1e-3)
 
 
+def test_every_seed_of_every_fold_counts_alike() -> None:
+    trained(PRICES, epochs=2, seeds=2)
+    submission = pd.read_csv(submitted(PRICES))
+    folds = each_fold(PRICES)
+    assert len(folds) == 6
+    np.testing.assert_allclose(submission["price"], sum(folds) / 6, rtol=1e-5)
+
+
 def test_labels_are_handed_in_as_the_competition_names_them() -> None:
     """The network's indices of classes 2 and 5 are 0 and 1."""
     trained(SURVIVAL, epochs=8)

@@ -77,8 +77,8 @@ def test_it_writes_the_history_of_each_fold_and_what_the_run_was() -> None:
     assert history[["fold", "epoch"]].to_numpy().tolist() == [[f, e] for f in range(FOLDS) for e in range(4)]
     run = json.loads((results / "run.json").read_text())
     assert set(run) == {
-        "run_id", "wandb_dir", "started", "seconds", "commit", "dirty", "params", "data_sha256", "folds_sha256",
-        "hardware", "folds",
+        "run_id", "wandb_dir", "started", "seconds", "commit", "dirty", "params", "code_sha256", "data_sha256",
+        "folds_sha256", "hardware", "folds",
     }  # fmt: skip
     files = {fold: TrainedFold.load(results / "checkpoints" / f"{fold}.fold") for fold in run["folds"]}
     assert list(files) == ["fold_0", "fold_1", "fold_2"]
@@ -137,6 +137,37 @@ def test_folds_differ_in_their_first_weights() -> None:
 
 def test_the_largest_seed_that_params_allows_trains_all_folds() -> None:
     trained(seed=2**32 - 1, epochs=1)
+
+
+def test_several_seeds_are_averaged_and_a_single_one_keeps_its_fold(capsys: pytest.CaptureFixture[str]) -> None:
+    one = trained()
+    alone, run = pd.read_parquet(one / "oof.parquet"), json.loads((one / "run.json").read_text())
+    assert not {"seeds", "replicates"} & run.keys()
+    capsys.readouterr()
+    results = trained(seeds=3)
+    printed = printed_by(capsys)
+    assert printed.count(TAKEN) == FOLDS, "replicate 0 is what one seed trains"
+    assert "survival: fold 2, seed 2: accuracy" in printed
+    folds = {path.name: TrainedFold.load(path) for path in (results / "checkpoints").iterdir()}
+    assert sorted(folds) == sorted(f"fold_{k}{seed}.fold" for k in range(FOLDS) for seed in ("", "_seed_1", "_seed_2"))
+    rows = [
+        pd.concat([folds[f"fold_{k}{seed}.fold"].validation for k in range(FOLDS)]).sort_values("id", ignore_index=True)
+        for seed in ("", "_seed_1", "_seed_2")
+    ]
+    np.testing.assert_array_equal(rows[0][["p0", "p1"]], alone[["p0", "p1"]])
+    oof = pd.read_parquet(results / "oof.parquet")
+    np.testing.assert_array_equal(oof[["p0", "p1"]], np.mean([table[["p0", "p1"]] for table in rows], axis=0))
+    run = json.loads((results / "run.json").read_text())
+    assert [score["oof"] for score in run["seeds"]] == [cross_validate(table, "accuracy")["oof"] for table in rows]
+    assert [sorted(made) for made in run["replicates"]] == [["fold_0", "fold_1", "fold_2"]] * 2
+    assert len(pd.read_csv(results / "history.csv")) == 3 * FOLDS
+
+    shutil.rmtree("results/.folds")
+    trained(seeds=3, results="results")
+    assert printed_by(capsys).count(TAKEN) == 3 * FOLDS, "checkpoints fill the store"
+    trained()
+    assert printed_by(capsys).count(TAKEN) == FOLDS
+    assert (one / "oof.parquet").read_bytes() == Path("results/survival/oof.parquet").read_bytes()
 
 
 # --- leakage ----------------------------------------------------------------------------------------------------------
@@ -321,9 +352,9 @@ from groundwork.settings import Tracking
 
 if __name__ == "__main__":
     log = train._log
-    def wait_in_fold_1(tracker, fold, epoch):
-        log(tracker, fold, epoch)
-        if fold == 1:
+    def wait_in_fold_1(tracker, part, epoch):
+        log(tracker, part, epoch)
+        if part == (1, 0):
             Path("in fold 1").touch()
             time.sleep(3600)
     try:

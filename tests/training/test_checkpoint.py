@@ -24,7 +24,7 @@ from tests.training.tiny import SURVIVAL, in_memory, lane
 from groundwork.errors import UserError
 from groundwork.models.fnn import FNN
 from groundwork.training.build import make_encoder, make_network, make_objective
-from groundwork.training.checkpoint import FoldRecord, TrainedFold, key_of, without_weights
+from groundwork.training.checkpoint import FoldRecord, TrainedFold, identity_of, without_weights
 from groundwork.training.origin import Origin
 
 
@@ -102,7 +102,7 @@ def test_rows_history_and_origin_are_read_without_weights(tmp_path: Path) -> Non
     record = FoldRecord.load(path)
     pd.testing.assert_frame_equal(record.validation, fold.validation)
     assert (record.fold, record.origin) == (2, fold.origin)
-    assert key_of(path) == "abc"
+    assert identity_of(path)[0] == "abc"
     assert path.stat().st_size < whole / 2
     with pytest.raises(UserError, match="weights were removed") as caught:
         TrainedFold.load(path)

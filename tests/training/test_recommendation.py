@@ -49,6 +49,16 @@ def test_a_shop_goes_from_its_archive_to_a_submission_that_passes_the_gate(tmp_p
     assert lists.explode().str.len().eq(10).all()  # ids keep their leading zeros
 
 
+def test_the_final_model_is_trained_with_each_seed_too(tmp_path: Path) -> None:
+    tables, folder = prepared(), tmp_path / "results" / "shop"
+    train("shop", SHOP, lane(epochs=1, seeds=2), tables, folder, seed=0, **QUIETLY)
+    assert len(list((folder / "checkpoints").glob("final*.fold"))) == 2
+    both = predict("shop", SHOP, tables, folder, CPU)
+    lists = pd.read_parquet(both)
+    (folder / "checkpoints" / "final_seed_1.fold").unlink()
+    assert not pd.read_parquet(predict("shop", SHOP, tables, folder, CPU)).equals(lists)
+
+
 def test_later_weeks_change_nothing_of_what_a_fold_learns_or_answers() -> None:
     tables = prepared()
     first = tables.weeks[1][0]

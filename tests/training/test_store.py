@@ -137,7 +137,7 @@ def test_rows_go_only_when_that_is_wished_and_after_all_weights(store: FoldStore
 
 def test_folds_of_current_results_marked_folds_and_folds_in_use_are_never_pruned(store: FoldStore) -> None:
     paths = filled(store, 4)
-    write_json(Path("results/titanic/run.json"), {"folds": {"fold_2": {"key": KEYS[0], "seconds": 1.0}}})
+    write_json(Path("results/titanic/run.json"), {"replicates": [{"fold_2": {"key": KEYS[0], "seconds": 1.0}}]})
     store.keep("titanic", KEYS[1], "run abc")
     with store.lease("titanic", [KEYS[2]]):
         assert [entry.reasons for entry in sorted(entries(store), key=lambda entry: entry.key)] == [

@@ -15,7 +15,7 @@ SHARED: dict[str, dict[str, Any]] = {
         "category_scale": 0.05, "dropout": 0.2,
     },
     "training": {
-        "folds": "all", "epochs": 20, "batch_size": 128, "accumulate_grad_batches": 1,
+        "folds": "all", "seeds": 1, "epochs": 20, "batch_size": 128, "accumulate_grad_batches": 1,
         "optimizer": {"name": "adamw", "betas": [0.9, 0.999], "eps": "1.0e-8"}, "learning_rate": 0.004,
         "weight_decay": 0.02, "schedule": "cosine", "warmup": 0.1, "gradient_clip": 1.0, "weight_averaging": 0.0,
         "early_stopping": None, "max_time": None, "callbacks": [],

@@ -96,10 +96,12 @@ class Training(Settings):
     """The optimizer, its schedule, and early stopping; see `groundwork.training.fit`.
 
     `learning_rate` and `weight_decay` apply to every optimizer; `optimizer` has the settings of one optimizer.
-    `accumulate_grad_batches` mini-batches make one optimizer step.
+    `accumulate_grad_batches` mini-batches make one optimizer step. Each fold is trained `seeds` times, each
+    time from other weights and in another order, and its predictions are averaged.
     """
 
     folds: Literal["all"] | Count
+    seeds: Count = 1
     epochs: Count
     batch_size: Count
     accumulate_grad_batches: Count
@@ -116,9 +118,10 @@ class Training(Settings):
 
 
 class Boosting(Settings):
-    """The training of boosted trees: the section `model` has what decides it."""
+    """The training of boosted trees: the section `model` has what decides it; `seeds` is as in `Training`."""
 
     folds: Literal["all"] | Count
+    seeds: Count = 1
 
     @property
     def epochs(self) -> int:

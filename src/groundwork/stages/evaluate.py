@@ -1,9 +1,10 @@
 """The evaluate stage scores a lane's out-of-fold predictions by the competition's metric and records the experiment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from groundwork.competitions import Competition
@@ -22,8 +23,17 @@ def run(job: Job) -> str:
         f"{job.lane_name}: {metrics['metric']} {metrics['mean']:.4f} ± {metrics['sd']:.4f} over "
         f"{len(metrics['folds'])} folds, {metrics['oof']:.4f} over all out-of-fold rows"
         + "".join(f", {name} {value:.4f}" for name, value in metrics["further"].items())
+        + _of_seeds(metrics)
         + _decided(metrics)
     )
+
+
+def _of_seeds(metrics: Mapping[str, Any]) -> str:
+    """Say how much a single seed moves the score; nothing where there is one."""
+    if "seeds" not in metrics:
+        return ""
+    seeds = metrics["seeds"]
+    return f"; mean of {len(seeds['oof'])} seeds, which alone score {seeds['mean']:.4f} ± {seeds['sd']:.4f}"
 
 
 def _decided(metrics: Mapping[str, Any]) -> str:
@@ -35,13 +45,20 @@ def _decided(metrics: Mapping[str, Any]) -> str:
     return f"; {other} thresholds chosen on the other folds {mean:.4f}{'' if used else ', so they are not used'}"
 
 
+def _over_seeds(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return each seed's score over all out-of-fold rows, their mean, and their standard deviation (ddof 1)."""
+    scores = [float(seed["oof"]) for seed in seeds]
+    return {"oof": scores, "mean": float(np.mean(scores)), "sd": float(np.std(scores, ddof=1))}
+
+
 def evaluate(lane_name: str, competition: Competition, results: Path, out: Path | None = None) -> dict[str, Any]:
     """Write ``metrics/<lane>.json`` and the experiment's record under `out`, or `results`; return the metrics.
 
     The record is written twice: as ``<lane>/experiment.json``, a DVC output, and as
     ``experiments/<lane>/<run id>.json``, which DVC does not manage, so that it stays when the next experiment replaces
-    this one. The record has the ``decision`` by which the test rows are answered, where one raised the score: see
-    `groundwork.objectives.decisions`.
+    this one. Where folds were trained with several seeds, the metrics have ``seeds``: the pooled ``oof`` score of each,
+    without thresholds, their ``mean`` and ``sd``. The record has the ``decision`` by which the test rows are answered,
+    where one raised the score: see `groundwork.objectives.decisions`.
 
     Raises
     ------
@@ -61,6 +78,8 @@ def evaluate(lane_name: str, competition: Competition, results: Path, out: Path 
             f"{folder}: history.csv or run.json is broken: {error!r}",
             f"train again: `dvc repro --force train@{lane_name}`",
         ) from None
+    if "seeds" in run:
+        metrics["seeds"] = _over_seeds(run["seeds"])
     plot = kind.drawing(targets(oof), predictions(oof), competition.task)
     record = {"lane": lane_name, "run": run, "metrics": metrics, "history": history, "plot": plot}
     if decision is not None:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from groundwork.competitions import Competition
 from groundwork.data.load import load
-from groundwork.data.prepared import FINAL, Prepared, write_table
+from groundwork.data.prepared import FINAL, Prepared, part, write_table
 from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.kaggle import gate
@@ -35,7 +35,7 @@ def predict(
     hardware: Hardware,
     out: Path | None = None,
 ) -> Path:
-    """Write the lane's ``test.parquet``: the folds' mean prediction, or the final model's, of each test row.
+    """Write the lane's ``test.parquet``: the folds' mean prediction, or the final models', of each test row.
 
     Its columns are ``id`` and ``prediction``, or ``p0``, ``p1``… for several classes, tags, targets or ranked items, as
     in ``oof.parquet``.
@@ -60,7 +60,9 @@ def predict(
         If the lane has not been trained, or a file is broken.
     """
     folder = results / "checkpoints"
-    checkpoints = [folder / fold_file(FINAL)] if prepared.final else sorted(folder.glob("fold_*.fold"))
+    # A final model may be trained several times, too; a missing one is named by its path.
+    final = sorted(folder.glob(f"{part(FINAL)}*.fold")) or [folder / fold_file(FINAL)]
+    checkpoints = final if prepared.final else sorted(folder.glob("fold_*.fold"))
     former = sorted(folder.glob("fold_*.pt"))[:1]
     if not checkpoints and not former:
         raise UserError(f"{folder}: no checkpoints", f"train first: `dvc repro train@{lane_name}`")

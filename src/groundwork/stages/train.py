@@ -1,7 +1,7 @@
 """The train stage takes finished folds from the fold store, trains the missing ones and logs them as one run."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
@@ -16,23 +16,24 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from groundwork.competitions import Competition
 from groundwork.data.load import load
-from groundwork.data.prepared import FINAL, Prepared, part
+from groundwork.data.prepared import FINAL, Prepared
 from groundwork.errors import UserError
 from groundwork.experiments.provenance import git_state
 from groundwork.files import write_json, writing
 from groundwork.objectives.metrics import Metric
-from groundwork.objectives.oof import concatenate, cross_validate
+from groundwork.objectives.oof import cross_validate
 from groundwork.sections.base import size_in_bytes
 from groundwork.settings import Hardware, Lane, Tracking
 from groundwork.stages.job import Job
 from groundwork.tracking.tracker import Tracker, cross_validated
-from groundwork.training.checkpoint import TrainedFold, fold_file, has_weights
+from groundwork.training.checkpoint import TrainedFold, fold_file, has_weights, part_name
 from groundwork.training.eviction import prune, summary
 from groundwork.training.fold import train_fold
 from groundwork.training.inference import Epoch
 from groundwork.training.origin import resolved
 from groundwork.training.progress import TrainingProgress
-from groundwork.training.store import FoldStore, fold_key, folds_of, read_or_empty
+from groundwork.training.replicates import Order, Part, averaged, by_seed, replicates
+from groundwork.training.store import FoldStore, read_or_empty, replicates_of
 
 
 def run(job: Job) -> None:
@@ -93,17 +94,10 @@ def train(
         If the data does not suit, the loss becomes NaN, or Ctrl-C was pressed: the message then says how to continue.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    folds = _folds_to_train(prepared, lane)
-    hardware = resolved(hardware)
-    key = partial(fold_key, lane, prepared, seed=seed, replicate=0, precision=hardware.precision, code=code)
-    keys = {fold: key(fold=fold) for fold in folds}
+    order = Order(lane_name, competition, lane, prepared, seed, resolved(hardware), code)
+    keys = order.keys(lane.training.seeds)
     store = FoldStore(results.parent / ".folds")
-    facts = {
-        **git_state(),
-        "params": {"seed": seed, **lane.model_dump(mode="json")},
-        "data_sha256": prepared.data_sha256,
-        "folds_sha256": prepared.folds_sha256,
-    }
+    facts = facts_of(order)
     metric = competition.scorer
     done: list[TrainedFold] = []
     # Fail now, not after the first fold, if the results cannot be written.
@@ -111,7 +105,7 @@ def train(
         probe.touch()
 
     former = _former_run(results, lane_name, keys)
-    if former is not None and all(has_weights(store.path(lane_name, keys[fold], fold)) for fold in folds):
+    if former is not None and all(has_weights(store.path(lane_name, key, fold)) for (fold, _), key in keys.items()):
         # The same folds are the same run, which W&B and the leaderboard already have.
         tracking = tracking.model_copy(update={"mode": "disabled"})
     else:
@@ -119,45 +113,22 @@ def train(
     tracker = Tracker(tracking, group=lane_name, name=f"{lane_name} {started:%Y-%m-%d %H:%M:%S}", config=facts)
     # In data-parallel training, only the first process logs a run.
     run_open = tracker if first_process() else nullcontext()
-    showing = TrainingProgress(lane_name, len(folds), lane.training.epochs, f"val_{metric.name}")
+    showing = TrainingProgress(lane_name, len(keys), lane.training.epochs, f"val_{metric.name}")
     with store.lease(lane_name, keys.values()), showing as progress, run_open:
         if first_process():
             store.absorb(lane_name, progress.line)
-        for position, fold in enumerate(folds):
-            trained = store.find(lane_name, keys[fold], fold, progress.line)
+        for position, (part, key) in enumerate(keys.items()):
+            trained = store.find(lane_name, key, part[0], progress.line)
             if trained is not None:
                 for epoch in trained.history:
-                    _log(tracker, fold, epoch)
+                    _log(tracker, part, epoch)
                 progress.skip(position)
-                progress.line(f"{_part_label(fold)}: taken from the fold store")
+                progress.line(f"{_part_label(part)}: taken from the fold store")
             else:
-                began = time.monotonic()
-                try:
-                    trained = train_fold(
-                        competition,
-                        lane,
-                        prepared,
-                        fold,
-                        seed,
-                        hardware,
-                        callbacks=[progress.fold(position, _part_label(fold))],
-                        on_epoch=partial(_log, tracker, fold),
-                        on_step=partial(_log_step, tracker, fold),
-                    )
-                except UserError as error:
-                    raise UserError(f"{lane_name}: {_part_label(fold)}: {error.problem}", error.next_step) from error
-                except KeyboardInterrupt:
-                    raise UserError(
-                        f"{lane_name}: stopped in {_part_label(fold)}; {len(done)} of {len(folds)} folds are finished "
-                        "and kept",
-                        "run the same command again to continue from there (`dvc repro`)",
-                        exit_code=130,
-                    ) from None
-                if first_process():
-                    trained = store.put(lane_name, trained, keys[fold], time.monotonic() - began)
-                progress.line(f"{_part_label(fold)}: {_outcome(trained, metric)}")
+                trained = train_part(order, part, key, store, tracker, progress, position)
             done.append(trained)
-        oof = _out_of_fold(done)
+        seeds = replicates(done)
+        oof = averaged(seeds, competition.kind)
         scores = cross_validate(oof, metric)
         tracker.summarize(cross_validated(metric.name, scores["folds"], scores["oof"]))
         if mixed := _mixed(done):
@@ -171,38 +142,111 @@ def train(
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - clock, 1),
             "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
-            "folds": {part(fold): {"key": key, "seconds": store.seconds(lane_name, key)} for fold, key in keys.items()},
+            **folds_made(store, lane_name, keys),
         }
+        if len(seeds) > 1:
+            run["seeds"] = by_seed(seeds, metric)
         _write(out or results, done, oof, prepared.folds_sha256, former or run)
         if pruned := prune(store, store_bytes):
             print(f"{lane_name}: {summary(pruned)}")
 
 
-def _former_run(results: Path, lane_name: str, keys: Mapping[int, str]) -> dict[str, Any] | None:
+def facts_of(order: Order) -> dict[str, Any]:
+    """Return what a run is made from, by which it can be found: parameters, commit, hashes of code, data and folds."""
+    return {
+        **git_state(),
+        "params": {"seed": order.seed, **order.lane.model_dump(mode="json")},
+        "code_sha256": order.code,
+        "data_sha256": order.prepared.data_sha256,
+        "folds_sha256": order.prepared.folds_sha256,
+    }
+
+
+def folds_made(store: FoldStore, lane_name: str, keys: Mapping[Part, str]) -> dict[str, Any]:
+    """Return ``folds`` of a run, and its ``replicates`` where there are several: each fold's key and seconds."""
+    first, *others = [
+        {
+            part_name(fold, 0): {"key": key, "seconds": store.seconds(lane_name, key)}
+            for (fold, number), key in keys.items()
+            if number == replicate
+        }
+        for replicate in sorted({replicate for _, replicate in keys})
+    ]
+    return {"folds": first, **({"replicates": others} if others else {})}
+
+
+def train_part(
+    order: Order,
+    part: Part,
+    key: str,
+    store: FoldStore,
+    tracker: Tracker,
+    progress: TrainingProgress,
+    position: int,
+) -> TrainedFold:
+    """Train a fold of a replicate, log it, and put it into the store under its key.
+
+    Parameters
+    ----------
+    position
+        Its number among all that `progress` shows.
+
+    Raises
+    ------
+    UserError
+        With the fold's name if it cannot be trained, or if Ctrl-C was pressed.
+    """
+    (fold, replicate), label, began = part, _part_label(part), time.monotonic()
+    try:
+        trained = train_fold(
+            order.competition,
+            order.lane,
+            order.prepared,
+            fold,
+            order.seed,
+            order.hardware,
+            callbacks=[progress.fold(position, label)],
+            on_epoch=partial(_log, tracker, part),
+            replicate=replicate,
+            on_step=partial(_log_step, tracker, part),
+        )
+    except UserError as error:
+        raise UserError(f"{order.lane_name}: {label}: {error.problem}", error.next_step) from error
+    except KeyboardInterrupt:
+        raise UserError(
+            f"{order.lane_name}: stopped in {label}; {position} of {progress.folds} folds are finished and kept",
+            "run the same command again to continue from there",
+            exit_code=130,
+        ) from None
+    if first_process():
+        trained = store.put(order.lane_name, trained, key, time.monotonic() - began)
+    progress.line(f"{label}: {_outcome(trained, order.competition.scorer)}")
+    return trained
+
+
+def _former_run(results: Path, lane_name: str, keys: Mapping[Part, str]) -> dict[str, Any] | None:
     """Find the run that trained exactly these folds among the current and the recorded ones; None if there is none."""
-    wanted = {part(fold): key for fold, key in keys.items()}
+    wanted = sorted((replicate, part_name(fold, 0), key) for (fold, replicate), key in keys.items())
     remembered = sorted((results.parent / "experiments" / lane_name).glob("*.json"))
     for path in (results / "run.json", *remembered):
         content = read_or_empty(path)
         run = content.get("run", content)
-        if {fold: made.get("key") for fold, made in folds_of(run).items()} == wanted:
+        if _made(run) == wanted:
             return run
     return None
 
 
-def _folds_to_train(prepared: Prepared, lane: Lane) -> list[int]:
-    folds, final = prepared.folds, [FINAL] if prepared.final else []
-    wanted = len(folds) if lane.training.folds == "all" else lane.training.folds
-    if wanted > len(folds):
-        raise UserError(
-            f"params.yaml: training.folds: found {wanted}; the data has {len(folds)} folds",
-            "lower it, or set it to `all`",
-        )
-    return folds[:wanted] + final
+def _made(run: dict[str, Any]) -> list[tuple[int, str, Any]]:
+    return sorted(
+        (number, name, str(made.get("key")))
+        for number, folds in enumerate(replicates_of(run))
+        for name, made in folds.items()
+    )
 
 
-def _part_label(fold: int) -> str:
-    return "final" if fold == FINAL else f"fold {fold}"
+def _part_label(part: Part) -> str:
+    fold, replicate = part
+    return ("final" if fold == FINAL else f"fold {fold}") + (f", seed {replicate}" if replicate else "")
 
 
 def _outcome(trained: TrainedFold, metric: Metric) -> str:
@@ -212,13 +256,7 @@ def _outcome(trained: TrainedFold, metric: Metric) -> str:
     return f"{metric.name} {cross_validate(trained.validation, metric)['oof']:.4f} out of fold, {epochs}"
 
 
-def _out_of_fold(folds: list[TrainedFold]) -> pd.DataFrame:
-    """Concatenate the folds' validation rows, sorted by id."""
-    oof = concatenate([trained.validation for trained in folds if trained.validation is not None])
-    return oof.sort_values(["id", "fold"], ignore_index=True)
-
-
-def _mixed(folds: list[TrainedFold]) -> str | None:
+def _mixed(folds: Sequence[TrainedFold]) -> str | None:
     """Say how the folds' devices, threads or versions differ; None if they do not."""
     records = [trained.origin.record for trained in folds]
     values = {name: {record.get(name, "none") for record in records} for name in records[0]}
@@ -233,22 +271,23 @@ def first_process() -> bool:
     return not getattr(rank_zero_only, "rank", 0)
 
 
-def _log(tracker: Tracker, fold: int, epoch: Epoch) -> None:
+def _log(tracker: Tracker, part: Part, epoch: Epoch) -> None:
+    _log_step(tracker, part, int(epoch["epoch"]), {name: value for name, value in epoch.items() if name != "epoch"})
+
+
+def _log_step(tracker: Tracker, part: Part, epoch: float, values: dict[str, float]) -> None:
     if first_process():
-        tracker.log(part(fold), int(epoch["epoch"]), {name: value for name, value in epoch.items() if name != "epoch"})
+        tracker.log(part_name(*part), epoch, values)
 
 
-def _log_step(tracker: Tracker, fold: int, epoch: float, values: dict[str, float]) -> None:
-    if first_process():
-        tracker.log(part(fold), epoch, values)
-
-
-def _write(results: Path, folds: list[TrainedFold], oof: pd.DataFrame, folds_sha256: str, run: dict[str, Any]) -> None:
+def _write(
+    results: Path, folds: Sequence[TrainedFold], oof: pd.DataFrame, folds_sha256: str, run: dict[str, Any]
+) -> None:
     with writing(results / "checkpoints") as checkpoints:
         for trained in folds:
-            trained.save(checkpoints / fold_file(trained.fold))
-    # The final model has no validation rows.
-    validated = [trained for trained in folds if trained.validation is not None]
+            trained.save(checkpoints / fold_file(trained.fold, trained.origin.replicate))
+    # The final model has no validation rows; the curves are those of the first replicate.
+    validated = [trained for trained in folds if trained.validation is not None and not trained.origin.replicate]
     history = pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in validated])
     with writing(results / "history.csv") as path:
         history.set_index(["fold", "epoch"]).sort_index(axis=1).to_csv(path)

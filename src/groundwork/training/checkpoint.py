@@ -24,9 +24,14 @@ from groundwork.training.inference import Epoch, predict
 from groundwork.training.origin import Origin
 
 
-def fold_file(fold: int) -> str:
-    """Return the name of a fold's file: ``fold_0.fold``, or ``final.fold``."""
-    return f"{part(fold)}.fold"
+def fold_file(fold: int, replicate: int = 0) -> str:
+    """Return the name of a fold's file: ``fold_0.fold``, ``fold_0_seed_1.fold`` of replicate 1, or ``final.fold``."""
+    return f"{part_name(fold, replicate)}.fold"
+
+
+def part_name(fold: int, replicate: int) -> str:
+    """Return the name of a fold's replicate in files and curves; replicate 0 has the name of the fold."""
+    return part(fold) + (f"_seed_{replicate}" if replicate else "")
 
 
 @dataclass(frozen=True)
@@ -166,12 +171,13 @@ def has_weights(path: Path) -> bool:
         return False
 
 
-def key_of(path: Path) -> str:
-    """Read the key of the fold in a file; raise `UserError` as `TrainedFold.load` does."""
+def identity_of(path: Path) -> tuple[str, int]:
+    """Read the key and the replicate of the fold in a file; raise `UserError` as `TrainedFold.load` does."""
     try:
-        return Origin.read(archive.unpack_made(archive.read(path, archive.MADE)[archive.MADE])).key
+        origin = Origin.read(archive.unpack_made(archive.read(path, archive.MADE)[archive.MADE]))
     except Exception as error:
         refuse(path, error)
+    return origin.key, origin.replicate
 
 
 def _rest(members: Mapping[str, bytes], facts: Mapping[str, Any]) -> dict[str, Any]:

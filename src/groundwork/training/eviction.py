@@ -9,7 +9,7 @@ from pathlib import Path
 from groundwork.errors import UserError
 from groundwork.sections.base import UNITS
 from groundwork.training.checkpoint import has_weights, without_weights
-from groundwork.training.store import KEPT, LEASE, FoldStore, current_folds, locked
+from groundwork.training.store import KEPT, LEASE, FoldStore, locked, made_by, read_or_empty
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def _entry(store: FoldStore, path: Path) -> Entry | None:
     folder, reasons = path.parent, []
     lane_name, lease = folder.parent.name, folder / LEASE
     try:
-        if current_folds(store.folder.parent / lane_name).get(path.stem, {}).get("key") == folder.name:
+        run = read_or_empty(store.folder.parent / lane_name / "run.json")
+        if any(made.get("key") == folder.name for made in made_by(run)):
             reasons.append(f"results/{lane_name}")
         if (folder / KEPT).exists():
             reasons.append((folder / KEPT).read_text(encoding="utf-8").strip() or "noted")

@@ -22,7 +22,7 @@ from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
 from groundwork.files import write_json, write_text, writing
 from groundwork.settings import Lane
-from groundwork.training.checkpoint import TrainedFold, fold_file, has_weights, key_of
+from groundwork.training.checkpoint import TrainedFold, fold_file, has_weights, identity_of
 
 LEASE, KEPT, ABOUT = "lease", "kept", "about.json"
 KEY = re.compile(r"[0-9a-f]{16}")
@@ -34,7 +34,7 @@ def fold_key(lane: Lane, prepared: Prepared, *, seed: int, replicate: int, fold:
     Parameters
     ----------
     lane
-        Its competition, encoding, model, objective and training count; the number of folds to train does not.
+        Its competition, encoding, model, objective and training count; the numbers of folds and seeds do not.
     prepared
         Its hashes of data and folds count.
     seed, replicate, fold
@@ -50,7 +50,8 @@ def fold_key(lane: Lane, prepared: Prepared, *, seed: int, replicate: int, fold:
         16 hexadecimal digits. Device, threads and versions do not count; the fold's origin records them.
     """
     settings = lane.model_dump(mode="json", include={"competition", "encoding", "model", "objective", "training"})
-    settings["training"].pop("folds")
+    for number in ("folds", "seeds"):
+        settings["training"].pop(number)
     data = [prepared.data_sha256, prepared.folds_sha256]
     content = [settings, data, seed, replicate, fold, precision, code]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -105,14 +106,16 @@ class FoldStore:
         Files are linked instead of copied where the file system allows it.
         """
         results = self.folder.parent / lane_name
-        durations = {made.get("key"): made.get("seconds") for made in current_folds(results).values()}
+        durations = {made.get("key"): made.get("seconds") for made in made_by(read_or_empty(results / "run.json"))}
         for source in sorted((results / "checkpoints").glob("*.fold")):
             try:
-                key = key_of(source)
+                key, replicate = identity_of(source)
             except UserError as error:
                 say(f"{error.problem}; it is not added to the fold store")
                 continue
-            if not KEY.fullmatch(key) or has_weights(target := self.folder / lane_name / key / source.name):
+            # A key is that of one replicate, so names in the store do not repeat its number.
+            name = source.name.replace(f"_seed_{replicate}.", ".")
+            if not KEY.fullmatch(key) or has_weights(target := self.folder / lane_name / key / name):
                 continue
             with writing(target) as temporary:
                 try:
@@ -171,15 +174,22 @@ def _opened(path: Path) -> IO[bytes]:
             return path.open("ab")
 
 
-def current_folds(results: Path) -> dict[str, dict[str, Any]]:
-    """Read the ``key`` and ``seconds`` of each fold of a lane's current results, by part."""
-    return folds_of(read_or_empty(results / "run.json"))
+def replicates_of(run: dict[str, Any]) -> list[dict[str, dict[str, Any]]]:
+    """Return the ``key`` and ``seconds`` of each fold of a run, by part, for each replicate.
+
+    Replicate 0 is ``run["folds"]``; the others, if there are any, are ``run["replicates"]``.
+    """
+    others = run.get("replicates")
+    return [_by_part(folds) for folds in (run.get("folds"), *(others if isinstance(others, list) else ()))]
 
 
-def folds_of(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the ``key`` and ``seconds`` of each fold of a run, by part."""
-    folds = run.get("folds")
+def _by_part(folds: Any) -> dict[str, dict[str, Any]]:
     return {name: made for name, made in folds.items() if isinstance(made, dict)} if isinstance(folds, dict) else {}
+
+
+def made_by(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the ``key`` and ``seconds`` of all folds of a run, of all replicates."""
+    return [made for folds in replicates_of(run) for made in folds.values()]
 
 
 def read_or_empty(path: Path) -> dict[str, Any]:
