@@ -121,10 +121,12 @@ def test_defaults_are_settings_for_tables_of_any_size(rows: int, classes: int) -
     from groundwork.sections.networks import FNNSettings, LightGBMSettings
     from groundwork.sections.training import Training
 
-    size = defaults(rows, 20, "table")
+    size = defaults(rows, 20, "table", classes=classes > 0)
     FNNSettings.model_validate({**SHARED["fnn"], **size["model"]})
     optimizer = {"name": "adamw", "betas": [0.9, 0.999], "eps": 1e-8}
     training = Training.model_validate({**SHARED["training"], "optimizer": optimizer, **size["training"]})
-    assert (training.early_stopping is None) == (rows <= 1_500)
-    model = LightGBMSettings.model_validate(trees_by_size(rows, classes))
+    assert (training.early_stopping is None) == (rows <= 500)
+    assert (training.seeds > 1) == (rows < 9_000)
+    assert (size["model"].get("depth") == 1) == (rows < 6_000 and classes > 0)
+    model = LightGBMSettings.model_validate(trees_by_size(rows, 20, classes))
     assert (model.learning_rate > 0.05) == (classes > 2)

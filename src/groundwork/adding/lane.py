@@ -27,6 +27,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "regression": {"loss": "smooth_l1", "beta": 1.0},
     "search": {"loss": "smooth_l1", "beta": 10.0},
 }
+CLASSES = ("classification", "tagging")
 # Where the metric has a loss of its own.
 LOSSES_OF_METRICS: dict[str, dict[str, Any]] = {
     "mae": {"loss": "absolute_error"},
@@ -81,8 +82,9 @@ def _of_trees(proposal: Proposal, network: Pairs) -> Pairs:
     """Return the lane `network` with boosted trees in place of the network."""
     found, goal = proposal.found, proposal.target
     classes = int(found.train[goal.targets[0]].nunique()) if goal.kind.value == "classification" else 0
+    columns = sum(column.is_read for column in proposal.columns)
     own = {
-        "model": _flow(trees_by_size(len(found.train), classes)),
+        "model": _flow(trees_by_size(len(found.train), columns, classes)),
         "objective": _flow(_loss_of_trees(_loss(proposal))),
         "training": "{folds: all}",
     }
@@ -107,7 +109,7 @@ def source(proposal: Proposal, anchors: set[str], *, has_sample: bool = False) -
     """
     kind = proposal.inputs
     rows, columns = len(proposal.found.train), sum(column.is_read for column in proposal.columns)
-    size = defaults(rows, columns, kind)
+    size = defaults(rows, columns, kind, classes=proposal.target.kind.value in CLASSES)
     table = _inherits("table_encoding", {}, anchors)
     encoding, model, training = table, _inherits("fnn", size["model"], anchors), size["training"]
     if proposal.split.time and not proposal.split.obstacle and training.get("early_stopping"):
