@@ -9,8 +9,8 @@ from groundwork.sections.networks import LightGBMSettings
 
 Section = dict[str, Any]
 FOLDS = 5
-# Up to so many training rows: mini-batch, the most epochs, and how many seeds are averaged. With few rows, a hold-out is
-# a noisy judge of when to stop, and each seed holds out other rows: four together are better than any of them.
+# Up to so many training rows: mini-batch, the most epochs, and how many seeds are averaged. With few rows, a hold-out
+# is a noisy judge of when to stop, and each seed holds out other rows: four together are better than any of them.
 TABLE = (
     (500, 64, 20, 4),
     (5_000, 64, 40, 4),
@@ -82,5 +82,6 @@ def trees_by_size(rows: int, columns: int, classes: int) -> Section:
     """
     return {
         "network": "lightgbm", "rounds": 2000, **LightGBMSettings.pace(classes), "leaves": 15 if rows <= SMALL else 31,
-        "rows_per_leaf": 20, "feature_share": 1.0 if columns < FEW_COLUMNS else 0.5, "row_share": 0.8, "l2": 2.0, "set_codes": 9, "holdout": 0.15,
+        "rows_per_leaf": 20, "feature_share": 1.0 if columns < FEW_COLUMNS else 0.5, "row_share": 0.8, "l2": 2.0,
+        "set_codes": 9, "holdout": 0.15,
     }  # fmt: skip

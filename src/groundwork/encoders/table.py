@@ -259,14 +259,16 @@ class TableEncoder(Encoder):
                 "fix `features` in the competition's file (a division by zero, a logarithm of zero), or the data",
             )
         groups = (
-            rate.transform(frame[name], own) if own is None or self._hides(name) else rate.cross_fitted(frame[name], own)
+            rate.cross_fitted(frame[name], own)
+            if own is not None and self._is_told(name)
+            else rate.transform(frame[name], own)
             for name, rate in self.groups.items()
         )
         return np.column_stack([numbers, *groups])
 
-    def _hides(self, key: str) -> bool:
-        """Return whether nothing but the rate tells a row's group."""
-        return self.bins > 0 and key not in self.columns.categorical
+    def _is_told(self, key: str) -> bool:
+        """Return whether a row's group can be told from more than its rate."""
+        return not self.bins or key in self.columns.categorical
 
     def _codes(self, frame: pd.DataFrame) -> NDArray[np.int64]:
         return self.codes.transform(self._labels(frame))
