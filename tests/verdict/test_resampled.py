@@ -91,7 +91,7 @@ def test_several_numbers_are_averaged_as_the_metric_does() -> None:
 
 
 def test_a_resample_without_a_class_has_no_area() -> None:
-    for name in RANKED:
+    for name in ("auc", "average_precision", "gini"):
         rows, predicted = a_task("classes", METRICS[name], 40)
         score = resampled(replace(rows, target=np.zeros(40, int)), predicted[:, :2])
         assert np.isnan(score(np.ones((2, 40)))).all(), name
@@ -108,12 +108,12 @@ def test_a_competitions_own_metric_is_called_whatever_its_name() -> None:
     np.testing.assert_allclose(resampled(rows, answers)(counts), called(rows, answers, counts))
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if name != "median_ae"])
+@pytest.mark.parametrize("name", list(METRICS))
 def test_two_thousand_resamples_of_ten_thousand_rows_take_two_seconds(name: str) -> None:
     metric = METRICS[name]
     form = metric.judges[0]
     rows, predicted = a_task(form, metric, 10_000)
-    columns = predicted.shape[1] if name in RANKED else 1
+    columns = predicted.shape[1] if name in RANKED and predicted.ndim == 2 else 1
     score = resampled(rows, rows.answers(predicted))
     begun = time.process_time()
     for counts in Draws(rows.count, 200):
@@ -142,4 +142,4 @@ def test_the_fast_ways_cover_all_but_counts_of_labels() -> None:
         for name, form in CASES
         if name not in {*SUMS, *RANKED} and mean_over(a_task(form, METRICS[name], 60)[0]) is None
     }
-    assert all(METRICS[name].of_labels or name == "median_ae" for name in slow)
+    assert all(METRICS[name].of_labels for name in slow)

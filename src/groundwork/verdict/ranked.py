@@ -98,8 +98,27 @@ def _by_column(of: Callable[[_Order, Array], Array], target: Array, predicted: A
     return score
 
 
+def _median_error(target: Array, predicted: Array) -> Weighed:
+    """Find the median in the order of errors, of several targets the mean of their medians."""
+    errors = np.abs(target - predicted).reshape(len(target), -1).T
+    orders = [np.argsort(error, kind="stable") for error in errors]
+
+    def score(weights: Array) -> Array:
+        medians = []
+        for error, order in zip(errors, orders, strict=True):
+            reached = np.cumsum(weights[:, order], axis=1)
+            rows = reached[:, -1:]
+            # Of an even number of rows, both in the middle.
+            middle = [(reached <= place).sum(1) for place in ((rows - 1) // 2, rows // 2)]
+            medians.append(error[order][middle].mean(0))
+        return np.mean(medians, axis=0)
+
+    return score
+
+
 RANKED: dict[str, Callable[[Array, Array], Weighed]] = {
     "auc": partial(_by_column, _auc),
     "average_precision": partial(_by_column, _average_precision),
     "gini": _gini,
+    "median_ae": _median_error,
 }

@@ -81,6 +81,13 @@ def _reciprocal_rank(k: int, target: Array, predicted: Array) -> Array:
     return np.where(rank <= k, 1 / rank, 0.0)
 
 
+def _f_of_tags(beta: float, target: Array, answers: Array) -> Array:
+    """Compute F-beta of each row's tags; 0 where there are none on either side."""
+    is_so, said = target > 0.5, answers > 0.5
+    above, below = (1 + beta**2) * (is_so & said).sum(1), beta**2 * is_so.sum(1) + said.sum(1)
+    return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+
+
 def _smape(target: Array, predicted: Array) -> Array:
     error, size = np.abs(predicted - target), np.abs(predicted) + np.abs(target)
     return 200 * np.divide(error, size, out=np.zeros(error.shape), where=size > 0)
@@ -108,6 +115,8 @@ VALUES: dict[str, Callable[[Array, Array], Array]] = {
     "brier": _brier,
     **{f"top{k}_accuracy": partial(lambda k, *pair: (ranks(*pair) <= k).astype(float), k) for k in (3, 5)},
     **{f"map@{k}": partial(_reciprocal_rank, k) for k in (3, 5, 7)},
+    "f1_samples": partial(_f_of_tags, 1.0),
+    "f2_samples": partial(_f_of_tags, 2.0),
     "rmse": _square,
     "mcrmse": _square,
     "mse": _square,
