@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from groundwork import params
+from groundwork.cli import app
 from groundwork.errors import UserError
 from groundwork.experiments import memory
 from groundwork.experiments.leaderboard import leaderboard
@@ -147,3 +149,15 @@ def test_two_branches_merge_and_a_fresh_clone_shows_both_histories(
     assert "“why two”" in first
     assert report(Path("report.html")) == []
     assert "0.8200" in Path("report.html").read_text()
+
+
+def test_the_commands_name_the_files_and_the_next_step(experiment: Write, repository: Path) -> None:
+    experiment("first"), experiment("second")
+    Path("params.yaml").write_bytes((repository / "params.yaml").read_bytes())
+    done = CliRunner().invoke(app, ["note", "first", "why"])
+    assert done.output.startswith("results/memory/titanic/first.json\n  -> commit it: `git add results/memory")
+    done = CliRunner().invoke(app, ["remember"])
+    assert done.output.startswith("results/memory/titanic/second.json\n")
+    assert CliRunner().invoke(app, ["remember", "titanic"]).output == "every run is remembered already\n"
+    wrong = CliRunner().invoke(app, ["remember", "titanik"])
+    assert "did you mean 'titanic'?" in str(wrong.exception)

@@ -53,13 +53,13 @@ def text(content: Mapping[str, Any]) -> str:
     UserError
         If parameters and scores alone are too large.
     """
-    content = _rounded(deepcopy(dict(content)))
-    if "note" in content:
-        content["note"] = content["note"][:NOTE]
+    kept: dict[str, Any] = _rounded(deepcopy(dict(content)))
+    if "note" in kept:
+        kept["note"] = kept["note"][:NOTE]
     for place in ((), *SPARED):
-        _remove(content, place)
+        _remove(kept, place)
         # A line for each part: git shows what changed, and the file stays small.
-        lines = (f"{json.dumps(key)}: {json.dumps(content[key], sort_keys=True)}" for key in sorted(content))
+        lines = (f"{json.dumps(key)}: {json.dumps(kept[key], sort_keys=True)}" for key in sorted(kept))
         written = "{\n" + ",\n".join(lines) + "\n}\n"
         if len(written.encode()) <= LARGEST:
             return written
