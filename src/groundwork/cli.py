@@ -20,6 +20,7 @@ from groundwork.experiments.commands import compare, leaderboard
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
 from groundwork.training.commands import app as store
+from groundwork.trying.commands import keep, note, remember, try_
 
 if TYPE_CHECKING:
     from groundwork.competitions import Competition
@@ -47,10 +48,9 @@ app = typer.Typer(
 )
 app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
 app.add_typer(store, name="store", rich_help_panel="Every day")
-app.command(rich_help_panel="Every day")(add)
-app.command(rich_help_panel="Every day")(remove)
-app.command(rich_help_panel="Every day")(leaderboard)
-app.command(rich_help_panel="Every day")(compare)
+app.command("try", rich_help_panel="Every day")(try_)
+for _function in (leaderboard, compare, keep, note, remember, add, remove):
+    app.command(rich_help_panel="Every day")(_function)
 
 
 @app.callback()

@@ -351,7 +351,7 @@ from groundwork.stages import train
 from groundwork.settings import Tracking
 
 if __name__ == "__main__":
-    log = train._log
+    log = train.log
     def wait_in_fold_1(tracker, part, epoch):
         log(tracker, part, epoch)
         if part == (1, 0):
@@ -362,7 +362,7 @@ if __name__ == "__main__":
             hardware = CPU.model_copy(update={"strategy": "ddp", "devices": 2})
             trained(epochs=12, hardware=hardware, tracking=Tracking(mode="offline", project="tests"))
         else:
-            train._log = wait_in_fold_1
+            train.log = wait_in_fold_1
             trained(weight_averaging=0.5)
     except UserError as error:
         print(f"USER ERROR {error}", file=sys.stderr)

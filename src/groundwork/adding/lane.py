@@ -151,11 +151,11 @@ def text(name: str, pairs: Pairs, indent: str) -> str:
     """Return the lane as lines of YAML, indented as its neighbours and no longer than the other lines."""
     lines = [f"{indent}{name}:"]
     for key, value in pairs:
-        lines += _wrapped(f"{indent * 2}{key}: ", value)
+        lines += wrapped(f"{indent * 2}{key}: ", value)
     return "\n".join(lines) + "\n"
 
 
-def _wrapped(head: str, value: str) -> list[str]:
+def wrapped(head: str, value: str) -> list[str]:
     """Break a flow mapping behind a comma, with the rest below its first key."""
     lines, line, pad = [], head, " " * (len(head) + 1)
     for part in value.split(", "):

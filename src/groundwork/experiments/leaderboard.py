@@ -65,7 +65,9 @@ def _print(
     keys = differing(ranked)
     console.print()
     console.print(lane_name, style="bold", markup=False)
-    _block(console, ranked, {experiment.run_id: _changed(experiment, keys) for experiment in ranked if keys}, compared)
+    noted = any(experiment.note for experiment in ranked)
+    changed = {experiment.run_id: _changed(experiment, keys) for experiment in ranked if keys or noted}
+    _block(console, ranked, changed, compared)
     notes = ["▸ what results/ holds now"] if shown.current else []
     notes += ["* with uncommitted changes"] if any(experiment.dirty for experiment in experiments) else []
     if notes:
@@ -154,7 +156,8 @@ def _scores(model: Experiment | Baseline, further: Iterable[str]) -> list[str]:
 
 
 def _changed(experiment: Experiment, keys: Iterable[str]) -> str:
-    return "  ".join(f"{key}={setting(experiment.settings.get(key))}" for key in keys)
+    differs = [f"{key}={setting(experiment.settings.get(key))}" for key in keys]
+    return "  ".join([*differs, *([f"“{experiment.note}”"] if experiment.note else [])])
 
 
 def _unknown(lane_name: str, known: list[str], results: Path) -> UserError:

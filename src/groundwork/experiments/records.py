@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from groundwork.experiments import memory
+
 RESULTS = Path("results")
 LEDGER = Path("submissions/ledger.csv")
 
@@ -41,7 +43,10 @@ class Experiment:
     code
         Hash of the fingerprint of the code that trained it; empty in older records.
     history, plot
-        Rows per fold and epoch, and the confusion matrix, scatter or bars, as in the experiment's file.
+        Rows per fold and epoch, and the confusion matrix, scatter or bars, as in the experiment's file; empty where
+        only its small record is here.
+    note
+        What somebody noted about it.
     """
 
     lane_name: str
@@ -67,6 +72,7 @@ class Experiment:
     keys: tuple[Mapping[str, str], ...] = ()
     code: str = ""
     comparable: bool = True
+    note: str = ""
 
     @property
     def dirty(self) -> bool:
@@ -102,7 +108,7 @@ class Baseline:
 
 def lanes(results: Path = RESULTS) -> list[str]:
     """Return the names of the lanes that have experiments, in alphabetical order."""
-    patterns = ("experiments/*/*.json", "*/experiment.json")
+    patterns = ("experiments/*/*.json", f"{memory.TRACKED}/*/*.json", "*/experiment.json")
     return sorted({path.parent.name for pattern in patterns for path in results.glob(pattern)})
 
 
@@ -110,7 +116,8 @@ def load(lane_name: str, results: Path = RESULTS, ledger: Path = LEDGER) -> tupl
     """Read the experiments of a lane, best first.
 
     ``experiments/<lane>`` has those of this machine; ``<lane>/experiment.json`` is the current one, which DVC also
-    brings to a clone. An experiment that is in both counts once.
+    brings to a clone; ``memory/<lane>`` has small records, which git brings. An experiment that is in several counts
+    once.
 
     Returns
     -------
@@ -124,10 +131,15 @@ def load(lane_name: str, results: Path = RESULTS, ledger: Path = LEDGER) -> tupl
     current = _current(results / lane_name / "run.json")
     experiments: dict[str, Experiment] = {}
     remembered = sorted((results / "experiments" / lane_name).glob("*.json"))
-    for path in (*(results / lane_name).glob("experiment.json"), *remembered):
+    whole = [*(results / lane_name).glob("experiment.json"), *remembered]
+    for path in (*whole, *memory.files(lane_name, results)):
         try:
-            experiment = _experiment(json.loads(path.read_text(encoding="utf-8")), lane_name, current, scores)
-            experiments.setdefault(experiment.run_id, experiment)
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if path not in whole:
+                content = {"history": [], "plot": {}, **content}
+            experiment = _experiment(content, lane_name, current, scores)
+            known = experiments.setdefault(experiment.run_id, experiment)
+            experiments[experiment.run_id] = replace(known, note=known.note or experiment.note)
         except KeyError as error:
             problems.append(f"{path}: no key {error}; left out")
         except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -212,7 +224,8 @@ def _experiment(record: Any, lane_name: str, current: str | None, scores: Mappin
         folds=tuple(float(score) for score in metrics["folds"]),
         rows=int(metrics["rows"]),
         further=_further(metrics),
-        settings={**_flat(run["params"]), "data_sha256": data[:7], "folds_sha256": folds[:7]},
+        # Records of earlier versions have no seeds: there was one.
+        settings={"training.seeds": 1, **_flat(run["params"]), "data_sha256": data[:7], "folds_sha256": folds[:7]},
         judged_by=folds,
         commit=(run["commit"] or "")[:7] + ("*" if run["dirty"] else ""),
         started=datetime.fromisoformat(run["started"]).astimezone(UTC),
@@ -224,6 +237,7 @@ def _experiment(record: Any, lane_name: str, current: str | None, scores: Mappin
         plot=record["plot"],
         keys=_keys(run),
         code=str(run.get("code_sha256", "")),
+        note=str(record.get("note", "")),
     )
 
 

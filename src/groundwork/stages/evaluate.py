@@ -66,26 +66,42 @@ def evaluate(lane_name: str, competition: Competition, results: Path, out: Path 
         If the lane has not been trained, or a result of its training is broken.
     """
     folder = results / lane_name
-    kind = KINDS[competition.kind]
-    oof = read_oof(folder / "oof.parquet", lane_name, kind)
-    metrics, decision = evaluated(oof, competition.scorer, kind.judged_as, competition.further_metrics)
+    oof = read_oof(folder / "oof.parquet", lane_name, KINDS[competition.kind])
     run = read_json(folder / "run.json", f"dvc repro train@{lane_name}")
     try:
-        history = pd.read_csv(folder / "history.csv").to_dict("records")
+        history = pd.read_csv(folder / "history.csv")
         file_name = f"{run['run_id']}.json"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder}: history.csv or run.json is broken: {error!r}",
             f"train again: `dvc repro --force train@{lane_name}`",
         ) from None
-    if "seeds" in run:
-        metrics["seeds"] = _over_seeds(run["seeds"])
-    plot = kind.drawing(targets(oof), predictions(oof), competition.task)
-    record = {"lane": lane_name, "run": run, "metrics": metrics, "history": history, "plot": plot}
-    if decision is not None:
-        record["decision"] = decision.to_json()
+    record = experiment(lane_name, competition, run, oof, history)
     out = out or results
     for path in (out / "experiments" / lane_name / file_name, out / lane_name / "experiment.json"):
         write_json(path, record)
-    write_json(out / "metrics" / f"{lane_name}.json", metrics)
-    return metrics
+    write_json(out / "metrics" / f"{lane_name}.json", record["metrics"])
+    return record["metrics"]
+
+
+def experiment(
+    lane_name: str, competition: Competition, run: dict[str, Any], oof: pd.DataFrame, history: pd.DataFrame
+) -> dict[str, Any]:
+    """Score out-of-fold rows; return the record of the experiment.
+
+    Parameters
+    ----------
+    run
+        The content of ``run.json``.
+    history
+        The rows of ``history.csv``.
+    """
+    kind = KINDS[competition.kind]
+    metrics, decision = evaluated(oof, competition.scorer, kind.judged_as, competition.further_metrics)
+    if "seeds" in run:
+        metrics["seeds"] = _over_seeds(run["seeds"])
+    plot = kind.drawing(targets(oof), predictions(oof), competition.task)
+    record = {"lane": lane_name, "run": run, "metrics": metrics, "history": history.to_dict("records"), "plot": plot}
+    if decision is not None:
+        record["decision"] = decision.to_json()
+    return record

@@ -32,7 +32,7 @@ from groundwork.training.fold import train_fold
 from groundwork.training.inference import Epoch
 from groundwork.training.origin import resolved
 from groundwork.training.progress import TrainingProgress
-from groundwork.training.replicates import Order, Part, averaged, by_seed, replicates
+from groundwork.training.replicates import Order, Part, averaged, by_seed, history_of, mixed, replicates
 from groundwork.training.store import FoldStore, read_or_empty, replicates_of
 
 
@@ -97,20 +97,21 @@ def train(
     order = Order(lane_name, competition, lane, prepared, seed, resolved(hardware), code)
     keys = order.keys(lane.training.seeds)
     store = FoldStore(results.parent / ".folds")
-    facts = facts_of(order)
     metric = competition.scorer
     done: list[TrainedFold] = []
     # Fail now, not after the first fold, if the results cannot be written.
     with writing(store.folder / lane_name / "writable") as probe:
         probe.touch()
 
-    former = _former_run(results, lane_name, keys)
+    former = former_run(results, lane_name, keys)
     if former is not None and all(has_weights(store.path(lane_name, key, fold)) for (fold, _), key in keys.items()):
         # The same folds are the same run, which W&B and the leaderboard already have.
         tracking = tracking.model_copy(update={"mode": "disabled"})
     else:
         former = None
-    tracker = Tracker(tracking, group=lane_name, name=f"{lane_name} {started:%Y-%m-%d %H:%M:%S}", config=facts)
+    tracker = Tracker(
+        tracking, group=lane_name, name=f"{lane_name} {started:%Y-%m-%d %H:%M:%S}", config=facts_of(order)
+    )
     # In data-parallel training, only the first process logs a run.
     run_open = tracker if first_process() else nullcontext()
     showing = TrainingProgress(lane_name, len(keys), lane.training.epochs, f"val_{metric.name}")
@@ -121,7 +122,7 @@ def train(
             trained = store.find(lane_name, key, part[0], progress.line)
             if trained is not None:
                 for epoch in trained.history:
-                    _log(tracker, part, epoch)
+                    log(tracker, part, epoch)
                 progress.skip(position)
                 progress.line(f"{_part_label(part)}: taken from the fold store")
             else:
@@ -131,21 +132,11 @@ def train(
         oof = averaged(seeds, competition.kind)
         scores = cross_validate(oof, metric)
         tracker.summarize(cross_validated(metric.name, scores["folds"], scores["oof"]))
-        if mixed := _mixed(done):
-            progress.line(mixed)
+        if differing := mixed(done):
+            progress.line(differing)
 
     if first_process():
-        run = {
-            **facts,
-            "run_id": tracker.run_id,
-            "wandb_dir": tracker.directory,
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - clock, 1),
-            "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
-            **folds_made(store, lane_name, keys),
-        }
-        if len(seeds) > 1:
-            run["seeds"] = by_seed(seeds, metric)
+        run = run_of(order, tracker, store, keys, seeds, started, time.monotonic() - clock)
         _write(out or results, done, oof, prepared.folds_sha256, former or run)
         if pruned := prune(store, store_bytes):
             print(f"{lane_name}: {summary(pruned)}")
@@ -162,8 +153,30 @@ def facts_of(order: Order) -> dict[str, Any]:
     }
 
 
-def folds_made(store: FoldStore, lane_name: str, keys: Mapping[Part, str]) -> dict[str, Any]:
-    """Return ``folds`` of a run, and its ``replicates`` where there are several: each fold's key and seconds."""
+def run_of(
+    order: Order,
+    tracker: Tracker,
+    store: FoldStore,
+    keys: Mapping[Part, str],
+    seeds: Sequence[pd.DataFrame],
+    started: datetime,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the content of ``run.json``; `seeds` are the out-of-fold rows of each replicate."""
+    run = {
+        **facts_of(order),
+        "run_id": tracker.run_id,
+        "wandb_dir": tracker.directory,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+        **_folds_made(store, order.lane_name, keys),
+    }
+    return run if len(seeds) == 1 else {**run, "seeds": by_seed(seeds, order.competition.scorer)}
+
+
+def _folds_made(store: FoldStore, lane_name: str, keys: Mapping[Part, str]) -> dict[str, Any]:
+    # `groundwork.training.store.replicates_of` reads it.
     first, *others = [
         {
             part_name(fold, 0): {"key": key, "seconds": store.seconds(lane_name, key)}
@@ -206,7 +219,7 @@ def train_part(
             order.seed,
             order.hardware,
             callbacks=[progress.fold(position, label)],
-            on_epoch=partial(_log, tracker, part),
+            on_epoch=partial(log, tracker, part),
             replicate=replicate,
             on_step=partial(_log_step, tracker, part),
         )
@@ -224,7 +237,7 @@ def train_part(
     return trained
 
 
-def _former_run(results: Path, lane_name: str, keys: Mapping[Part, str]) -> dict[str, Any] | None:
+def former_run(results: Path, lane_name: str, keys: Mapping[Part, str]) -> dict[str, Any] | None:
     """Find the run that trained exactly these folds among the current and the recorded ones; None if there is none."""
     wanted = sorted((replicate, part_name(fold, 0), key) for (fold, replicate), key in keys.items())
     remembered = sorted((results.parent / "experiments" / lane_name).glob("*.json"))
@@ -256,22 +269,13 @@ def _outcome(trained: TrainedFold, metric: Metric) -> str:
     return f"{metric.name} {cross_validate(trained.validation, metric)['oof']:.4f} out of fold, {epochs}"
 
 
-def _mixed(folds: Sequence[TrainedFold]) -> str | None:
-    """Say how the folds' devices, threads or versions differ; None if they do not."""
-    records = [trained.origin.record for trained in folds]
-    values = {name: {record.get(name, "none") for record in records} for name in records[0]}
-    differing = [f"{name} {' or '.join(sorted(several))}" for name, several in values.items() if len(several) > 1]
-    if not differing:
-        return None
-    return f"its folds were not all made in the same way ({'; '.join(differing)}): last digits may depend on it"
-
-
 def first_process() -> bool:
     """Whether this process writes: it is the only one, or the first of a data-parallel training."""
     return not getattr(rank_zero_only, "rank", 0)
 
 
-def _log(tracker: Tracker, part: Part, epoch: Epoch) -> None:
+def log(tracker: Tracker, part: Part, epoch: Epoch) -> None:
+    """Log an epoch of a fold, if this process writes."""
     _log_step(tracker, part, int(epoch["epoch"]), {name: value for name, value in epoch.items() if name != "epoch"})
 
 
@@ -286,11 +290,8 @@ def _write(
     with writing(results / "checkpoints") as checkpoints:
         for trained in folds:
             trained.save(checkpoints / fold_file(trained.fold, trained.origin.replicate))
-    # The final model has no validation rows; the curves are those of the first replicate.
-    validated = [trained for trained in folds if trained.validation is not None and not trained.origin.replicate]
-    history = pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in validated])
     with writing(results / "history.csv") as path:
-        history.set_index(["fold", "epoch"]).sort_index(axis=1).to_csv(path)
+        history_of(folds).set_index(["fold", "epoch"]).sort_index(axis=1).to_csv(path)
     with writing(results / "oof.parquet") as path:
         table = pa.Table.from_pandas(oof, preserve_index=False)
         pq.write_table(table.replace_schema_metadata({**table.schema.metadata, "folds_sha256": folds_sha256}), path)

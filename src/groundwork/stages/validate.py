@@ -63,7 +63,7 @@ def write_fingerprints(params: Params) -> None:
                 if stage.lane_name == name:
                     path = folder / name / stage.stage
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(text(_fingerprint(stage.stage, params.lane(name))), encoding="utf-8")
+                    path.write_text(text(code_of(stage.stage, params.lane(name))), encoding="utf-8")
     if made_from:
         write_text(WRITTEN, f"{made_from} {md5(CODE)}\n")
 
@@ -78,7 +78,8 @@ def _hash_of_inputs(params: Params) -> str:
     return total.hexdigest()
 
 
-def _fingerprint(stage: str, lane: Lane) -> dict[str, str]:
+def code_of(stage: str, lane: Lane) -> dict[str, str]:
+    """Return the fingerprint of a stage's code for a lane; raise `UserError` if the code cannot be followed."""
     try:
         return fingerprint(stage, lane)
     except SyntaxError as error:

@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -42,6 +42,8 @@ class Tracker:
         Name of the run in the dashboard.
     config
         Resolved parameters, git commit, hashes of data and folds, by which the run can be found.
+    more
+        Further arguments of `wandb.init`: ``job_type``, ``tags``, ``notes``.
     root
         The folder that contains (or will contain) the folder `wandb`.
 
@@ -54,12 +56,18 @@ class Tracker:
     """
 
     def __init__(
-        self, settings: Tracking, group: str, name: str, config: dict[str, Any], root: Path = Path(".")
+        self,
+        settings: Tracking,
+        group: str,
+        name: str,
+        config: dict[str, Any],
+        root: Path = Path("."),
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         self.run_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
         self.directory: str | None = None
         self._settings = settings
-        self._details = {"id": self.run_id, "group": group, "name": name, "config": config}
+        self._details = {"id": self.run_id, "group": group, "name": name, "config": config, **(more or {})}
         self._root = root
         self._run: wandb.Run | None = None
         self._broken = False

@@ -3,7 +3,7 @@
 import sys
 import time
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import IO, Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
@@ -27,13 +27,15 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
         The most epochs of a fold.
     metric
         Logged name of the metric to show, such as ``val_accuracy``.
+    stream
+        Where to show it; None for the standard output.
     """
 
-    def __init__(self, lane_name: str, folds: int, epochs: int, metric: str) -> None:
+    def __init__(self, lane_name: str, folds: int, epochs: int, metric: str, stream: IO[str] | None = None) -> None:
         self.lane_name, self.folds, self.epochs, self.metric = lane_name, folds, epochs, metric
         # In data-parallel training, only the first process prints.
         quiet = bool(getattr(rank_zero_only, "rank", 0))
-        self.console = Console(file=sys.stdout, highlight=False, quiet=quiet)
+        self.console = Console(file=stream or sys.stdout, highlight=False, quiet=quiet)
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

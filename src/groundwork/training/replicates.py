@@ -96,6 +96,13 @@ def averaged(rows: Sequence[pd.DataFrame], kind: str) -> pd.DataFrame:
     return first.assign(**columns("p", "prediction", mean))
 
 
+def history_of(folds: Sequence[Fold]) -> pd.DataFrame:
+    """Return the curves of the first replicate's folds, a row for each fold and epoch."""
+    # The final model has no validation rows.
+    validated = [trained for trained in folds if trained.validation is not None and not trained.origin.replicate]
+    return pd.concat([pd.DataFrame(trained.history).assign(fold=trained.fold) for trained in validated])
+
+
 def by_seed(rows: Sequence[pd.DataFrame], metric: Metric) -> list[dict[str, Any]]:
     """Score each replicate by itself: ``oof`` over all rows at once, each fold, and the folds' ``mean``.
 
@@ -103,3 +110,13 @@ def by_seed(rows: Sequence[pd.DataFrame], metric: Metric) -> list[dict[str, Any]
     """
     scores = [cross_validate(oof, metric) for oof in rows]
     return [{name: score[name] for name in ("oof", "mean", "folds")} for score in scores]
+
+
+def mixed(folds: Sequence[Fold]) -> str | None:
+    """Say how the folds' devices, threads or versions differ; None if they do not."""
+    records = [trained.origin.record for trained in folds]
+    values = {name: {record.get(name, "none") for record in records} for name in records[0]}
+    differing = [f"{name} {' or '.join(sorted(several))}" for name, several in values.items() if len(several) > 1]
+    if not differing:
+        return None
+    return f"its folds were not all made in the same way ({'; '.join(differing)}): last digits may depend on it"

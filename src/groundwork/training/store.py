@@ -16,16 +16,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
 from groundwork.files import write_json, write_text, writing
 from groundwork.settings import Lane
-from groundwork.training.checkpoint import TrainedFold, fold_file, has_weights, identity_of
+from groundwork.training.checkpoint import FoldRecord, TrainedFold, fold_file, has_weights, identity_of
 
 LEASE, KEPT, ABOUT = "lease", "kept", "about.json"
 KEY = re.compile(r"[0-9a-f]{16}")
+F = TypeVar("F", TrainedFold, FoldRecord)
 
 
 def fold_key(lane: Lane, prepared: Prepared, *, seed: int, replicate: int, fold: int, precision: str, code: str) -> str:
@@ -75,15 +76,21 @@ class FoldStore:
 
     def find(self, lane_name: str, key: str, fold: int, say: Callable[[str], None]) -> TrainedFold | None:
         """Load a fold; return None if it is missing, or after a line to `say` if it cannot be used."""
-        path = self.path(lane_name, key, fold)
+        return self._read(TrainedFold, self.path(lane_name, key, fold), say)
+
+    def rows(self, lane_name: str, key: str, fold: int, say: Callable[[str], None]) -> FoldRecord | None:
+        """Load a fold's out-of-fold rows and history, as `find` does, whether or not its weights were pruned."""
+        return self._read(FoldRecord, self.path(lane_name, key, fold), say)
+
+    def _read(self, kind: type[F], path: Path, say: Callable[[str], None]) -> F | None:
         if not path.exists():
             return None
         try:
-            trained = TrainedFold.load(path)
+            trained = kind.load(path)
         except UserError as error:
             say(f"{error.problem}; it is trained again")
             return None
-        if (trained.origin.key, trained.fold) != (key, fold):
+        if (trained.origin.key, fold_file(trained.fold)) != (path.parent.name, path.name):
             say(f"{path}: is another fold than its path says; it is trained again")
             return None
         return trained

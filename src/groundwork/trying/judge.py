@@ -1,0 +1,34 @@
+"""Compares a variant with the current settings by the one function that says what is better."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+
+from groundwork.experiments import records
+from groundwork.experiments.evidence import Evidence, spread_of
+from groundwork.experiments.verdicts import verdict_between
+from groundwork.trying.plan import PREPARED, RESULTS, Plan
+from groundwork.verdict.verdict import Verdict
+
+
+def verdict(plan: Plan, sides: Sequence[tuple[str, str, Sequence[pd.DataFrame]]], folds_sha256: str) -> Verdict:
+    """Return the verdict on a variant against the current settings.
+
+    Parameters
+    ----------
+    plan
+        All that is tried in one go: the interval is widened for the number of variants.
+    sides
+        The variant, then the current settings: the name, what identifies the folds (as in
+        `groundwork.experiments.evidence.of_experiment`), and the out-of-fold rows of each seed.
+    folds_sha256
+        Hash of rows, folds and targets.
+    """
+    tried, current = (
+        Evidence(name, plan.lane_name, plan.current.lane.competition, folds_sha256, identity, partial(list, frames))
+        for name, identity, frames in sides
+    )
+    # Earlier experiments of the lane show the spread over seeds where the two have one seed each.
+    spread = spread_of(records.load(plan.lane_name, RESULTS)[0], RESULTS)
+    return verdict_between(tried, current, spread, tried=len(plan.variants), prepared=PREPARED)
