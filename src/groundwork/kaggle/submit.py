@@ -11,7 +11,7 @@ from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.errors import UserError
 from groundwork.experiments import seal
-from groundwork.experiments.dvcfiles import with_members
+from groundwork.experiments.dvcfiles import dvc_name, with_members
 from groundwork.experiments.provenance import git_state
 from groundwork.kaggle import client, gate, ledger, upload
 from groundwork.kaggle.answers import as_handed_in, as_listed, record
@@ -59,7 +59,7 @@ def submit(
     despite
         Why the gate's suspicions are unfounded. Without a reason, a file with suspicions is not handed in.
     blends
-        The members of each blend, whose results a blend is made of: `groundwork.settings.Params.blends`.
+        The members of each blend, whose results a blend is made of: `groundwork.settings.Params.members`.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def _hand_in(
     # Checks that need no account come first.
     run = _trained_on_kaggles_rows(lane_name)
     stages = with_members(lane_name, blends)
-    for stage in (stages.get(f"{last}@{lane_name}") for last in LAST):
+    for stage in (stages.get(dvc_name(last, lane_name)) for last in LAST):
         if stage is not None:
             seal.check_chain(stage, stages)
     client.credentials()
