@@ -19,6 +19,7 @@ from groundwork.errors import UserError
 from groundwork.experiments.commands import compare, leaderboard
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
+from groundwork.stages.commands import checks
 from groundwork.training.commands import app as store
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def _command(stage: str) -> Callable[[str], None]:
 
 for _name, _help in STAGES.items():
     app.command(_name, help=_help, rich_help_panel="Pipeline")(_command(_name))
+app.command(rich_help_panel="Pipeline")(checks)
 
 
 @app.command(rich_help_panel="Pipeline")

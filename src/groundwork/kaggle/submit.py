@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groundwork import files
+from groundwork.checks.alarms import CHECKS, notes
 from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.errors import UserError
@@ -131,7 +132,8 @@ def _hand_in(
     earlier = ledger.find(lane_name, entry.file_sha256)
     if earlier and earlier.status != PENDING:
         raise _handed_in_before(file, earlier)
-    for line in verdict.lines(str(file)):
+    checked = RESULTS / blends.get(lane_name, [lane_name])[0] / CHECKS
+    for line in (*verdict.lines(str(file)), *notes(checked)):
         print(line)
     api = client.connect(patience)
     # Kaggle keeps only the description. With the hash in it, a lost ledger or answer does no harm.

@@ -145,7 +145,7 @@ def blend(
     if weights:
         metrics |= weights
         write_json(out / "metrics" / f"{name}.json", metrics)
-    submission(name, competition, prepared, folder)
+    submission(name, competition, prepared, folder, checked=results / first)
     return metrics
 
 
