@@ -103,7 +103,7 @@ def test_a_blends_stages_are_its_own_and_its_members(repository: Path, monkeypat
     assert own.deps == ("data/code/all/blend", "data/prepared/third", "results/third", "results/mean")
     assert set(own.outs) == {"results/all", "data/seals/all/blend", "results/metrics/all.json"}
     read = {name for name, stage in stages.items() if own.reads(stage)}
-    made = ("baselines", "train", "evaluate", "predict", "submission")
+    made = ("checks", "baselines", "train", "evaluate", "predict", "submission")
     assert read == {"prepare@third", *(f"{stage}@third" for stage in made), "blend-mean"}
     assert not stages["train@titanic"].reads(stages["train@titanic-trees"])
 
