@@ -17,7 +17,7 @@ from groundwork.experiments.fingerprint import fingerprint
 from groundwork.experiments.seal import Seal
 from groundwork.kaggle.gate import Verdict
 
-STAGES = ("fetch", "prepare", "baselines", "train", "evaluate", "predict", "submission")
+STAGES = ("fetch", "prepare", "checks", "baselines", "train", "evaluate", "predict", "submission")
 LANE = "titanic"
 
 
@@ -94,6 +94,7 @@ def test_what_no_stage_uses_touches_none(edit: tuple[str, str, str], touched: To
 
 
 LATER = "baselines train evaluate predict submission"
+CHECKED = f"prepare checks {LATER}"
 REAL = {
     "a network": (
         ("models/cnn.py", "return self", "return 1 * self"),
@@ -118,7 +119,7 @@ REAL = {
     ),
     "the encoder of tables": (
         ("encoders/table.py", "self.mean, self.scale = clipped", "self.mean, self.scale = 1 * clipped"),
-        lanes_of("baselines train predict", "titanic", "house-prices"),
+        lanes_of("checks baselines train predict", "titanic", "house-prices"),
     ),
     "the encoder of pictures": (
         ("encoders/image.py", "self.mean = float(pixels.mean())", "self.mean = 1 * float(pixels.mean())"),
@@ -134,15 +135,15 @@ REAL = {
     ),
     "classification": (
         ("objectives/classification.py", "return probabilities.mean(1)", "return 1 * probabilities.mean(1)"),
-        lanes_of(f"prepare {LATER}", "digit-recognizer", "titanic"),
+        lanes_of(CHECKED, "digit-recognizer", "titanic"),
     ),
     "regression, which search is too": (
         ("objectives/regression.py", "predicted = predicted.mean(1)", "predicted = 1 * predicted.mean(1)"),
-        lanes_of(f"prepare {LATER}", "house-prices", "product-search"),
+        lanes_of(CHECKED, "house-prices", "product-search"),
     ),
     "tagging": (
         ("objectives/tagging.py", "probabilities = logits.float()", "probabilities = 1 * logits.float()"),
-        lanes_of(f"prepare {LATER}", "toxic-comments"),
+        lanes_of(CHECKED, "toxic-comments"),
     ),
     "recommendation": (
         ("objectives/recommendation.py", "best = logits.topk(", "best = (1 * logits).topk("),
@@ -170,11 +171,11 @@ REAL = {
             "accuracy_score(target, answers)",
             "accuracy_score(target, 1 * answers)",
         ),
-        lanes_of("prepare baselines train evaluate submission", "digit-recognizer", "titanic"),
+        lanes_of("prepare checks baselines train evaluate submission", "digit-recognizer", "titanic"),
     ),
     "a metric of its own": (
         ("competitions/titanic.py", 'metric="accuracy"', "metric=_own"),
-        lanes_of("prepare baselines train evaluate submission", "titanic"),
+        lanes_of("prepare checks baselines train evaluate submission", "titanic"),
     ),
     "a further metric of one competition": (
         ("competitions/product_search.py", 'further_metrics=("ndcg@10",', 'further_metrics=("rmsle", "ndcg@10",'),
@@ -200,6 +201,7 @@ case $1 in
     validate) exec {python} -c 'from groundwork.cli import main; main()' validate ;;
     fetch) write data/raw/$2.zip archive ;;
     prepare) write data/prepared/$2/train.parquet rows ;;
+    checks) write results/$2/checks.json checks ;;
     baselines) for out in json parquet; do write results/$2/baselines.$out baselines; done ;;
     train) for out in checkpoints/fold_0.fold oof.parquet run.json history.csv; do write results/$2/$out $$; done ;;
     evaluate) write results/$2/experiment.json $$; write results/metrics/$2.json "{{\\"score\\": $$}}" ;;
@@ -310,7 +312,7 @@ def test_pull_brings_what_the_remote_has_and_names_what_nobody_has(reproduced: P
     subprocess.run(["git", "clone", "--quiet", reproduced, clone], check=True)
     done = groundwork(clone, "pull", LANE)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "pulled 2 of 7 stages' results" in done.stdout
+    assert "pulled 2 of 8 stages' results" in done.stdout
     assert f"in neither the remote nor this cache: fetch@{LANE}" in done.stdout
     for name in (f"results/{LANE}/oof.parquet", f"data/prepared/{LANE}/train.parquet"):
         assert (clone / name).read_bytes() == (reproduced / name).read_bytes()

@@ -19,6 +19,7 @@ from groundwork.errors import UserError
 from groundwork.experiments.commands import compare, leaderboard
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
+from groundwork.stages.commands import checks
 from groundwork.training.commands import app as store
 from groundwork.trying.commands import keep, note, remember, try_
 
@@ -37,7 +38,7 @@ STAGES = {
     "evaluate": "Score the out-of-fold predictions by Kaggle's metric.",
     "predict": "Predict the test rows with the folds' networks.",
     "submission": "Write the submission, if it passes the gate.",
-    "blend": "Average the predictions of a blend's members; score them, and write the submission.",
+    "blend": "Weigh the predictions of a blend's members; score them, and write the submission.",
 }
 
 app = typer.Typer(
@@ -113,6 +114,7 @@ def _command(stage: str) -> Callable[[str], None]:
 
 for _name, _help in STAGES.items():
     app.command(_name, help=_help, rich_help_panel="Pipeline")(_command(_name))
+app.command(rich_help_panel="Pipeline")(checks)
 
 
 @app.command(rich_help_panel="Pipeline")
@@ -149,7 +151,7 @@ def status(lane_names: LaneNames = None) -> None:
     write_fingerprints(settings)
     selected = lane_names or settings.names
     lines = [f"fetch@{name}: {path} was replaced" for name, path in replaced(settings).items() if name in selected]
-    lines += status(selected, settings.blends)
+    lines += status(selected, settings.members)
     typer.echo("\n".join(lines) or "nothing would run again except the report")
 
 
@@ -228,7 +230,7 @@ def submit(
     from groundwork.kaggle.submit import submit
 
     params, _, competition = _load(lane_name)
-    submit(lane_name, competition, message, dry_run=dry_run, wait=wait, despite=despite, blends=params.blends)
+    submit(lane_name, competition, message, dry_run=dry_run, wait=wait, despite=despite, blends=params.members)
 
 
 @app.command(rich_help_panel="Kaggle")

@@ -50,6 +50,7 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
     """
     from groundwork.checkout import require_checkout
     from groundwork.experiments import lockfile
+    from groundwork.experiments.dvcfiles import BLEND, dvc_name
     from groundwork.experiments.leaderboard import leaderboard
     from groundwork.experiments.replaced import replaced
     from groundwork.files import taking_turns
@@ -63,10 +64,10 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
     validate(settings)
     # Not DVC's stage `report`: it shows all lanes, so DVC would run every lane first, and it has no outputs to record.
     # A stage's name alone means all lanes; DVC reads dvc.yaml and dvc.lock once for each target.
-    last, blends = ["baselines", "evaluate", "submission"], ["blend"] if settings.blends else []
-    targets = [*last, *blends]
-    if lane_names:
-        targets = [f"{stage}@{name}" for name in lane_names for stage in (blends if name in settings.blends else last)]
+    last, blends = ["baselines", "evaluate", "submission"], settings.blends
+    chosen = [name for name in lane_names or blends if name in blends]
+    targets = [f"{stage}@{name}" for name in lane_names or () if name not in blends for stage in last]
+    targets = [*(targets if lane_names else last), *(dvc_name(BLEND, name) for name in chosen)]
     doing = " ".join(["groundwork repro", *(lane_names or ())])
     with taking_turns(BUSY, doing), tempfile.TemporaryDirectory() as folder:
         messages = Path(folder)
@@ -143,7 +144,7 @@ def _remove_stale_entries(settings: "Params") -> list[str]:
     lock = locked()
     changed = {}
     for name in settings.names:
-        for stage in with_members(name, settings.blends).values():
+        for stage in with_members(name, settings.members).values():
             if names := seal.wrongly_recorded(lock, stage):
                 changed[stage.name] = names
     if changed:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from groundwork.errors import UserError, meant
 from groundwork.naming import ByName
@@ -65,12 +65,27 @@ class Lane(Settings):
         return TRAININGS[learned_by].model_validate(section)
 
 
+class Blend(Settings):
+    """A blend of lanes of one competition, or of earlier blends. A list alone is the plain mean of its members.
+
+    `hill_climbing` and `nnls` weigh the members: see `groundwork.objectives.weights`.
+    """
+
+    members: Annotated[list[LaneName], Field(min_length=2)]
+    method: Literal["mean", "hill_climbing", "nnls"] = "mean"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_list(cls, section: Any) -> Any:
+        return section if isinstance(section, dict | Settings) else {"members": section}
+
+
 class Params(Settings):
     """The whole of params.yaml. Lanes refer to the value of `source` as `*source`.
 
     `seed` determines weights, order, dropout and augmentation. `folds_seed` assigns rows to folds, so that runs with
-    different seeds are evaluated on the same rows. `store` limits the size of the fold store. A blend is the plain mean
-    of two members: a lane, and a lane or an earlier blend.
+    different seeds are evaluated on the same rows. `store` limits the size of the fold store. The first member of a
+    blend is a lane, each other one a lane or an earlier blend.
     """
 
     seed: Seed
@@ -80,7 +95,12 @@ class Params(Settings):
     tracking: Tracking
     hardware: Hardware
     competitions: Annotated[dict[LaneName, Lane], Field(min_length=1)]
-    blends: dict[LaneName, Annotated[list[LaneName], Field(min_length=2, max_length=2)]] = Field(default_factory=dict)
+    blends: dict[LaneName, Blend] = Field(default_factory=dict)
+
+    @property
+    def members(self) -> dict[str, list[str]]:
+        """Return the members of each blend, by its name."""
+        return {name: blend.members for name, blend in self.blends.items()}
 
     @property
     def names(self) -> list[str]:
@@ -103,7 +123,6 @@ class Params(Settings):
         return self.competitions[self.lanes_of(lane_name)[0]]
 
     def lanes_of(self, name: str) -> list[str]:
-        """Return the lanes that a blend averages, each once for each time it counts; a lane is its own only one."""
-        return (
-            [lane for member in self.blends[name] for lane in self.lanes_of(member)] if name in self.blends else [name]
-        )
+        """Return the lanes behind a blend, each once for each time it counts; a lane is its own only one."""
+        blend = self.blends.get(name)
+        return [lane for member in blend.members for lane in self.lanes_of(member)] if blend else [name]

@@ -39,8 +39,10 @@ def member(name: str, competition: Labelled = SURVIVAL, seed: int = 0, settings:
     predict(name, competition, data, RESULTS / name, CPU)
 
 
-def blended(competition: Competition = SURVIVAL, lanes: Mapping[str, list[str]] = TWO, name: str = "mean") -> Any:
-    return blend(name, lanes, competition, prepared(competition), RESULTS, RESULTS)  # type: ignore[arg-type]
+def blended(
+    competition: Competition = SURVIVAL, lanes: Mapping[str, list[str]] = TWO, name: str = "mean", **method: str
+) -> Any:
+    return blend(name, lanes, competition, prepared(competition), RESULTS, RESULTS, **method)  # type: ignore[arg-type]
 
 
 def table(name: str, file: str) -> pd.DataFrame:
@@ -94,6 +96,60 @@ def test_a_blend_of_a_blend_counts_each_lane_once() -> None:
     blended(lanes={"three": ["three"], "mean": ["one", "two"]}, name="all")
     expected = sum(table(name, "test.parquet")["p1"].astype(float) for name in ("one", "two", "three")) / 3
     np.testing.assert_allclose(table("all", "test.parquet")["p1"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("competition", [SURVIVAL, PRICES], ids=lambda competition: competition.slug)
+@pytest.mark.parametrize("method", ["hill_climbing", "nnls"])
+def test_each_fold_is_averaged_with_weights_of_the_other_folds(competition: Labelled, method: str) -> None:
+    lanes = {name: [name] for name in ("one", "two", "three")}
+    for seed, name in enumerate(lanes):
+        member(name, competition, seed=seed, settings=lane(competition, epochs=seed) if seed else None)
+    metrics = blended(competition, lanes, "best", method=method)
+    weights = metrics.pop("weights")
+    assert weights["method"] == method
+    assert list(weights["members"]) == ["one", "two", "three"]
+    columns = ["p0", "p1"] if competition is SURVIVAL else ["prediction"]
+    to, back = (np.log, np.exp) if competition is PRICES else (np.asarray, np.asarray)
+
+    def averaged(file: str, of: list[float]) -> Any:
+        members = [to(table(name, file)[columns].to_numpy(float)) for name in lanes]
+        return back(sum(weight * member for weight, member in zip(of, members, strict=True)))
+
+    oof = table("best", "oof.parquet")
+    for fold in range(3):
+        inside = (oof["fold"] == fold).to_numpy()
+        expected = averaged("oof.parquet", [weight["folds"][fold] for weight in weights["members"].values()])
+        np.testing.assert_allclose(oof.loc[inside, columns], expected[inside], rtol=1e-5)
+    expected = averaged("test.parquet", [weight["test"] for weight in weights["members"].values()])
+    np.testing.assert_allclose(table("best", "test.parquet")[columns], expected, rtol=1e-5)
+    for weight in weights["members"].values():
+        assert weight["mean"] == pytest.approx(np.mean(weight["folds"]))
+        assert weight["sd"] == pytest.approx(np.std(weight["folds"]))
+    assert metrics == cross_validate(oof, competition.metric)
+    saved = json.loads((RESULTS / "metrics" / "best.json").read_text())
+    assert saved == {**metrics, "weights": weights}
+    run = json.loads((RESULTS / "best" / "run.json").read_text())
+    assert (run["weights"], run["params"]["method"]) == (weights, method)
+    submission = pd.read_csv(RESULTS / "best" / "submission.csv")
+    assert submission["Id"].tolist() == prepared(competition).test["Id"].tolist()
+
+
+def test_another_method_is_another_experiment() -> None:
+    member("one")
+    member("two", seed=1)
+    blended(name="best")
+    blended(name="best", method="nnls")
+    assert len(experiments("best", RESULTS)[0]) == 2
+
+
+def test_weights_of_a_single_fold_are_refused() -> None:
+    for seed, name in enumerate(TWO):
+        member(name, seed=seed)
+        edited(name, "oof.parquet", lambda rows: rows[rows["fold"] == 0])
+    with pytest.raises(UserError, match="best: found out-of-fold rows of one fold") as caught:
+        blended(name="best", method="nnls")
+    assert "method: mean" in caught.value.next_step
+    assert not (RESULTS / "best").exists()
 
 
 def edited(name: str, file: str, change: Any) -> None:

@@ -7,8 +7,10 @@ import pytest
 import torch
 from tests.training.tiny import CPU, PRICES, SURVIVAL, prepared, trained
 
+from groundwork.checks.alarms import CHECKS, Alarm, Check, to_json
 from groundwork.competitions import Labelled
 from groundwork.errors import UserError
+from groundwork.files import write_json
 from groundwork.stages.predict import predict
 from groundwork.stages.submission import submission
 from groundwork.training.checkpoint import TrainedFold
@@ -85,6 +87,15 @@ def test_what_does_not_pass_the_gate_is_not_written_and_the_former_submission_st
         submitted(PRICES)
     kept = {"checkpoints", "oof.parquet", "history.csv", "run.json", "test.parquet"}
     assert {entry.name for entry in results.iterdir()} == kept
+
+
+def test_alarms_of_the_checks_are_said_and_stop_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    results = trained(PRICES)
+    alarm = Alarm("x alone predicts the price", "it may be made from it", "take it out", ("x",))
+    write_json(results / CHECKS, to_json("prices", [Check("a column that gives the target away", alarm)]))
+    assert submitted(PRICES).exists()
+    said = f"{results / CHECKS}: a column that gives the target away: x alone predicts the price"
+    assert said in capsys.readouterr().out
 
 
 def test_any_folder_of_results_will_do(tmp_path: Path) -> None:

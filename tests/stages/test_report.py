@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from groundwork.checks.alarms import CHECKS, Alarm, Check, to_json
 from groundwork.errors import UserError
+from groundwork.files import write_json
 from groundwork.stages.report import Axis, report
 
 Write = Callable[..., dict[str, Any]]
@@ -97,6 +99,16 @@ def test_changes_name_the_settings_and_which_way_the_score_went(experiment: Writ
     assert "ijklmnop after abcdefgh: 0.8500, before 0.8000" in text
     assert "no verdict on ijklmnop and abcdefgh: ijklmnop: its record does not name its competition" in text
     assert "model.dropout 0.2 → 0.4" in text
+
+
+def test_alarms_of_the_checks_are_shown(experiment: Write) -> None:
+    experiment("abcdefgh")
+    alarm = Alarm("<x> alone predicts the target", "it may be made from it", "take it out", ("x",))
+    write_json(Path("results/titanic", CHECKS), to_json("titanic", [Check("a column that gives it away", alarm)]))
+    report()
+    text = text_of_the_page()
+    assert "a column that gives it away : &lt;x&gt; alone predicts the target" in text
+    assert "What to do: take it out" in text
 
 
 def test_equal_experiments_make_an_equal_page(experiment: Write) -> None:

@@ -1,14 +1,14 @@
 """Runs `groundwork add` and `groundwork remove`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundwork import competitions, params, yaml_file
+from groundwork import competitions, params
 from groundwork.adding import archive as archives
 from groundwork.adding import competition_file, files, lane, names, sample, show
-from groundwork.adding.params_text import BLENDS, ParamsText
+from groundwork.adding.params_text import ParamsText
 from groundwork.adding.proposal import Proposal, propose
 from groundwork.errors import UserError, meant
 from groundwork.files import writing
@@ -128,7 +128,7 @@ def remove(name: str) -> str:
     lanes = [name, trees] if beside else [name]
     if len(settings.lanes) == len(lanes):
         raise UserError(f"{PARAMS}: {name} is the only lane; expected one lane at least", "add another one first")
-    blends = _blends_of(lanes)
+    blends = _blends_of(lanes, checked.members)
     _replace(PARAMS, settings.removed(lanes, blends))
     try:
         params.load()
@@ -157,10 +157,8 @@ def remove(name: str) -> str:
     return "\n".join(said)
 
 
-def _blends_of(lanes: Sequence[str]) -> list[str]:
+def _blends_of(lanes: Sequence[str], blends: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the blends with a member among `lanes`, and the blends of those, the outer ones first."""
-    content = yaml_file.read(PARAMS, f"fix {PARAMS} and run the command again")
-    blends = content.get(BLENDS) or {}
     found: list[str] = []
     while more := [name for name, of in blends.items() if name not in found and {*of} & {*lanes, *found}]:
         found = more + found

@@ -15,6 +15,8 @@ from groundwork.errors import UserError
 from groundwork.settings import PARAMS
 
 DECLARED, LOCK = Path("dvc.yaml"), Path("dvc.lock")
+# The stage of a blend; its members determine what it depends on.
+BLEND = "blend"
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,16 @@ class Declared:
     @property
     def name(self) -> str:
         """The name that DVC gives it."""
-        return f"{self.stage}@{self.lane_name}"
+        return dvc_name(self.stage, self.lane_name)
 
     def reads(self, earlier: "Declared") -> bool:
         """Whether it depends on an output of the stage `earlier`, or on a folder that has one."""
         return any(Path(out).is_relative_to(dep) for out in earlier.outs for dep in self.deps)
+
+
+def dvc_name(stage: str, lane_name: str) -> str:
+    """Return DVC's name of a stage of a lane: dvc.yaml has a template for lanes, and an entry for each blend."""
+    return f"{stage}-{lane_name}" if stage == BLEND else f"{stage}@{lane_name}"
 
 
 def declared(lane_name: str, path: Path = DECLARED) -> dict[str, Declared]:
@@ -68,7 +75,7 @@ def with_members(name: str, blends: Mapping[str, Sequence[str]], path: Path = DE
     Parameters
     ----------
     blends
-        The members of each blend: `groundwork.settings.Params.blends`.
+        The members of each blend: `groundwork.settings.Params.members`.
 
     Raises
     ------
@@ -77,14 +84,24 @@ def with_members(name: str, blends: Mapping[str, Sequence[str]], path: Path = DE
     """
     if name not in blends:
         return {stage.name: stage for stage in declared(name, path).values()}
-    items = {f"item[{number}]": member for number, member in enumerate(blends[name])}
-    stages = [
-        _declared(stage, name, _filled(section["do"], {"key": name, **items}))
-        for stage, section in _yaml(path).get("stages", {}).items()
-        if "foreach" in section
-    ]
+    own = of_blend(name, blends[name])
     members = {key: stage for member in blends[name] for key, stage in with_members(member, blends, path).items()}
-    return {stage.name: stage for stage in stages} | members
+    return {own.name: own} | members
+
+
+def of_blend(name: str, members: Sequence[str]) -> Declared:
+    """Return the stage of a blend."""
+    return Declared(
+        BLEND,
+        name,
+        (f"blends.{name}",),
+        (
+            f"data/code/{name}/{BLEND}",
+            f"data/prepared/{members[0]}",
+            *(f"results/{member}" for member in members),
+        ),
+        (f"results/{name}", f"data/seals/{name}/{BLEND}", f"results/metrics/{name}.json"),
+    )
 
 
 def _declared(name: str, lane_name: str, body: dict[str, Any]) -> Declared:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groundwork import files
+from groundwork.checks.alarms import CHECKS, notes
 from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.errors import UserError
 from groundwork.experiments import seal
-from groundwork.experiments.dvcfiles import with_members
+from groundwork.experiments.dvcfiles import dvc_name, with_members
 from groundwork.experiments.provenance import git_state
 from groundwork.kaggle import client, gate, ledger, upload
 from groundwork.kaggle.answers import as_handed_in, as_listed, record
@@ -59,7 +60,7 @@ def submit(
     despite
         Why the gate's suspicions are unfounded. Without a reason, a file with suspicions is not handed in.
     blends
-        The members of each blend, whose results a blend is made of: `groundwork.settings.Params.blends`.
+        The members of each blend, whose results a blend is made of: `groundwork.settings.Params.members`.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def _hand_in(
     # Checks that need no account come first.
     run = _trained_on_kaggles_rows(lane_name)
     stages = with_members(lane_name, blends)
-    for stage in (stages.get(f"{last}@{lane_name}") for last in LAST):
+    for stage in (stages.get(dvc_name(last, lane_name)) for last in LAST):
         if stage is not None:
             seal.check_chain(stage, stages)
     client.credentials()
@@ -131,7 +132,8 @@ def _hand_in(
     earlier = ledger.find(lane_name, entry.file_sha256)
     if earlier and earlier.status != PENDING:
         raise _handed_in_before(file, earlier)
-    for line in verdict.lines(str(file)):
+    checked = RESULTS / blends.get(lane_name, [lane_name])[0] / CHECKS
+    for line in (*verdict.lines(str(file)), *notes(checked)):
         print(line)
     api = client.connect(patience)
     # Kaggle keeps only the description. With the hash in it, a lost ledger or answer does no harm.

@@ -1,7 +1,7 @@
-"""The blend stage averages the predictions of a blend's members, scores the mean, and writes its submission."""
+"""The blend stage weighs the predictions of a blend's members, scores their average, and writes its submission."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,37 @@ from groundwork.experiments.provenance import git_state
 from groundwork.files import read_json, write_json, write_text, writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Array
-from groundwork.objectives.oof import columns, predictions, read_oof, targets
+from groundwork.objectives.oof import columns, groups, predictions, read_oof, targets
+from groundwork.objectives.weights import Rows, average, scale_of, weigh
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.job import PREPARED, RESULTS, Job
 from groundwork.stages.predict import PREDICTIONS
 from groundwork.stages.submission import submission
 
+MEAN, WEIGHTS = "mean", "weights"
+
 
 def run(job: Job) -> str:
     """Blend the members of the job's blend."""
-    lanes = {member: job.params.lanes_of(member) for member in job.params.blends[job.lane_name]}
+    settings = job.params.blends[job.lane_name]
+    lanes = {member: job.params.lanes_of(member) for member in settings.members}
     prepared = load(job.competition, PREPARED / job.params.lanes_of(job.lane_name)[0])
-    metrics = blend(job.lane_name, lanes, job.competition, prepared, RESULTS, job.place(RESULTS))
+    metrics = blend(
+        job.lane_name, lanes, job.competition, prepared, RESULTS, job.place(RESULTS), method=settings.method
+    )
     return (
         f"{job.lane_name}: {metrics['metric']} {metrics['mean']:.4f} ± {metrics['sd']:.4f} over "
-        f"{len(metrics['folds'])} folds, the mean of {' and '.join(lanes)}"
+        f"{len(metrics['folds'])} folds, {_described(lanes, metrics)}"
     )
+
+
+def _described(members: Iterable[str], metrics: Mapping[str, Any]) -> str:
+    """Say what was averaged, and the mean and standard deviation of each member's weights over the folds."""
+    if WEIGHTS not in metrics:
+        return f"the mean of {' and '.join(members)}"
+    weights = metrics[WEIGHTS]["members"]
+    said = (f"{name} {weight['mean']:.2f} ± {weight['sd']:.2f}" for name, weight in weights.items())
+    return f"{metrics[WEIGHTS]['method']} of {', '.join(said)}: each fold's weights were chosen on the other folds"
 
 
 def blend(
@@ -44,10 +59,12 @@ def blend(
     prepared: Prepared,
     results: Path,
     out: Path,
+    *,
+    method: str = MEAN,
 ) -> dict[str, Any]:
-    """Write what a lane has, from the mean of the members' predictions: all but checkpoints.
+    """Write what a lane has, from the average of the members' predictions: all but checkpoints.
 
-    Each lane counts once: a member that is itself a blend of two lanes weighs twice.
+    In the plain mean each lane counts once: a member that is itself a blend of two lanes weighs twice.
 
     Parameters
     ----------
@@ -59,17 +76,22 @@ def blend(
         The folder of all lanes' results.
     out
         Where to write, in place of `results`.
+    method
+        `MEAN`, or a key of `groundwork.objectives.weights.METHODS`: then each fold's rows are averaged with weights
+        that were chosen on the other folds, and the test rows with weights that were chosen on all of them.
 
     Returns
     -------
     dict
-        The metrics, as `groundwork.stages.evaluate.evaluate` gives them.
+        The metrics, as `groundwork.stages.evaluate.evaluate` gives them. Where weights were chosen, they are there too,
+        and in ``run.json``: ``weights`` has the ``method`` and, for each of its ``members``, the weight for the
+        ``test`` rows and those of the ``folds``, with their ``mean`` and ``sd``.
 
     Raises
     ------
     UserError
-        If the members' rows, folds or targets differ, a file is missing or broken, or the submission does not pass the
-        gate.
+        If the members' rows, folds or targets differ, a file is missing or broken, there is one fold only on which
+        weights could be chosen, or the submission does not pass the gate.
     """
     started, kind = datetime.now(UTC), KINDS[competition.kind]
     oofs = {member: read_oof(results / member / "oof.parquet", member, kind) for member in lanes}
@@ -80,8 +102,14 @@ def blend(
     def mean(frames: Mapping[str, pd.DataFrame]) -> Array:
         return kind.combine([predictions(frame) for member, frame in frames.items() for _ in lanes[member]])
 
-    first = next(iter(lanes))
-    oof, test = (_with_predictions(frames[first], mean(frames)) for frames in (oofs, tests))
+    first, weights = next(iter(lanes)), {}
+    if method == MEAN:
+        of_oof, of_test = mean(oofs), mean(tests)
+    else:
+        of_oof, of_test, chosen = _weighted(name, method, competition, oofs, tests)
+        weights = {WEIGHTS: {"method": method, "members": dict(zip(lanes, chosen, strict=True))}}
+    oof = oofs[first].assign(**columns("p", "prediction", of_oof))
+    test = tests[first].assign(**columns("p", "prediction", of_test))
     folder, facts = out / name, runs[first]
     with writing(folder / "oof.parquet") as path:
         table = pa.Table.from_pandas(oof, preserve_index=False)
@@ -91,12 +119,17 @@ def blend(
     # A blend learns nothing, so its curves are empty.
     write_text(folder / "history.csv", "fold,epoch\n")
     members = {member: run["run_id"] for member, run in runs.items()}
-    identity = hashlib.sha256(repr([name, *sorted(members.items())]).encode()).hexdigest()
+    chosen_by = {} if method == MEAN else {"method": method}
+    identity = hashlib.sha256(repr([name, *sorted(members.items()), *chosen_by.values()]).encode()).hexdigest()
     write_json(
         folder / "run.json",
         {
             **git_state(),
-            "params": {**{key: facts["params"].get(key) for key in ("competition", "source")}, "members": members},
+            "params": {
+                **{key: facts["params"].get(key) for key in ("competition", "source")},
+                "members": members,
+                **chosen_by,
+            },
             "data_sha256": facts["data_sha256"],
             "folds_sha256": facts["folds_sha256"],
             "run_id": identity[:8],
@@ -105,10 +138,14 @@ def blend(
             "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
             "hardware": "",
             "folds": {},
+            **weights,
         },
     )
     metrics = evaluate(name, competition, out)
-    submission(name, competition, prepared, folder)
+    if weights:
+        metrics |= weights
+        write_json(out / "metrics" / f"{name}.json", metrics)
+    submission(name, competition, prepared, folder, checked=results / first)
     return metrics
 
 
@@ -123,9 +160,35 @@ def _predictions(path: Path, member: str) -> pd.DataFrame:
         ) from None
 
 
-def _with_predictions(frame: pd.DataFrame, predicted: Array) -> pd.DataFrame:
-    """Replace the columns of predictions."""
-    return frame.assign(**columns("p", "prediction", predicted))
+def _weighted(
+    name: str,
+    method: str,
+    competition: Competition,
+    oofs: Mapping[str, pd.DataFrame],
+    tests: Mapping[str, pd.DataFrame],
+) -> tuple[Array, Array, list[dict[str, Any]]]:
+    """Average out-of-fold rows and test rows with chosen weights; return these too, as metrics record them."""
+    members, of_test = ([predictions(frame) for frame in frames.values()] for frames in (oofs, tests))
+    first = next(iter(oofs.values()))
+    folds = first["fold"].to_numpy()
+    if len(np.unique(folds)) < 2:
+        raise UserError(
+            f"{name}: found out-of-fold rows of one fold; expected two folds or more, since {method} chooses the "
+            "weights of each fold on the other folds",
+            "raise `training.folds` of the members, or set `method: mean`",
+        )
+    metric, scale = competition.scorer, scale_of(competition.scorer, *members, *of_test)
+    rows = Rows(metric, KINDS[competition.kind].judged_as, targets(first), members, scale, groups(first))
+    by_fold, final = weigh(method, rows, folds)
+    averaged = np.empty_like(members[0])
+    for fold, weights in zip(np.unique(folds), by_fold, strict=True):
+        inside = folds == fold
+        averaged[inside] = average(weights, [member[inside] for member in members], scale)
+    recorded = [
+        {"test": float(of_all), "folds": own.tolist(), "mean": float(own.mean()), "sd": float(own.std())}
+        for of_all, own in zip(final, by_fold.T, strict=True)
+    ]
+    return averaged, average(final, of_test, scale), recorded
 
 
 def _check(

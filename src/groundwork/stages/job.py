@@ -8,7 +8,7 @@ from pathlib import Path
 from groundwork.competitions import Competition
 from groundwork.errors import UserError
 from groundwork.experiments import lockfile, seal
-from groundwork.experiments.dvcfiles import locked, md5, with_members
+from groundwork.experiments.dvcfiles import dvc_name, locked, md5, with_members
 from groundwork.experiments.seal import Seal
 from groundwork.files import workroom, write_text, writing
 from groundwork.settings import Lane, Params
@@ -70,8 +70,8 @@ def run(stage_name: str, lane_name: str, params: Params, lane: Lane, competition
         If code, parameters or data are not what DVC will record, if they were edited while the stage ran, or if the
         stage raises it. The former outputs are then still in place.
     """
-    stages = with_members(lane_name, params.blends)
-    stage = stages.get(f"{stage_name}@{lane_name}")
+    stages = with_members(lane_name, params.members)
+    stage = stages.get(dvc_name(stage_name, lane_name))
     if stage is None:
         found = "a blend" if lane_name in params.blends else "a lane"
         own = [other.stage for other in stages.values() if other.lane_name == lane_name]

@@ -7,6 +7,7 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
+from groundwork.checks.alarms import CHECKS, sounding
 from groundwork.errors import UserError
 from groundwork.experiments.records import (
     LEDGER,
@@ -109,6 +110,7 @@ def _section(lane_name: str, experiments: list[Experiment], compared: list[Basel
         "lane_name": lane_name,
         "experiments": ranked,
         "rows": _rows(ranked, compared),
+        "alarms": sounding(results / lane_name / CHECKS),
         "told": told(shown, ranked, compared, results),
         "further": further_names([*ranked, *compared]),
         "others": [(other, differing([shown, other])) for other in others],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from groundwork.checks.alarms import CHECKS, notes
 from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.data.prepared import Prepared
@@ -25,11 +26,16 @@ def run(job: Job) -> str:
 
 
 def submission(
-    lane_name: str, competition: Competition, prepared: Prepared, results: Path, out: Path | None = None
+    lane_name: str,
+    competition: Competition,
+    prepared: Prepared,
+    results: Path,
+    out: Path | None = None,
+    checked: Path | None = None,
 ) -> Path:
     """Write the lane's ``submission.csv`` with the columns, ids and labels of the sample submission.
 
-    Suspicions of the gate are printed; `groundwork submit` asks for a reason to hand such a file in.
+    Alarms of the checks and suspicions of the gate are printed; for the latter, `groundwork submit` asks for a reason.
 
     Parameters
     ----------
@@ -39,6 +45,8 @@ def submission(
         The lane's folder: ``test.parquet``, ``oof.parquet`` and ``experiment.json`` are read there.
     out
         Where to write, in place of `results`.
+    checked
+        The folder with ``checks.json``, if it is not `results`: a blend has the prepared data of its first member.
 
     Returns
     -------
@@ -68,7 +76,7 @@ def submission(
         table.to_csv(temporary, index=False)
         # The gate reads the file, so that it checks what will be submitted.
         verdict = gate.check_files(lane_name, competition, prepared, results, temporary)
-    for line in verdict.lines(str(results / SUBMISSION)):
+    for line in (*verdict.lines(str(results / SUBMISSION)), *notes((checked or results) / CHECKS)):
         print(line)
     if verdict.suspicions:
         print(f'if this is right, `groundwork submit {lane_name} --despite "why"` hands it in')

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from groundwork import competitions
 from groundwork.competitions import Competition
 from groundwork.errors import UserError, meant
+from groundwork.experiments.blend_stages import write_stages
 from groundwork.experiments.dvcfiles import DECLARED, md5, with_members
 from groundwork.experiments.fingerprint import SOURCE, HiddenNameError, fingerprint, text
 from groundwork.experiments.seal import CODE
@@ -48,18 +49,20 @@ def write_fingerprints(params: Params) -> None:
     """Write the fingerprint of every stage of each lane to ``data/code/<lane>/<stage>``.
 
     DVC runs a stage again when this file changes, that is, when code that the stage uses for the lane was edited.
+    Blends get their stages in dvc.yaml first: see `groundwork.experiments.blend_stages`.
 
     Raises
     ------
     UserError
         If a source file cannot be parsed, or looks names up in a way that cannot be followed.
     """
+    write_stages(params.members)
     made_from = _hash_of_inputs(params)
     if WRITTEN.exists() and WRITTEN.read_text(encoding="utf-8").split() == [made_from, md5(CODE)]:
         return
     with writing(CODE) as folder:
         for name in params.names:
-            for stage in with_members(name, params.blends).values():
+            for stage in with_members(name, params.members).values():
                 if stage.lane_name == name:
                     path = folder / name / stage.stage
                     path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +112,7 @@ def _mismatches(lane_name: str, lane: Lane) -> list[str]:
 
 def _members(name: str, params: Params) -> list[str]:
     """Check that the members of a blend are lanes and earlier blends of one competition, on the same rows and folds."""
-    first, second = params.blends[name]
+    first, *others = params.members[name]
     earlier = [*params.competitions, *params.blends][: params.names.index(name)]
     if name in params.competitions:
         return [f"found the name of a lane; expected another, such as {name}-mean"]
@@ -117,12 +120,14 @@ def _members(name: str, params: Params) -> list[str]:
         f"found {member!r}; expected {expected}{meant(member, known)}"
         for member, known, expected in (
             (first, list(params.competitions), "a lane"),
-            (second, earlier, "a lane or a blend above"),
+            *((other, earlier, "a lane or a blend above") for other in others),
         )
         if member not in known
     ]
-    if first == second:
-        problems.append(f"found {first} twice; expected two members")
+    listed = [first, *others]
+    problems += [
+        f"found {member} twice; expected it once" for member in dict.fromkeys(listed) if listed.count(member) > 1
+    ]
     if not problems:
         settings = [params.competitions[lane_name] for lane_name in params.lanes_of(name)]
         problems = [
@@ -130,6 +135,9 @@ def _members(name: str, params: Params) -> list[str]:
             for key in ("competition", "source", "folds")
             if len(values := dict.fromkeys(str(getattr(lane, key)) for lane in settings)) > 1
         ]
+    method = params.blends[name].method
+    if not problems and method != "mean" and KINDS[competitions.load(settings[0].competition).kind].head == "lists":
+        problems.append(f"method: found {method}; expected mean: lists of items have no weighted mean")
     return problems
 
 
