@@ -96,7 +96,7 @@ def plan(lane_name: str, typed: Sequence[str], seeds: int | None) -> Plan:
 def refuse_blend(name: str, settings: Params) -> None:
     """Raise `UserError` if `name` is a blend, which trains nothing."""
     if name in settings.blends:
-        members = settings.blends[name]
+        members = settings.blends[name].members
         raise UserError(f"{name}: found a blend, which trains nothing", f"name one of: {', '.join(members)}")
 
 
