@@ -18,6 +18,7 @@ from groundwork.adding.kind import Guess
 from groundwork.adding.params_text import ParamsText
 from groundwork.adding.target import classes_by_column
 from groundwork.competitions import Labelled
+from groundwork.data import folds
 from groundwork.data.archives import Archive
 from groundwork.errors import UserError
 
@@ -367,22 +368,33 @@ def test_a_kind_that_the_targets_do_not_suit_is_refused(tmp_path, name, kind, sa
 
 
 @pytest.mark.parametrize(
-    ("form", "gap", "obstacle"),
+    ("form", "said", "gap", "obstacle"),
     [
-        ("%Y-%m-%d", False, ""),
-        ("%m/%d/%Y", False, ""),
-        ("%d/%m/%Y", False, "the dates are written in a way that is read otherwise there"),
-        ("%Y-%m-%d", True, "1 rows have no time"),
+        ("%Y-%m-%d", False, False, ""),
+        ("%Y%m%d", False, False, ""),
+        ("%m/%d/%Y", True, False, ""),
+        ("%d/%m/%Y", True, False, ""),
+        ("%d %b %Y", True, False, ""),
+        ("%d.%m.%Y %H:%M", True, False, ""),
+        ("%d/%m/%Y", True, True, "1 rows have no time"),
     ],
 )
-def test_folds_by_time_are_written_where_the_times_can_be_read(tmp_path, form, gap, obstacle):
+def test_folds_by_time_are_written_with_the_format_of_the_times(tmp_path, form, said, gap, obstacle):
     days = pd.Series(pd.date_range("2024-01-01", periods=ROWS).strftime(form))
     if gap:
         days[7] = None
     case = Case({"sales": np.arange(ROWS) * 1.5}, {"sales": 0.0}, {}, base=BASE.assign(date=days))
     made = proposal(case, tmp_path)
-    assert (made.split.time, made.split.obstacle) == ("date", obstacle)
-    assert ('fold_by_time="date"' in competition_file.source(made)) == (not obstacle)
+    assert (made.split.time, made.split.form, made.split.obstacle) == ("date", form if said else "", obstacle)
+    text = competition_file.source(made)
+    assert ('fold_by_time="date"' in text) == (not obstacle)
+    assert (f'time_format="{form}"' in text) == (said and not obstacle)
+    if not obstacle:
+        space: dict[str, object] = {}
+        exec(compile(text, "a_case.py", "exec"), space)
+        competition = space["competition"]
+        fold = folds.by_time(made.found.train["date"], 5, competition.time_format)
+        assert fold.tolist() == folds.by_time(pd.Series(range(len(fold)), name="day"), 5).tolist()
 
 
 def test_a_count_that_is_nearly_always_zero_is_no_group():

@@ -116,6 +116,20 @@ def test_spans_of_time_follow_one_another_and_keep_equal_times_together():
     assert [days[fold == number].min() for number in range(6)] == [25, 20, 15, 10, 5, 0]
     dates = (pd.Timestamp("2024-01-01") + pd.to_timedelta(days, unit="D")).dt.strftime("%d %b %Y").rename("date")
     assert folds.by_time(dates, 5).tolist() == fold.tolist()
+    written = (pd.Timestamp("2024-01-01") + pd.to_timedelta(days, unit="D")).rename("date")
+    for form in ("%d/%m/%Y", "%m/%d/%y", "%Y-%m-%d %H:%M:%S+00:00"):
+        assert folds.by_time(written.dt.strftime(form), 5, form).tolist() == fold.tolist()
+    as_numbers = written.dt.strftime("%d%m%Y").astype("int64")
+    with pytest.raises(UserError, match="in row 1; expected a date"):
+        folds.by_time(as_numbers, 5, "%Y-%m-%d")
+
+
+def test_dates_whose_day_and_month_may_be_either_way_round_need_a_format():
+    days = pd.Series(["13/01/2024", "02/03/2024", "01/04/2024"], name="day")
+    with pytest.raises(UserError, match="'day': found 13/01/2024 in row 1, whose day and month") as failure:
+        folds.by_time(days, 2)
+    assert 'time_format="%d/%m/%Y"' in failure.value.next_step
+    assert folds.by_time(days, 2, "%d/%m/%Y").tolist() == [2, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,7 @@ def _competition(proposal: Proposal, has_features: bool, has_sample: bool) -> li
             lines += _comment(f"`fold_by_time` cannot name it: {split.obstacle}.", "    ")
         else:
             lines.append(call_argument("fold_by_time", quoted(split.time)))
+            lines += [call_argument("time_format", quoted(split.form))] if split.form else []
     return [*lines, ")"]
 
 

@@ -1,10 +1,8 @@
 """Finds out how rows should be divided into folds: as train and test were divided."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from groundwork.adding.columns import TIME_NAME, Column
@@ -31,6 +29,8 @@ class Split:
         The column of the time, where test lies after train, or None.
     reason
         Why.
+    form
+        The format of the times, where they cannot be read without it.
     obstacle
         Why rows cannot be put in the order of `time` as it stands in the table; empty if they can.
     """
@@ -38,6 +38,7 @@ class Split:
     group: str | None
     time: str | None
     reason: str
+    form: str = ""
     obstacle: str = ""
 
     @property
@@ -52,7 +53,11 @@ def find(train: pd.DataFrame, test: pd.DataFrame, columns: Sequence[Column]) -> 
         before, after = _moments(column, train), _moments(column, test)
         if before is not None and after is not None and _is_later(before, after):
             reason = "nearly all test rows lie after the last training row"
-            return Split(None, column.name, reason, _obstacle(train[column.name], before))
+            times = train[column.name]
+            # Numbers such as 20240131 are in order as they stand.
+            plain = column.option == "ISO8601" or pd.api.types.is_numeric_dtype(times)
+            form = "" if plain else column.option
+            return Split(None, column.name, reason, form, _obstacle(times, before, form))
     groups = [(rows, name, shared) for name in _candidates(train, columns)
               for rows, shared in [_group(train[name], test[name])] if rows]  # fmt: skip
     if groups:
@@ -62,18 +67,15 @@ def find(train: pd.DataFrame, test: pd.DataFrame, columns: Sequence[Column]) -> 
     return Split(None, None, "train and test have the same groups and times")
 
 
-def _obstacle(times: pd.Series, moments: pd.Series) -> str:
-    """Say why the times cannot make folds as they stand in the table; empty if they can."""
+def _obstacle(times: pd.Series, moments: pd.Series, form: str) -> str:
+    """Say why the times cannot make folds; empty if they can."""
     if len(moments) < len(times):
         return f"{len(times) - len(moments):,} rows have no time"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            read = by_time(times, FOLDS)
-        right = by_time(moments, FOLDS)
-    except (UserError, ValueError) as error:
-        return str(error).partition("\n")[0]
-    return "" if np.array_equal(read, right) else "the dates are written in a way that is read otherwise there"
+        by_time(times, FOLDS, form or None)
+    except UserError as error:
+        return error.problem
+    return ""
 
 
 def _is_later(before: pd.Series, after: pd.Series) -> bool:

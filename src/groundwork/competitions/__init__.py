@@ -136,6 +136,8 @@ class Labelled(Competition):
     fold_by_time
         Column of train.csv with dates or numbers that grow with time; folds are then consecutive spans of it, each
         validated by a network that is trained on the rows before, and not stratified. Or None.
+    time_format
+        The format of these dates, such as ``%d/%m/%Y``. Needed where day and month could be either way round.
     query
         Column of train.csv; rows with equal values are ranked together. Or None; `inputs.pair` has its own query.
     """
@@ -155,6 +157,7 @@ class Labelled(Competition):
     stratify: bool = True
     group_folds_by: str | None = None
     fold_by_time: str | None = None
+    time_format: str | None = None
     query: str | None = None
 
     @property

@@ -12,6 +12,8 @@ from groundwork.errors import UserError
 Strata = Literal["classes", "quantiles", "tags"]
 QUANTILES = 10
 MOST_FOLDS = np.iinfo(np.int8).max
+# Dates whose day and month only a format tells apart.
+AMBIGUOUS = r"^\s*\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b"
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +89,16 @@ def assign(
     return numbers
 
 
-def by_time(times: pd.Series, folds: int) -> np.ndarray:
+def by_time(times: pd.Series, folds: int, form: str | None = None) -> np.ndarray:
     """Cut rows into consecutive spans of time: one more than folds, since the first has no rows before it.
 
     Parameters
     ----------
     times : Series of length n
         Numbers, or dates as text, without missing values. Rows with equal times stay together.
+    form
+        The format of the dates, as `pandas.to_datetime` takes it. None for numbers, and for dates that can be read in
+        one way only, such as 2024-03-31.
 
     Returns
     -------
@@ -106,12 +111,12 @@ def by_time(times: pd.Series, folds: int) -> np.ndarray:
     UserError
         If a time is missing or cannot be read, or there are too few different ones.
     """
-    read = times if pd.api.types.is_numeric_dtype(times) else pd.to_datetime(times, errors="coerce", format="mixed")
+    read = times if form is None and pd.api.types.is_numeric_dtype(times) else _moments(times, form)
     if (wrong := read.isna()).any():
         raise UserError(
             f"column {times.name!r}: found {times[wrong].iloc[0]} in row {int(wrong.argmax()) + 1}; expected a date "
             f"or a number in each row, since folds are spans of it; {int(wrong.sum())} such rows",
-            "name another column in `fold_by_time` of the competition's file, or None",
+            "correct `time_format` of the competition's file, or name another column in `fold_by_time`, or None",
         )
     values = read.to_numpy()
     # Where the first row of each distinct time stands among all rows decides the span of all its rows.
@@ -120,6 +125,18 @@ def by_time(times: pd.Series, folds: int) -> np.ndarray:
     if not 1 <= folds <= MOST_FOLDS or len(np.unique(span)) < folds + 1:
         raise _too_many(folds, f"expected fewer for {len(np.unique(values))} different times in {times.name!r}")
     return (folds - span).astype(np.int8)
+
+
+def _moments(times: pd.Series, form: str | None) -> pd.Series:
+    written = times.astype("str")
+    if form is None and (unclear := written.str.contains(AMBIGUOUS)).any():
+        raise UserError(
+            f"column {times.name!r}: found {written[unclear].iloc[0]} in row {int(unclear.argmax()) + 1}, whose day "
+            "and month may be either way round; expected the format of such dates",
+            'say it in the competition\'s file, such as `time_format="%d/%m/%Y"`',
+        )
+    # In one zone, since times of several do not compare.
+    return pd.to_datetime(written, errors="coerce", format=form or "mixed", utc=True).dt.tz_localize(None)
 
 
 def _too_many(folds: int, expected: str) -> UserError:

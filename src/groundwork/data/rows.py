@@ -95,7 +95,7 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
         )
 
     if competition.fold_by_time:
-        numbers = by_time(train[competition.fold_by_time], folds)
+        numbers = by_time(train[competition.fold_by_time], folds, competition.time_format)
     else:
         strata = kind.strata(task) if competition.stratify else None
         groups = train[competition.group_folds_by].to_numpy() if competition.group_folds_by else None
