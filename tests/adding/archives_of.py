@@ -75,6 +75,13 @@ def without_id(tables: Tables) -> Tables:
     return {**tables, "train.csv": train.drop(columns="id"), "test.csv": test.sample(frac=1, random_state=1)}
 
 
+def apart(tables: Tables) -> Tables:
+    """Put the targets into a table of their own, in another order, beside a column that no one asks for."""
+    train = tables["train.csv"]
+    targets = train[["id", "won"]].assign(judge=CITY[:TRAIN]).sample(frac=1, random_state=0)
+    return {**tables, "train.csv": train.drop(columns="won"), "train_labels.csv": targets}
+
+
 def renamed(old: str, new: str) -> Callable[[Tables], Tables]:
     return lambda tables: {name.replace(old, new): table for name, table in tables.items()}
 
@@ -193,6 +200,9 @@ CASES = {
         WON, {"won": 0}, {"joined": {"shops.csv": ("city", False)}, "roles": {"shops_size_mean": "number"}},
         change=lambda t: {**t, "shops.csv": pd.concat([SHOPS, SHOPS[1:2]])},
     ),
+    "targets-apart": Case(WON, {"won": 0.5},
+                          {"kind": "classification", "targets": ("won",), "train": "train.csv", "joined": {},
+                           "roles": {"judge": "one-sided"}}, change=apart),
     "3d-columns": Case(WON, {"won": 0}, {"roles": {
         "same": "constant", "age2": "duplicate", "photo": "picture file", "tags": "list", "props": "JSON",
         "code": "id-like", "row_id": "id-like", "full_name": "short text",

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from ruamel.yaml import YAML
 from tests.adding.archives_of import BASE, CASES, ROWS, Case, proposal, tables_of
 
 from groundwork import params
-from groundwork.adding import competition_file, files, lane, sample, splits
+from groundwork.adding import competition_file, files, lane, relations, sample, splits
 from groundwork.adding.columns import TIME_NAME, Column, describe
 from groundwork.adding.kind import Guess
 from groundwork.adding.params_text import ParamsText
@@ -100,11 +101,11 @@ def test_its_sample_has_the_layout_of_the_archive(written, name):
     competition, _ = written[name]
     drawn = competition.sample(np.random.default_rng(0))
     real = tables_of(CASES[name])
-    assert len(drawn) == 3
-    for file in (competition.train, competition.test, competition.sample_submission):
+    assert len(drawn) == len(competition.files)
+    for file in competition.files:
         table = real.get(file, real.get(file.rpartition(".")[0] + ".csv"))
         assert set(drawn[file]) == set(table)
-        assert len(drawn[file]) == (300 if file == competition.train else 100)
+        assert len(drawn[file]) == (300 if file in (competition.train, competition.train_targets) else 100)
 
 
 def test_what_is_named_is_not_guessed(tmp_path):
@@ -405,3 +406,45 @@ def test_a_count_that_is_nearly_always_zero_is_no_group():
     rows = np.random.default_rng(0).permutation(np.repeat(np.arange(40), 10))
     groups = pd.DataFrame({"overdue": rows[rows < 30]}), pd.DataFrame({"overdue": rows[rows >= 30]})
     assert splits.find(*groups, [Column("overdue", "number", "")]).group == "overdue"
+
+
+def tabled(folder: Path, *tables: tuple[str, list[str]]) -> Archive:
+    """Write tables of 20 rows with the named columns; a column `id` counts the rows."""
+    with zipfile.ZipFile(folder / "given.zip", "w") as opened:
+        for name, columns in tables:
+            start = 20 if "test" in name or "sample" in name else 0
+            frame = pd.DataFrame({column: np.arange(20) + start for column in columns})
+            opened.writestr(name, frame.to_csv(index=False))
+    return Archive(folder / "given.zip", Path("an archive"), "get it again", "fix it")
+
+
+COLUMNS, GOALS = ["id", "a", "b"], ["id", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "train", "targets"),
+    [
+        # Of two tables with targets, the one that is asked for; the other one is none of the features.
+        (
+            [("train_features.csv", COLUMNS), ("train_targets.csv", GOALS), ("train_targets_more.csv", ["id", "z"])],
+            "train_features.csv",
+            "train_targets.csv",
+        ),
+        # By its name, where the sample submission calls the targets otherwise.
+        ([("train_values.csv", COLUMNS), ("train_labels.csv", ["id", "z"])], "train_values.csv", "train_labels.csv"),
+        ([("train.csv", COLUMNS), ("labels.csv", GOALS)], "train.csv", "labels.csv"),
+        # A training table that has the targets needs none, and a series beside it is not the rows.
+        ([("train.csv", [*COLUMNS, "x", "y"]), ("labels.csv", ["id", "name"])], "train.csv", None),
+        ([("train.csv", [*COLUMNS, "x", "y"]), ("train_series.csv", ["id", "v"])], "train.csv", None),
+    ],
+)
+def test_targets_are_found_in_a_table_of_their_own(tmp_path, tables, train, targets):
+    archive = tabled(
+        tmp_path, *tables, ("test.csv", COLUMNS), ("test_series.csv", ["id", "v"]), ("sample_submission.csv", GOALS)
+    )
+    found = files.read(archive)
+    assert (found.files.train, found.files.targets) == (train, targets)
+    assert {*COLUMNS} < {*found.train}
+    assert len(found.train) == 20
+    related, _ = relations.find(found, ["x", "y"])
+    assert not {relation.file for relation, _ in related} & {"train_targets.csv", "train_targets_more.csv"}

@@ -367,6 +367,41 @@ def test_features_get_the_id_and_no_target(tmp_path):
     assert {tuple(names) for names in seen} == {("Id", "x", "word")}
 
 
+def apart(targets: pd.DataFrame) -> Labelled:
+    """Return the toy competition with its targets in a table of their own."""
+    competition = toy()
+    assert competition.sample is not None
+    drawn = competition.sample(np.random.default_rng(0))
+    train = drawn["train.csv"].drop(columns="y")
+    files = {**drawn, "train.csv": train, "train_labels.csv": targets}
+    return replace(competition, sample=lambda rng: files, train_targets="train_labels.csv")
+
+
+ANSWERS = pd.DataFrame({"Id": range(1, 21), "y": [0, 1] * 10, "by": "someone"})
+
+
+def test_targets_of_a_table_of_their_own_are_those_of_their_ids(tmp_path):
+    alone = prepared(apart(ANSWERS.sample(frac=1, random_state=0)), tmp_path / "alone")
+    together = prepared(toy(), tmp_path / "together")
+    pd.testing.assert_frame_equal(alone.train, together.train)
+    pd.testing.assert_frame_equal(alone.test, together.test)
+    assert alone.folds_sha256 == together.folds_sha256
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (ANSWERS[:-1], "of which 20 is not there; expected one row for each training row; 1 such rows"),
+        (pd.concat([ANSWERS, ANSWERS[:1]]), "train_labels.csv: line 22: column 'Id': found an id that an earlier"),
+        (ANSWERS.drop(columns="Id"), "train_labels.csv: line 1: no column 'Id'"),
+        (ANSWERS.assign(y=0.5), "train_labels.csv: column 'y': found"),
+    ],
+)
+def test_targets_that_do_not_match_the_rows_are_the_users_error(tmp_path, targets, message):
+    with pytest.raises(UserError, match=message):
+        prepared(replace(apart(targets), types={}), tmp_path)
+
+
 def test_folds_by_time_are_trained_on_the_rows_before_them(tmp_path):
     tables = prepared(replace(toy(), fold_by_time="x"), tmp_path, count=4)
     assert tables.folds == [0, 1, 2, 3]

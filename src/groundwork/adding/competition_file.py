@@ -216,13 +216,14 @@ def _competition(proposal: Proposal, has_features: bool, has_sample: bool) -> li
     if proposal.learns_logarithm:
         lines += ["    # The metric compares logarithms.", "    log_target=True,"]
     lines += ["    sample=sample,"] if has_sample else []
-    unusual = {
+    unusual: dict[str, tuple[str | None, str | None]] = {
         "train": (files.train, "train.csv"),
         "test": (files.test, "test.csv"),
+        "train_targets": (files.targets, None),
         "sample_submission": (files.sample, "sample_submission.csv"),
         "charset": (proposal.found.archive.charset, "utf-8"),
     }
-    lines += [call_argument(key, quoted(name)) for key, (name, usual) in unusual.items() if name != usual]
+    lines += [call_argument(key, quoted(name)) for key, (name, usual) in unusual.items() if name and name != usual]
     lines += _pixels(proposal)
     if split.group:
         lines += _comment(f"Folds as train and test were divided: {split.reason}.", "    ")

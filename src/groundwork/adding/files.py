@@ -10,12 +10,14 @@ import pandas as pd
 from groundwork.data import archives, formats, parsing, tables
 from groundwork.data.archives import Archive
 from groundwork.data.packing import REFUSED, plain
+from groundwork.data.targets import with_targets
 from groundwork.errors import UserError, meant
 
 WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 SAMPLE = {"sample", "submission", "submissions", "submit", "solution", "example"}
 TEST = {"test", "testing", "eval", "evaluation"}
 TRAIN = {"train", "training", "labeled", "labelled"}
+TARGETS = {"label", "labels", "target", "targets", "answers", "outcome", "outcomes"}
 BY_HAND = (
     "; a competition without test rows, such as a log of purchases, is written by hand (fashion_recommendations.py)"
 )
@@ -30,6 +32,8 @@ class Files:
     ----------
     train, test, sample
         Names of the three files.
+    targets
+        Name of the table with the targets of `train`, if they are not in it.
     others
         Names of further tables.
     """
@@ -37,12 +41,13 @@ class Files:
     train: str
     test: str
     sample: str
+    targets: str | None = None
     others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Found:
-    """An archive and its three tables, typed."""
+    """An archive and its three tables, typed; `train` has its targets, wherever they are in the archive."""
 
     archive: Archive
     files: Files
@@ -65,11 +70,16 @@ def read(archive: Archive, train: str | None = None, test: str | None = None, sa
     archive = replace(archive, charset=_charset(archive, names))
     headers = {name: header for name in names if (header := _header(archive, name))}
     files = _roles(archive, headers, {"--train": train, "--test": test, "--submission": sample})
-    types = tables.types(archive, (files.train, files.test))
+    apart = [files.targets] if files.targets else []
+    types = tables.types(archive, (files.train, files.test, *apart))
     frames = []
     for name in (files.train, files.test):
         columns = {column: types[column] for column in headers[name]}
         frames.append(tables.read(archive, name, columns))
+    for name in apart:
+        (key,) = [column for column in headers[name] if column in frames[0]]
+        targets = [column for column in headers[name] if column != key]
+        frames[0] = with_targets(frames[0], archive, name, key, types, targets)
     handed_in = tables.read(archive, files.sample, tables.types(archive, [files.sample]))
     return Found(archive, files, types, frames[0], frames[1], handed_in)
 
@@ -141,16 +151,43 @@ def _roles(archive: Archive, headers: dict[str, list[str]], given: dict[str, str
     if not trains and not given["--train"]:
         # A table of another name that has what the sample submission asks for.
         trains = [name for name in left if name not in named_test and set(wanted) <= {*headers[name]}]
+    tests = [given["--test"]] if given["--test"] else named_test
+    rows = [given["--train"]] if given["--train"] else trains
+    apart = _with_targets_alone(rows, [name for name in left if name not in tests], tests, headers, wanted)
+    targets = next(iter(apart), None)
+    trains = [name for name in trains if name not in apart]
     train = given["--train"] or _one(archive, "--train", "training rows", trains, headers, wanted)
-    left = [name for name in left if name != train]
+    left = [name for name in left if name not in (train, targets)]
     if not named_test and not given["--test"]:
         # A table with most of the training columns.
         half = len(headers[train]) / 2
         named_test = [name for name in left if len({*headers[name]} & {*headers[train]}) > half]
     named_test = [name for name in named_test if name != train]
     test = given["--test"] or _one(archive, "--test", "test rows", named_test, headers, headers[train])
-    others = tuple(name for name in headers if name not in (train, test, sample))
-    return Files(train, test, sample, others)
+    others = tuple(name for name in headers if name not in (train, test, sample, targets))
+    return Files(train, test, sample, targets, others)
+
+
+def _with_targets_alone(
+    rows: Sequence[str],
+    tables: Sequence[str],
+    tests: Sequence[str],
+    headers: dict[str, list[str]],
+    wanted: Sequence[str],
+) -> list[str]:
+    """Return those of `tables` that have a key and what may be targets of one of `rows`, the one asked for first."""
+
+    def fits(name: str, other: str) -> bool:
+        own, theirs = {*headers[name]}, {*headers[other]}
+        key = own & theirs
+        called = {*wanted} <= own or bool(_words(name) & TARGETS)
+        # Test rows have the columns of the training rows, and of this table at most the key.
+        alike = any({*headers[test]} & theirs > key for test in tests)
+        alike &= all({*headers[test]} & own <= key for test in tests)
+        return len(key) == 1 and called and alike and not theirs & {*wanted}
+
+    found = [name for name in tables if any(fits(name, other) for other in rows if other != name)]
+    return sorted(found, key=lambda name: -len({*headers[name]} & {*wanted}))
 
 
 def _sample(archive: Archive, left: Sequence[str], headers: dict[str, list[str]]) -> str:

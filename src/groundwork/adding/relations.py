@@ -15,7 +15,7 @@ from groundwork.errors import UserError
 from groundwork.features import looked_up, summarized
 
 LARGEST = 300_000_000  # bytes; larger tables are a task for a person
-KNOWN = 0.5  # share of rows whose key must be in the other table
+KNOWN = 0.5  # share of rows, of test rows too, whose key must be in the other table: what only train has is no feature
 FEW, MANY = 3, 20  # rows for each key, and keys, from which a column of another name than an id's is a key
 
 
@@ -114,9 +114,10 @@ def _keys(found: Found, table: pd.DataFrame, shared: Sequence[str]) -> Iterator[
         if pd.api.types.is_float_dtype(table[name]) or pd.api.types.is_float_dtype(found.train[name]):
             continue
         rows = pd.concat([found.train[name], found.test[name]])
-        share, called = float(rows.isin(table[name].dropna().unique()).mean()), bool(ID_NAME.search(name))
         keys = table[name].dropna()
+        known, called = rows.isin(keys.unique()), bool(ID_NAME.search(name))
+        share, asked = float(known.mean()), float(known[-len(found.test) :].mean())
         single = bool(keys.is_unique)
         plausible = single or called or len(keys) / max(keys.nunique(), 1) <= FEW or keys.nunique() >= MANY
-        if share >= KNOWN and plausible:
+        if min(share, asked) >= KNOWN and plausible:
             yield single, share, called, name

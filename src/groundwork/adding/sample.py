@@ -43,6 +43,10 @@ def source(proposal: Proposal) -> str:
     blank = {str(found.sample.columns[0]): ids}
     blank |= {str(name): _value(found.sample[name].iloc[0]) for name in found.sample.columns[1:]}
     given = {found.files.train: "train", found.files.test: "test", found.files.sample: "handed_in"}
+    if found.files.targets:
+        given[found.files.train] = "train.drop(columns=targets)"
+        given[found.files.targets] = f"train[[{quoted(key)}, *targets]]"
+    apart = [quoted(name) for name in goal.targets] if found.files.targets else []
     lines += [
         "}  # fmt: skip",
         "",
@@ -59,6 +63,7 @@ def source(proposal: Proposal) -> str:
         *(f"            {quoted(name)}: {value}," for name, value in blank.items()),
         "        }",
         "    )",
+        *(_list("    targets = ", apart, "") if apart else []),
         "    return {",
         *(f"        {quoted(name)}: {value}," for name, value in given.items()),
         "    }",

@@ -38,6 +38,8 @@ def _rows(proposal: Proposal) -> Iterator[tuple[str, str, str]]:
     goal, files, found = proposal.target, proposal.found.files, proposal.found
     size = f"{len(found.train):,} and {len(found.test):,} rows"
     yield "files", f"{files.train}, {files.test}, {files.sample}", f"by their names and columns; {size}"
+    if files.targets:
+        yield "", files.targets, f"has the targets of {files.train}, which lacks them, by a key"
     for relation in proposal.joined:
         how = "looked up" if relation.single else "summarized"
         yield "joined", f"{relation.file} by {relation.key}", f"{how}: {relation.reason}"

@@ -115,6 +115,8 @@ class Labelled(Competition):
         Names of the two tables in the archive. The test table has the same columns without the targets. If the training
         table has no id column, its rows are numbered from 1; if both have none, the test rows have the ids of the
         sample submission, in its order.
+    train_targets
+        Name of the table with the targets, if the training table lacks them; it has one row for each id. Or None.
     classes
         The labels of ordered classes, from the lowest to the highest. Empty if their order has no meaning.
     inputs
@@ -149,6 +151,7 @@ class Labelled(Competition):
     types: Columns = field(default_factory=dict)
     train: str = "train.csv"
     test: str = "test.csv"
+    train_targets: str | None = None
     classes: tuple[Any, ...] = ()
     optional: Mapping[str, Columns] = field(default_factory=dict)
     join: Callable[[pd.DataFrame, Mapping[str, pd.DataFrame]], pd.DataFrame] = field(default=lambda frame, _: frame)
@@ -168,7 +171,8 @@ class Labelled(Competition):
     @property
     def files(self) -> tuple[str, ...]:
         """Return the names of the files that the archive must contain."""
-        return (self.train, self.test, self.sample_submission)
+        apart = (self.train_targets,) if self.train_targets else ()
+        return (self.train, self.test, *apart, self.sample_submission)
 
     @property
     def pixels(self) -> list[str]:

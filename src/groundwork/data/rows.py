@@ -15,6 +15,7 @@ from groundwork.data import archives, tables
 from groundwork.data.folds import assign, by_time
 from groundwork.data.prepared import FOLDS, SUBMISSION, TEST, TRAIN, Prepared, read_table, submission_in, write_table
 from groundwork.data.rowwise import applied
+from groundwork.data.targets import with_targets
 from groundwork.errors import UserError
 from groundwork.files import sha256_of_all
 from groundwork.objectives import KINDS
@@ -74,7 +75,7 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     for name in targets:
         if problem := kind.target_problem(train[name], task):
             raise UserError(
-                f"{archive}: {competition.train}: column {name!r}: found {problem}",
+                f"{archive}: {competition.train_targets or competition.train}: column {name!r}: found {problem}",
                 f"{archive.fix}; or, if the data is right, declare it in {_file(competition)}: `kind`, `targets`, "
                 "`types`, `classes`",
             )
@@ -116,7 +117,8 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
 def _tables(competition: Labelled, archive: archives.Archive) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the training and the test table with equal types; ids that are no whole numbers stay text."""
     members = (competition.train, competition.test)
-    types = tables.types(archive, members, competition.types)
+    apart = [competition.train_targets] if competition.train_targets else []
+    types = tables.types(archive, [*members, *apart], competition.types)
     headers = {member: tables.header(archive, member) for member in members}
     if types.get(competition.id) is float:
         types[competition.id] = str
@@ -130,14 +132,17 @@ def _tables(competition: Labelled, archive: archives.Archive) -> tuple[pd.DataFr
             name: kind
             for name, kind in types.items()
             if name not in lacking
-            and not (member == competition.test and name in competition.targets)
+            and not ((member == competition.test or apart) and name in competition.targets)
             and not (name == competition.id and name not in headers[member] and name not in competition.types)
         }
         frame = tables.read(archive, member, expected, key=competition.id if competition.id in expected else None)
         if competition.inputs.image:
             _check_pixels(frame[competition.pixels], member, archive)
         frames.append(frame)
-    return frames[0], frames[1]
+    train, test = frames
+    for member in apart:
+        train = with_targets(train, archive, member, competition.id, types, competition.targets)
+    return train, test
 
 
 def _check_pixels(pixels: pd.DataFrame, member: str, archive: archives.Archive) -> None:
