@@ -16,6 +16,7 @@ from groundwork.objectives import KINDS, power
 from groundwork.objectives.base import Objective, Task
 from groundwork.objectives.classification import Classification
 from groundwork.objectives.regression import Regression
+from groundwork.objectives.tagging import Tagging
 from groundwork.sections.losses import Loss, LossSettings
 
 SECTION: TypeAdapter[Loss] = TypeAdapter(LossSettings)
@@ -164,6 +165,46 @@ def test_cross_entropy_weighs_classes_and_rows(class_weight: str | None, focal: 
     single = torch.stack([objective.loss(members[:, member], torch.tensor(target)) for member in range(3)])
     torch.testing.assert_close(objective.loss(members, torch.tensor(target)), single.mean())
     assert Classification.from_state(objective.state()) == objective
+
+
+TAGS = pd.DataFrame({"y": [1] * 2 + [0] * 18, "z": [0, 1, 1, 1] * 5})
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(("class_weight", "focal"), [(None, 2.0), ("balanced", 0.0), ("balanced", 1.5), (None, 0.5)])
+def test_binary_cross_entropy_weighs_the_two_classes_of_each_tag(
+    class_weight: str | None, focal: float, smoothing: float
+) -> None:
+    section = {"loss": "binary_cross_entropy", "label_smoothing": smoothing}
+    objective = fitted(Tagging, TAGS, BOTH, **section, class_weight=class_weight, focal=focal)
+    logits, target = draws(5, 2), objective.tensor(TAGS[:5])
+    above, below = 0.0, 0.0
+    for row, tags in zip(logits.tolist(), target.tolist(), strict=True):
+        for name, logit, tag in zip(("y", "z"), row, tags, strict=True):
+            yes = 1 / (1 + math.exp(-logit))
+            wanted = tag * (1 - smoothing) + smoothing / 2
+            weight = 20 / (2 * (TAGS[name] == tag).sum()) if class_weight else 1.0
+            surprise = -wanted * math.log(yes) - (1 - wanted) * math.log(1 - yes)
+            above += weight * abs(tag - yes) ** focal * surprise
+            below += weight
+    assert objective.loss(logits, target).item() == pytest.approx(above / below, rel=1e-5)
+    members = draws(5, 3, 2)
+    single = torch.stack([objective.loss(members[:, member], target) for member in range(3)])
+    torch.testing.assert_close(objective.loss(members, target), single.mean())
+    assert Tagging.from_state(objective.state()) == objective
+
+
+@pytest.mark.parametrize("focal", [0.0, 0.5])
+def test_balanced_tags_start_from_even_odds(focal: float) -> None:
+    section = {"loss": "binary_cross_entropy", "label_smoothing": 0.0, "class_weight": "balanced", "focal": focal}
+    objective = fitted(Tagging, TAGS, BOTH, **section)
+    logits = objective.prior()[0][None].requires_grad_()
+    objective.loss(logits.expand(len(TAGS), -1), objective.tensor(TAGS)).backward()
+    torch.testing.assert_close(logits.grad, torch.zeros(1, 2), atol=1e-6, rtol=0)
+    # Rows that are right beyond doubt give no gradient, and no division by zero.
+    sure = ((objective.tensor(TAGS) * 2 - 1) * 60).requires_grad_()
+    objective.loss(sure, objective.tensor(TAGS)).backward()
+    torch.testing.assert_close(sure.grad, torch.zeros(20, 2))
 
 
 def test_balanced_classes_start_from_equal_shares() -> None:

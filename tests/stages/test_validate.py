@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from groundwork import competitions, params
 from groundwork.competitions import Inputs, Pair
 from groundwork.errors import UserError
 from groundwork.objectives.metrics import Metric
-from groundwork.sections.losses import CrossEntropy, Poisson
+from groundwork.sections.losses import Loss, LossSettings, Poisson
 from groundwork.settings import Params
 from groundwork.stages.validate import validate
 
@@ -173,19 +174,27 @@ def test_a_bare_function_is_no_metric(shipped: Params, monkeypatch: pytest.Monke
     assert problem.endswith(", or Metric.of(function, ...) for one of your own")
 
 
+@pytest.mark.parametrize(
+    ("name", "loss", "other"),
+    [
+        ("titanic", {"loss": "cross_entropy"}, "balanced_accuracy"),
+        ("toxic-comments", {"loss": "binary_cross_entropy"}, "auc"),
+    ],
+)
 def test_a_loss_that_shifts_probabilities_does_not_suit_a_metric_that_scores_them(
-    shipped: Params, monkeypatch: pytest.MonkeyPatch
+    shipped: Params, monkeypatch: pytest.MonkeyPatch, name: str, loss: dict[str, str], other: str
 ) -> None:
-    section = {"loss": "cross_entropy", "label_smoothing": 0.0, "class_weight": "balanced", "focal": 2.0}
-    weighted = with_sections(shipped, "titanic", objective=CrossEntropy.model_validate(section))
-    messages = problems(weighted, "titanic", monkeypatch, metric="log_loss")
+    section = {**loss, "label_smoothing": 0.0, "class_weight": "balanced", "focal": 2.0}
+    losses: TypeAdapter[Loss] = TypeAdapter(LossSettings)
+    weighted = with_sections(shipped, name, objective=losses.validate_python(section))
+    messages = problems(weighted, name, monkeypatch, metric="log_loss")
     assert messages == [
-        f"params.yaml: competitions.titanic.objective.{found}; expected it left out: log_loss scores the probabilities "
+        f"params.yaml: competitions.{name}.objective.{found}; expected it left out: log_loss scores the probabilities "
         "themselves, which it shifts"
         for found in ("class_weight: found balanced", "focal: found 2.0")
     ]
-    module = importlib.import_module("groundwork.competitions.titanic")
-    monkeypatch.setattr(module, "competition", dataclasses.replace(module.competition, metric="balanced_accuracy"))
+    module = importlib.import_module(f"groundwork.competitions.{name.replace('-', '_')}")
+    monkeypatch.setattr(module, "competition", dataclasses.replace(module.competition, metric=other))
     validate(weighted)
 
 

@@ -132,8 +132,13 @@ class Objective(ABC):
 
     @classmethod
     def metric_problems(cls, metric: Metric, loss: Mapping[str, Any]) -> list[str]:
-        """List what in a loss's section does not suit the competition's metric, as `loss_problems` does."""
-        return []
+        """List what in a loss's section does not suit the competition's metric, as `loss_problems` does.
+
+        No weights may shift the probabilities that a metric scores.
+        """
+        shifting = [f"{key}: found {loss[key]}" for key in ("class_weight", "focal") if loss.get(key)]
+        why = f"{metric.name} scores the probabilities themselves, which it shifts"
+        return [f"{found}; expected it left out: {why}" for found in shifting] if metric.proper else []
 
     # --- targets as arrays -------------------------------------------------------------------------------------------
 

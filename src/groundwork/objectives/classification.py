@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from groundwork.objectives import columns
 from groundwork.objectives.base import Array, Objective, Strata, Task
+from groundwork.objectives.class_weights import balanced
 from groundwork.objectives.columns import Rule
-from groundwork.objectives.metrics import Metric
 from groundwork.objectives.spelling import column_of, spelled
 
 if TYPE_CHECKING:
@@ -70,13 +70,6 @@ class Classification(Objective):
         return None
 
     @classmethod
-    def metric_problems(cls, metric: Metric, loss: Mapping[str, Any]) -> list[str]:
-        """Check that no weights shift the probabilities that the metric scores."""
-        shifting = [f"{key}: found {loss[key]}" for key in ("class_weight", "focal") if loss.get(key)]
-        why = f"{metric.name} scores the probabilities themselves, which it shifts"
-        return [f"{found}; expected it left out: {why}" for found in shifting] if metric.proper else []
-
-    @classmethod
     def strata(cls, task: Task) -> Strata:
         """Return ``classes``: folds keep the share of each class."""
         return "classes"
@@ -131,7 +124,7 @@ class Classification(Objective):
             logits = logits.flatten(0, 1)
         if self.ordinal:
             return F.binary_cross_entropy_with_logits(logits, _above(target, self.classes).to(logits.dtype))
-        weight = logits.new_tensor(self._weights()) if self.class_weight else None
+        weight = logits.new_tensor(balanced(np.array(self.counts))) if self.class_weight else None
         if not self.focal:
             return F.cross_entropy(logits, target, weight=weight, label_smoothing=self.label_smoothing)
         options: dict[str, Any] = {"weight": weight, "label_smoothing": self.label_smoothing}
@@ -139,11 +132,6 @@ class Classification(Objective):
         wrong = 1 - logits.softmax(-1).gather(1, target[:, None])[:, 0]
         total = len(target) if weight is None else weight[target].sum()
         return (wrong**self.focal * surprise).sum() / total
-
-    def _weights(self) -> Array:
-        """Return the weight of each class: the inverse of its share, divided by the number of classes."""
-        counts = np.maximum(np.array(self.counts), 1)
-        return np.asarray(sum(self.counts) / (self.classes * counts))
 
     def predict(self, logits: "Tensor") -> "Tensor":
         """Convert logits to probabilities ``[rows, classes]``, float32."""

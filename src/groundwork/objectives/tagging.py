@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from groundwork.objectives import columns
 from groundwork.objectives.base import Array, Objective, Strata, Task
+from groundwork.objectives.class_weights import balanced
 from groundwork.objectives.columns import Rule
 from groundwork.objectives.metrics_probabilities import auc
 from groundwork.objectives.spelling import spelled, truth
@@ -32,6 +33,10 @@ class Tagging(Objective):
         The column of each tag.
     counts, rows
         Number of training rows with each tag; number of training rows.
+    class_weight
+        ``balanced`` if the rows with a tag count as much as those without it, for each tag; None if all rows do.
+    focal
+        The exponent by which rows count less that are right already (https://arxiv.org/abs/1708.02002).
     """
 
     tags: int
@@ -39,6 +44,8 @@ class Tagging(Objective):
     targets: tuple[str, ...] = ()
     counts: tuple[float, ...] = ()
     rows: int = 0
+    class_weight: str | None = None
+    focal: float = 0.0
 
     kind = "tagging"
     losses = ("binary_cross_entropy",)
@@ -99,8 +106,21 @@ class Tagging(Objective):
 
         if logits.ndim == 3:
             target = target[:, None]
-        target = target * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return F.binary_cross_entropy_with_logits(logits, target.expand(logits.shape))
+        smooth = (target * (1 - self.label_smoothing) + self.label_smoothing / 2).expand(logits.shape)
+        if not self.class_weight and not self.focal:
+            return F.binary_cross_entropy_with_logits(logits, smooth)
+        surprise = F.binary_cross_entropy_with_logits(logits, smooth, reduction="none")
+        weight = self._weights(target).to(logits.dtype).expand(logits.shape)
+        wrong = (logits * (1 - 2 * target)).sigmoid()
+        return (weight * wrong**self.focal * surprise).sum() / weight.sum()
+
+    def _weights(self, target: "Tensor") -> "Tensor":
+        """Return the weight of each tag of each row, as `target`."""
+        if not self.class_weight:
+            return target.new_ones(target.shape)
+        counts = np.array(self.counts)
+        without, having = target.new_tensor(balanced(np.stack([self.rows - counts, counts], -1)).T)
+        return having.where(target > 0.5, without)
 
     def predict(self, logits: "Tensor") -> "Tensor":
         """Convert logits to probabilities ``[rows, tags]``, float32."""
@@ -118,10 +138,15 @@ class Tagging(Objective):
         return frame[list(self.targets)].to_numpy().astype(float)
 
     def prior(self) -> "tuple[Tensor, Tensor]":
-        """Return the log-odds of the tags, with half a row added to each side, and the training rows with each tag."""
+        """Return the log-odds of the tags, with half a row added to each side, and the training rows with each tag.
+
+        Of balanced classes the log-odds are 0.
+        """
         import torch
 
         examples = torch.tensor(self.counts or [0.0] * self.tags, dtype=torch.float32)
+        if self.class_weight:
+            return torch.zeros(self.tags), examples
         return torch.logit((examples + 0.5) / (self.rows + 1)), examples
 
     @classmethod

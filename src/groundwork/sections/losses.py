@@ -16,17 +16,22 @@ class Loss(Settings):
         return self.model_dump(exclude={"loss"})
 
 
-class CrossEntropy(Loss):
-    """The loss for classification.
+class OfProbabilities(Loss):
+    """A loss of probabilities.
 
     `class_weight: balanced` makes all classes count equally, whatever their rows. `focal` is the exponent by which
     rows count less that are right already (https://arxiv.org/abs/1708.02002); 0: all count equally.
     """
 
-    loss: Literal["cross_entropy"]
     label_smoothing: Fraction
     class_weight: Literal["balanced"] | None = None
     focal: NotNegative = 0.0
+
+
+class CrossEntropy(OfProbabilities):
+    """The loss for classification."""
+
+    loss: Literal["cross_entropy"]
 
 
 class Ordinal(Loss):
@@ -94,11 +99,10 @@ class Poisson(Loss):
         return {"error": self.loss, **super().options}
 
 
-class BinaryCrossEntropy(Loss):
-    """The loss for tagging: each tag separately."""
+class BinaryCrossEntropy(OfProbabilities):
+    """The loss for tagging: each tag separately, with the two classes of rows that have it and rows that lack it."""
 
     loss: Literal["binary_cross_entropy"]
-    label_smoothing: Fraction
 
 
 class SampledSoftmax(Loss):
