@@ -58,7 +58,8 @@ def contradictions(rows: Rows) -> Check:
     keys, name = rows.keys[: rows.train], "labels that contradict each other"
     if _coarse(keys):
         return Check(name, skipped=COARSE)
-    ranges = pd.DataFrame(rows.targets).groupby(keys).transform(lambda column: column.max() - column.min())
+    by_key = pd.DataFrame(rows.targets).groupby(keys)
+    ranges = by_key.transform("max") - by_key.transform("min")
     apart = (ranges > 0.25).any(axis=1).to_numpy() & rows.telling[: rows.train]
     measured = {"share of rows": apart.mean(), "rows": apart.sum()}
     if apart.mean() < CONTRADICTIONS or apart.sum() < FEWEST:

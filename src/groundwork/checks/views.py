@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Rows:
             return np.ones(len(self.numbers), dtype=bool)
         return self.texts.str.count(r"\S+").to_numpy() >= FEW_WORDS
 
-    @property
+    @cached_property
     def keys(self) -> Array:
         """A hash of everything that a model reads of a row."""
         parts = [self.numbers, self.labels, *([] if self.texts is None else [self.texts])]
