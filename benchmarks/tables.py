@@ -83,15 +83,17 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def ours(folder: Path, archive: Path) -> tuple[list[Scored], float]:
+def ours(folder: Path, archive: Path) -> tuple[list[Scored], str]:
     """Add the archive's competition and run its answer; return the scores of its lanes and blend, and the minutes."""
     name, started = archive.stem, time.monotonic()
-    if not (folder / "data" / "kaggle" / archive.name).exists():
+    known = (folder / "data" / "kaggle" / archive.name).exists()
+    if not known:
         metric = ["--metric", TABLES[name][2]] if name in TABLES else []
         run(folder, "add", name, "--archive", str(archive), "--yes", *metric)
     answer = f"{name}-mean" if f"\n  {name}-mean:" in (folder / "params.yaml").read_text() else name
     run(folder, "repro", answer)
-    minutes = (time.monotonic() - started) / 60
+    # What an earlier run has done is not in its time.
+    minutes = "–" if known else f"{(time.monotonic() - started) / 60:.1f}"
     lanes = {"network": name, "trees": f"{name}-trees", "mean": f"{name}-mean"} if answer != name else {"network": name}
     metrics = folder / "results" / "metrics"
     return [
@@ -211,7 +213,7 @@ def compare(folder: Path, archive: Path) -> str:
     columns = len(table.numbers) + len(table.labels) + bool(table.text)
     return (
         f"| `{archive.stem}` | {len(table.oof):,} × {columns} | {metric.name} | {cells} | {ahead.name} "
-        f"| {lead.mean():+.4f} ± {error(lead):.4f} | {minutes:.1f} |\n"
+        f"| {lead.mean():+.4f} ± {error(lead):.4f} | {minutes} |\n"
     )
 
 
