@@ -282,7 +282,7 @@ def content(shipped: Params, **sections: Any) -> dict[str, Any]:
 def test_a_lane_of_trees_needs_no_settings_of_lightning(shipped: Params) -> None:
     read = params.check(content(shipped))
     validate(read)
-    assert read.competitions["titanic"].training.model_dump() == {"folds": "all"}
+    assert read.competitions["titanic"].training.model_dump() == {"folds": "all", "seeds": 1}
     assert Params.model_validate(read.model_dump()) == read
 
 

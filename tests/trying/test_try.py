@@ -45,10 +45,10 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in kept if file.is_file()}
 
 
-@pytest.fixture
-def reproduced(repository: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def reproduced(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose lane was reproduced and committed, with the shipped text of params.yaml."""
-    folder = clone.make(repository, tmp_path)
+    folder = clone.make(repository, tmp_path_factory.mktemp("reproduced"))
     text = (repository / PARAMS).read_bytes()
     others = [name for name in ParamsText(text, PARAMS).lanes if name != LANE]
     text = (
@@ -60,6 +60,18 @@ def reproduced(repository: Path, tmp_path: Path) -> Path:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "-m", "baseline")
     return folder
+
+
+# It leaves the repository as it is for the next test.
+def test_without_time_nothing_starts_and_the_same_command_would_go_on(reproduced: Path) -> None:
+    outcome = json.loads(succeeded(reproduced, "try", LANE, "dropout=0.1", "--minutes", "0", "--json"))
+    assert not outcome["finished"]
+    assert outcome["current"]["folds"] == {"finished": FOLDS, "wanted": FOLDS, "trained_now": 0}
+    (variant,) = outcome["variants"]
+    assert variant["folds"] == {"finished": 0, "wanted": FOLDS, "trained_now": 0}
+    assert variant["verdict"] is None
+    assert variant["run_id"] is None
+    assert len(list((reproduced / "results/experiments" / LANE).iterdir())) == 1
 
 
 def test_an_idea_is_tried_judged_kept_and_reproduced_without_training(reproduced: Path) -> None:
@@ -150,14 +162,3 @@ def test_an_idea_is_tried_judged_kept_and_reproduced_without_training(reproduced
     said = refused(reproduced, "try", LANE, "dropout=0.4")
     assert f"data/prepared/{LANE}: is not what prepare@{LANE} would make now; changed: params.yaml: folds_seed" in said
     assert f"dvc repro prepare@{LANE}" in said
-
-
-def test_without_time_nothing_starts_and_the_same_command_would_go_on(reproduced: Path) -> None:
-    outcome = json.loads(succeeded(reproduced, "try", LANE, "dropout=0.1", "--minutes", "0", "--json"))
-    assert not outcome["finished"]
-    assert outcome["current"]["folds"] == {"finished": FOLDS, "wanted": FOLDS, "trained_now": 0}
-    (variant,) = outcome["variants"]
-    assert variant["folds"] == {"finished": 0, "wanted": FOLDS, "trained_now": 0}
-    assert variant["verdict"] is None
-    assert variant["run_id"] is None
-    assert len(list((reproduced / "results/experiments" / LANE).iterdir())) == 1
