@@ -1,43 +1,36 @@
-"""The comparison of tables takes an archive through the commands of a user and scores the peers on the same folds."""
+"""The comparison of tables scores scikit-learn's models on the rows and folds of ours; its page keeps former rows.
 
-import zipfile
-from pathlib import Path
+What it runs besides, `groundwork add` and `repro`, has tests of its own: tests/adding/test_end_to_end.py.
+"""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pytest
 from benchmarks import tables
+from sklearn.dummy import DummyClassifier
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
+def table() -> tables.Table:
     rng = np.random.default_rng(0)
     x, label = rng.normal(size=300), rng.choice(["a", "b"], 300)
-    sold = np.where(x + (label == "b") > 0.5, "yes", "no")
-    rows = pd.DataFrame({"id": np.arange(300), "x": x, "label": label})
-    path = tmp_path / "shop.zip"
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("train.csv", rows.assign(sold=sold)[:240].to_csv(index=False))
-        file.writestr("test.csv", rows[240:].to_csv(index=False))
-        file.writestr("sample_submission.csv", rows[240:][["id"]].assign(sold="no").to_csv(index=False))
-    return path
+    sold = (x + (label == "b") > 0.5).astype(int)
+    oof = pd.DataFrame({"id": np.arange(300), "fold": np.arange(300) % 5, "target": sold, "p0": 0.5, "p1": 0.5})
+    features = pd.DataFrame({"x": x, "label": label})
+    return tables.Table(SimpleNamespace(metric="accuracy"), features, oof, ["x"], ["label"], None)
 
 
-def test_a_row_has_the_scores_and_what_is_ahead(
-    archive: Path, tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(repository)
-    folder = tmp_path / "clone"
-    tables.clone(folder)
-    cells = [cell.strip() for cell in tables.compare(folder, archive).split("|")]
-    assert cells[1:4] == ["`shop`", "240 × 2", "accuracy"]
-    scores = [float(cell.split(" ± ")[0]) for cell in cells[4:9]]
-    names = ["network", "trees", "mean", "boosting", "linear"]
-    assert scores[names.index("mean")] > 0.85
-    assert scores[names.index(cells[9])] == max(scores)
-    assert float(cells[10].split(" ± ")[0]) == pytest.approx(scores[2] - max(scores[3:]), abs=2e-4)
-    assert float(cells[11]) > 0
-    assert tables.compare(folder, archive).split("|")[11].strip() == "–", "an earlier run did it"
+def test_peers_are_scored_on_each_fold_by_the_competitions_metric() -> None:
+    made = table()
+    assert made.classes == 2
+    scores = {name: tables.scored(name, model, made) for name, model in tables.peers(made)}
+    assert list(scores) == ["boosting", "linear"]
+    assert all(one.folds.shape == (5,) and one.folds.mean() > 0.85 for one in scores.values())
+    constant = tables.scored("constant", DummyClassifier(), made)
+    fold, target = made.oof["fold"], made.oof["target"]
+    # Each fold is answered by the commonest class of the others.
+    right = [(target[fold == number] == target[fold != number].mode()[0]).mean() for number in range(5)]
+    np.testing.assert_allclose(constant.folds, right)
 
 
 def test_the_pages_rows_stay_until_they_are_scored_again() -> None:
