@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from groundwork import params
-from groundwork.adding.params_edit import changed, differences, flow
+from groundwork.adding.flow import flow
+from groundwork.adding.params_edit import changed, differences
 from groundwork.errors import UserError
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from groundwork.adding.competition_file import WIDTH
 from groundwork.adding.defaults import FOLDS, defaults, trees_by_size
+from groundwork.adding.flow import flow, wrapped
 from groundwork.adding.proposal import OF_LOGARITHMS, Proposal
 
 # What a lane inherits where params.yaml has the anchor, and writes out where it has not.
@@ -16,7 +16,7 @@ SHARED: dict[str, dict[str, Any]] = {
     },
     "training": {
         "folds": "all", "seeds": 1, "epochs": 20, "batch_size": 128, "accumulate_grad_batches": 1,
-        "optimizer": {"name": "adamw", "betas": [0.9, 0.999], "eps": "1.0e-8"}, "learning_rate": 0.004,
+        "optimizer": {"name": "adamw", "betas": [0.9, 0.999], "eps": 1e-8}, "learning_rate": 0.004,
         "weight_decay": 0.02, "schedule": "cosine", "warmup": 0.1, "gradient_clip": 1.0, "weight_averaging": 0.0,
         "early_stopping": None, "max_time": None, "callbacks": [],
     },
@@ -84,8 +84,8 @@ def _of_trees(proposal: Proposal, network: Pairs) -> Pairs:
     classes = int(found.train[goal.targets[0]].nunique()) if goal.kind.value == "classification" else 0
     columns = sum(column.is_read for column in proposal.columns)
     own = {
-        "model": _flow(trees_by_size(len(found.train), columns, classes)),
-        "objective": _flow(_loss_of_trees(_loss(proposal))),
+        "model": flow(trees_by_size(len(found.train), columns, classes)),
+        "objective": flow(_loss_of_trees(_loss(proposal))),
         "training": "{folds: all}",
     }
     return [(key, own.get(key, value)) for key, value in network]
@@ -116,21 +116,21 @@ def source(proposal: Proposal, anchors: set[str], *, has_sample: bool = False) -
         # Folds by time have no hold-out that is later than what is learned: fewer epochs do instead.
         training = training | {"early_stopping": None, "epochs": training["epochs"] // 2}
     if kind == "image":
-        encoding = _flow({"inputs": "image", "degrees": 0, "scale": 0.0, "shear": 0.0, "shift": 2})
-        model = _flow({"network": "cnn", "backend": "torch", "channels": [32, 64, 128], "dropout": 0.2})
+        encoding = flow({"inputs": "image", "degrees": 0, "scale": 0.0, "shear": 0.0, "shift": 2})
+        model = flow({"network": "cnn", "backend": "torch", "channels": [32, 64, 128], "dropout": 0.2})
         training = training | {"weight_decay": 0.05, "warmup": 0.2, "gradient_clip": None}
     elif kind != "table":
         text = {"inputs": "text"} | size["encoding"]
-        encoding = _flow(text) if kind == "text" else f"{{inputs: table+text, table: {table}, text: {_flow(text)}}}"
+        encoding = flow(text) if kind == "text" else f"{{inputs: table+text, table: {table}, text: {flow(text)}}}"
         columns_section = {"columns": {**size["model"], "embedding": 6}} if kind == "table+text" else {}
-        model, training = _flow(RNN | columns_section), training | TEXT_TRAINING
+        model, training = flow(RNN | columns_section), training | TEXT_TRAINING
     return [
         ("competition", proposal.module),
         ("source", "*source" if has_sample and "source" in anchors else "kaggle"),
         ("folds", str(FOLDS)),
         ("encoding", encoding),
         ("model", model),
-        ("objective", _flow(_loss(proposal))),
+        ("objective", flow(_loss(proposal))),
         ("training", _inherits("training", training, anchors)),
     ]
 
@@ -144,7 +144,7 @@ def _loss(proposal: Proposal) -> dict[str, Any]:
         return {"loss": "quantile", "alpha": float(metric.removeprefix("quantile_"))}
     loss = LOSSES_OF_METRICS.get(metric, LOSSES["regression"])
     # A metric of logarithms, and zeros: no logarithm is learned, but the target is made symmetric.
-    return loss | {"power": "true"} if metric in OF_LOGARITHMS and not proposal.learns_logarithm else loss
+    return loss | {"power": True} if metric in OF_LOGARITHMS and not proposal.learns_logarithm else loss
 
 
 def text(name: str, pairs: Pairs, indent: str) -> str:
@@ -155,28 +155,8 @@ def text(name: str, pairs: Pairs, indent: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def wrapped(head: str, value: str) -> list[str]:
-    """Break a flow mapping behind a comma, with the rest below its first key."""
-    lines, line, pad = [], head, " " * (len(head) + 1)
-    for part in value.split(", "):
-        piece = part if line in (head, pad) else f", {part}"
-        if len(line) + len(piece) + 1 > WIDTH:
-            lines.append(f"{line},")
-            line, piece = pad, part
-        line += piece
-    return [*lines, line]
-
-
 def _inherits(anchor: str, own: dict[str, Any], anchors: set[str]) -> str:
     shared = SHARED[anchor]
     if anchor in anchors:
-        return _flow({"<<": f"*{anchor}"} | own)
-    return _flow(shared | own)
-
-
-def _flow(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return "null" if value is None else str(value)
+        return "{" + ", ".join([f"<<: *{anchor}", *(f"{key}: {flow(value)}" for key, value in own.items())]) + "}"
+    return flow(shared | own)

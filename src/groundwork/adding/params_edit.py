@@ -1,8 +1,6 @@
 """Writes other values of a lane into the text of params.yaml; every other byte stays as it is."""
 
 import json
-import math
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,14 +19,12 @@ from ruamel.yaml.events import (
 )
 
 from groundwork.adding.competition_file import WIDTH
-from groundwork.adding.lane import wrapped
+from groundwork.adding.flow import flow, wrapped
 from groundwork.adding.params_text import BOM, LANES
 from groundwork.errors import UserError
 
 # The keys whose value chooses what else a section may have.
 CHOICES = ("inputs", "network", "loss", "name")
-# Characters that YAML allows as escapes only, beyond those that JSON escapes.
-UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass
@@ -99,36 +95,6 @@ def differences(before: Any, after: Any, place: tuple[str, ...] = ()) -> Iterato
     else:
         for key in after:
             yield from differences(before.get(key), after[key], (*place, key))
-
-
-def flow(value: Any) -> str:
-    """Write a value as YAML that may stand inside of a flow mapping."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(flow, value)) + "]"
-    if isinstance(value, str):
-        return value if _is_plain(value) else UNPRINTABLE.sub(_escaped, json.dumps(value, ensure_ascii=False))
-    if isinstance(value, float) and math.isfinite(value):
-        # YAML 1.1, which other programs read, takes 1e-08 for a text.
-        digits, _, power = repr(value).partition("e")
-        return f"{digits if '.' in digits or not power else f'{digits}.0'}{f'e{int(power)}' if power else ''}"
-    return json.dumps(value)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
-
-
-def _is_plain(text: str) -> bool:
-    try:
-        return _reader().load(f"{{{text}: [{text}]}}") == {text: [text]} and not text.startswith("<<")
-    except (YAMLError, TypeError, ValueError):
-        return False
-
-
-def _reader() -> YAML:
-    return YAML(typ="safe", pure=True)
 
 
 def _lanes(text: str) -> dict[str, Any]:

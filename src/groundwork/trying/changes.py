@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from groundwork import params, yaml_file
-from groundwork.adding.params_edit import flow
+from groundwork.adding.flow import flow
 from groundwork.errors import UserError, meant
 from groundwork.sections.base import Settings
 from groundwork.sections.encodings import EncodingSettings

@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from groundwork import params
-from groundwork.adding.params_edit import changed, differences, flow
+from groundwork.adding.flow import flow
+from groundwork.adding.params_edit import changed, differences
 from groundwork.competitions import load as load_competition
 from groundwork.errors import UserError
 from groundwork.experiments import memory
