@@ -29,17 +29,18 @@ GROUNDWORK = (sys.executable, "-c", "from groundwork.cli import main; main()")
 HEAD = """# New tables, without an edit
 
 Written by `make tables ARCHIVES=...`: {machine}. Each table was taken through `groundwork add NAME --archive FILE
---yes --metric METRIC` and `groundwork repro`, without an edit: `network` and `trees` are the two lanes that it writes,
-`mean` is the answer that it hands in. A table of texts has a network alone. Scores are means over the five folds of
-the training rows, with seed 0, and ± is the standard error over the folds; no score is of test rows. `boosting` is
-scikit-learn's HistGradientBoosting on ordinal codes, `linear` its logistic or ridge regression on one-hot codes, both
-untuned, on the columns that the network reads; for texts, `linear` is logistic regression on TF-IDF of words and
-pairs. `Against these` compares the answer with the better one of these two, fold by fold: the difference in its
-favour, and its standard error. Minutes are those of both commands; other work ran beside them.
+--yes --metric METRIC` and `groundwork repro`, without an edit: `network` and `trees` are the two lanes that it
+writes, `blend` is the answer that it hands in, their mean with weights chosen on the other folds. A table of texts
+has a network alone. Scores are means over the five folds of the training rows, with seed 0, and ± is the standard
+error over the folds; no score is of test rows. `boosting` is scikit-learn's HistGradientBoosting on ordinal codes,
+`linear` its logistic or ridge regression on one-hot codes, both untuned, on the columns that the network reads; for
+texts, `linear` is logistic regression on TF-IDF of words and pairs. `Against these` compares the answer with the
+better one of these two, fold by fold: the difference in its favour, and its standard error. Minutes are those of both
+commands; other work ran beside them.
 
 The defaults of `groundwork add` were chosen while looking at these tables, so expect a little less on others.
 
-| Table | Rows × columns | Metric | network | trees | mean | boosting | linear | Ahead | Against these | Minutes |
+| Table | Rows × columns | Metric | network | trees | blend | boosting | linear | Ahead | Against these | Minutes |
 |---|---|---|---|---|---|---|---|---|---|---|
 """
 
@@ -94,7 +95,9 @@ def ours(folder: Path, archive: Path) -> tuple[list[Scored], str]:
     run(folder, "repro", answer)
     # What an earlier run has done is not in its time.
     minutes = "–" if known else f"{(time.monotonic() - started) / 60:.1f}"
-    lanes = {"network": name, "trees": f"{name}-trees", "mean": f"{name}-mean"} if answer != name else {"network": name}
+    lanes = {"network": name}
+    if answer != name:
+        lanes |= {"trees": f"{name}-trees", "blend": answer}
     metrics = folder / "results" / "metrics"
     return [
         Scored(label, np.array(json.loads((metrics / f"{lane}.json").read_text())["folds"]))
@@ -209,7 +212,7 @@ def compare(folder: Path, archive: Path) -> str:
     ahead, best = (max(group, key=lambda one: sign * one.folds.mean()) for group in (models + others, others))
     lead = sign * (models[-1].folds - best.folds)
     by_name = {one.name: one.text for one in models + others}
-    cells = " | ".join(by_name.get(name, "–") for name in ("network", "trees", "mean", "boosting", "linear"))
+    cells = " | ".join(by_name.get(name, "–") for name in ("network", "trees", "blend", "boosting", "linear"))
     columns = len(table.numbers) + len(table.labels) + bool(table.text)
     return (
         f"| `{archive.stem}` | {len(table.oof):,} × {columns} | {metric.name} | {cells} | {ahead.name} "

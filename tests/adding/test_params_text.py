@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from groundwork.adding.flow import flow
 from groundwork.adding.params_text import ParamsText
 from groundwork.errors import UserError
 
@@ -94,7 +95,8 @@ def test_a_file_that_is_no_yaml_is_refused_in_words():
 
 
 TREES = LANE.replace("new-lane", "new-lane-trees")
-MEAN = {"new-lane-mean": ("new-lane", "new-lane-trees")}
+BLEND = {"members": ["new-lane", "new-lane-trees"], "method": "nnls"}
+MEAN = {"new-lane-mean": flow(BLEND)}
 
 
 @settings(deadline=None)
@@ -109,7 +111,7 @@ def test_lanes_and_a_blend_are_added_and_removed_without_a_trace(text, windows, 
     added = ParamsText(content, PATH).added([LANE, TREES], MEAN)
     read = YAML(typ="safe").load(added.decode())
     assert list(read["competitions"])[-2:] == ["new-lane", "new-lane-trees"]
-    assert read["blends"] == ({"old": ["a", "b"]} if blends else {}) | {"new-lane-mean": ["new-lane", "new-lane-trees"]}
+    assert read["blends"] == ({"old": ["a", "b"]} if blends else {}) | {"new-lane-mean": BLEND}
     assert ParamsText(added, PATH).removed(["new-lane", "new-lane-trees"], ["new-lane-mean"]) == content
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from groundwork.adding.defaults import FOLDS, defaults, trees_by_size
+from groundwork.adding.defaults import FOLDS, WEIGHED_BY, defaults, trees_by_size
 from groundwork.adding.flow import flow, wrapped
 from groundwork.adding.proposal import OF_LOGARITHMS, Proposal
 
@@ -55,11 +55,11 @@ class Lanes:
     texts
         The lines of each lane, by its name.
     blends
-        The members of each blend, by its name.
+        Each blend as YAML in flow style, by its name.
     """
 
     texts: dict[str, str]
-    blends: dict[str, tuple[str, str]]
+    blends: dict[str, str]
 
     @property
     def answer(self) -> str:
@@ -68,13 +68,13 @@ class Lanes:
 
 
 def lanes(proposal: Proposal, anchors: set[str], indent: str, *, has_sample: bool = False) -> Lanes:
-    """Return the lane, and for a table a second one with boosted trees and the mean of both."""
+    """Return the lane, and for a table a second one with boosted trees and the weighted mean of both."""
     name = proposal.lane
     pairs = {name: source(proposal, anchors, has_sample=has_sample)}
     blends = {}
     if proposal.inputs == "table":
         pairs[f"{name}-trees"] = _of_trees(proposal, pairs[name])
-        blends[f"{name}-mean"] = (name, f"{name}-trees")
+        blends[f"{name}-mean"] = flow({"members": [name, f"{name}-trees"], "method": WEIGHED_BY})
     return Lanes({lane: text(lane, of, indent) for lane, of in pairs.items()}, blends)
 
 

@@ -93,7 +93,7 @@ class ParamsText:
         end = self.text.find("\n", index)
         return len(self.text) if end < 0 else end + 1
 
-    def added(self, lanes: Iterable[str], blends: Mapping[str, Sequence[str]] | None = None) -> bytes:
+    def added(self, lanes: Iterable[str], blends: Mapping[str, str] | None = None) -> bytes:
         """Return the file with new entries.
 
         Parameters
@@ -101,13 +101,13 @@ class ParamsText:
         lanes
             The lines of each lane; they are put behind the last one, each after an empty line.
         blends
-            The members of each blend; they are put behind the last one, or into a section at the end of the file.
+            Each blend as YAML in flow style. They are put behind the last one, or into a section at the file's end.
         """
         text = self._inserted(max(place.end for place in self.lanes.values()), "".join(f"\n{lane}" for lane in lanes))
         if not blends:
             return text.encode()
         after = ParamsText(text.encode(), self.path)
-        lines = "".join(f"{self.indent}{name}: [{', '.join(members)}]\n" for name, members in blends.items())
+        lines = "".join(f"{self.indent}{name}: {blend}\n" for name, blend in blends.items())
         if after.blends:
             return after._inserted(max(place.end for place in after.blends.values()), lines).encode()
         return after._inserted(len(after.text), f"\n{BLENDS}:\n{lines}").encode()

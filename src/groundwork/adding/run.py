@@ -8,7 +8,7 @@ from pathlib import Path
 from groundwork import competitions, params
 from groundwork.adding import archive as archives
 from groundwork.adding import competition_file, files, lane, names, sample, show
-from groundwork.adding.params_text import ParamsText
+from groundwork.adding.params_text import BLENDS, ParamsText
 from groundwork.adding.proposal import Proposal, propose
 from groundwork.errors import UserError, meant
 from groundwork.files import writing
@@ -81,14 +81,13 @@ def add(competition: str, wishes: Wishes) -> str:
     proposal = show.confirmed(proposal, asking=not wishes.yes)
     text, added = written(proposal, settings, with_sample=wishes.sample)
     if wishes.dry_run:
-        lines = "\n".join(
-            [*added.texts.values(), *(f"blends: {{{blend}: {[*of]}}}" for blend, of in added.blends.items())]
-        )
+        blends = [f"{BLENDS}:\n{settings.indent}{name}: {blend}" for name, blend in added.blends.items()]
+        lines = "\n".join([*added.texts.values(), *blends])
         return f"{FOLDER / module}.py:\n\n{text}\n{PARAMS}:\n\n{lines}\nnothing was written (--dry-run)"
     _write(FOLDER / f"{module}.py", text, settings.added(added.texts.values(), added.blends))
     archives.keep(slug, archive)
     lanes = f"the lane{'s' * (len(added.texts) > 1)} {' and '.join(added.texts)}"
-    mean = "".join(f" and their mean {blend}" for blend in added.blends)
+    mean = "".join(f" and their weighted mean {blend}" for blend in added.blends)
     return (
         f"wrote {FOLDER / module}.py and {lanes}{mean} in {PARAMS}; nothing wrong in them\n"
         f"next: `groundwork repro {added.answer}`, then features of your own in {FOLDER / module}.py"
