@@ -82,6 +82,12 @@ def apart(tables: Tables) -> Tables:
     return {**tables, "train.csv": train.drop(columns="won"), "train_labels.csv": targets}
 
 
+def in_order(tables: Tables) -> Tables:
+    """Put the targets into a table without an id."""
+    train = tables["train.csv"]
+    return {**tables, "train.csv": train.drop(columns="won"), "train_labels.csv": train[["won"]]}
+
+
 def renamed(old: str, new: str) -> Callable[[Tables], Tables]:
     return lambda tables: {name.replace(old, new): table for name, table in tables.items()}
 
@@ -203,6 +209,8 @@ CASES = {
     "targets-apart": Case(WON, {"won": 0.5},
                           {"kind": "classification", "targets": ("won",), "train": "train.csv", "joined": {},
                            "roles": {"judge": "one-sided"}}, change=apart),
+    "targets-in-order": Case(WON, {"won": 0.5}, {"kind": "classification", "targets": ("won",), "joined": {}},
+                             change=in_order),
     "3d-columns": Case(WON, {"won": 0}, {"roles": {
         "same": "constant", "age2": "duplicate", "photo": "picture file", "tags": "list", "props": "JSON",
         "code": "id-like", "row_id": "id-like", "full_name": "short text",

@@ -35,6 +35,7 @@ ADDED = {
     "graded-by-kappa": ([""], lambda answers: set(answers["stars"]) <= {"1", "2", "3", "4"}),
     "test-lies-after-train": ([""], lambda answers: answers["sales"].astype(float).notna().all()),
     "targets-apart": ([""], lambda answers: answers["won"].astype(float).between(0, 1).all()),
+    "targets-in-order": (["-trees"], lambda answers: answers["won"].astype(float).between(0, 1).all()),
     "id-in-test-only": ([""], lambda answers: answers["won"].isin(["0", "1"]).all()),
 }
 

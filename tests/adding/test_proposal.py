@@ -144,8 +144,6 @@ def test_columns_of_class_probabilities_are_known_by_the_class_in_their_name(cla
 
 
 def refused(folder: Path, members: dict[str, str], **wishes: str) -> str:
-    import zipfile
-
     path = folder / "a.zip"
     with zipfile.ZipFile(path, "w") as opened:
         for name, content in members.items():
@@ -156,6 +154,7 @@ def refused(folder: Path, members: dict[str, str], **wishes: str) -> str:
 
 
 ROW, TEST, ASKED = "id,a,y\n1,2,3\n2,3,4\n", "id,a\n3,4\n", "id,y\n3,0\n"
+APART = {"train.csv": "id,a\n1,2\n2,3\n", "test.csv": TEST, "sample_submission.csv": ASKED}
 
 
 @pytest.mark.parametrize(
@@ -189,20 +188,44 @@ def test_a_file_that_is_named_must_be_there(tmp_path):
 
 
 def test_files_of_other_names_are_found_by_their_columns(tmp_path):
-    refused_nothing = {
+    members = {
         "rows.csv": ROW,
         "more.csv": TEST,
         "submission_format.csv": ASKED,
         "notes.txt": "some, text\nhere\n",
     }
-    import zipfile
-
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as opened:
-        for name, content in refused_nothing.items():
+        for name, content in members.items():
             opened.writestr(f"deep/{name}", content)
     found = files.read(Archive(path, path, "again", "fix")).files
     assert (found.train, found.test, found.sample) == ("rows.csv", "more.csv", "submission_format.csv")
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ("y\n0\n", "labels.csv: found 1 targets and no id; expected one for each of the 2 training rows"),
+        ("y,more\n0,1\n1,1\n", "labels.csv: found the columns y, more; expected the id, as in train.csv, or nothing"),
+    ],
+)
+def test_targets_that_cannot_be_put_beside_their_rows_are_refused(tmp_path, labels, said):
+    members = {**APART, "labels.csv": labels}
+    assert said in refused(tmp_path, members, labels="labels.csv")
+
+
+def test_the_table_of_the_targets_can_be_named(tmp_path):
+    members = {
+        "train.csv": "id,a\n1,2\n2,3\n",
+        "test.csv": TEST,
+        "sample_submission.csv": ASKED,
+        "kinds.csv": "y\n0\n1\n",
+    }
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        for name, content in members.items():
+            opened.writestr(name, content)
+    assert files.read(Archive(path, path, "again", "fix"), labels="kinds.csv").train["y"].tolist() == [0, 1]
 
 
 def test_several_columns_that_may_be_the_target_are_named(tmp_path):

@@ -388,9 +388,15 @@ def test_targets_of_a_table_of_their_own_are_those_of_their_ids(tmp_path):
     assert alone.folds_sha256 == together.folds_sha256
 
 
+def test_targets_without_ids_are_in_the_order_of_the_rows(tmp_path):
+    alone = prepared(apart(ANSWERS[["y"]]), tmp_path / "alone")
+    pd.testing.assert_frame_equal(alone.train, prepared(toy(), tmp_path / "together").train)
+
+
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
+        (ANSWERS[["y"]][:-1], "found 19 targets and no id; expected one for each of the 20 training rows"),
         (ANSWERS[:-1], "of which 20 is not there; expected one row for each training row; 1 such rows"),
         (pd.concat([ANSWERS, ANSWERS[:1]]), "train_labels.csv: line 22: column 'Id': found an id that an earlier"),
         (ANSWERS.drop(columns="Id"), "train_labels.csv: line 1: no column 'Id'"),

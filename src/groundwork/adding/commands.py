@@ -16,6 +16,9 @@ def add(
     kind: Annotated[str | None, typer.Option("--kind", help="classification, regression or tagging.")] = None,
     train: Annotated[str | None, typer.Option("--train", help="File of the training rows.")] = None,
     test: Annotated[str | None, typer.Option("--test", help="File of the test rows.")] = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", help="File of the training rows' targets, if they lack them.")
+    ] = None,
     submission: Annotated[str | None, typer.Option("--submission", help="File of the sample submission.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show everything and write nothing.")] = False,
@@ -33,6 +36,7 @@ def add(
         kind=kind,
         train=train,
         test=test,
+        labels=labels,
         submission=submission,
         yes=yes,
         dry_run=dry_run,

@@ -21,6 +21,7 @@ TARGETS = {"label", "labels", "target", "targets", "answers", "outcome", "outcom
 BY_HAND = (
     "; a competition without test rows, such as a log of purchases, is written by hand (fashion_recommendations.py)"
 )
+NO_KEY = ""  # no column has this name
 NEVER = {"unlabeled", "unlabelled", "description", "readme", "metadata"}
 
 
@@ -34,6 +35,8 @@ class Files:
         Names of the three files.
     targets
         Name of the table with the targets of `train`, if they are not in it.
+    by_key
+        Whether `targets` has a key; else it is in the order of `train`.
     others
         Names of further tables.
     """
@@ -42,6 +45,7 @@ class Files:
     test: str
     sample: str
     targets: str | None = None
+    by_key: bool = True
     others: tuple[str, ...] = ()
 
 
@@ -57,8 +61,14 @@ class Found:
     sample: pd.DataFrame
 
 
-def read(archive: Archive, train: str | None = None, test: str | None = None, sample: str | None = None) -> Found:
-    """Find and read the three tables; `train`, `test` and `sample` name those that are not to be guessed.
+def read(
+    archive: Archive,
+    train: str | None = None,
+    test: str | None = None,
+    sample: str | None = None,
+    labels: str | None = None,
+) -> Found:
+    """Find and read the three tables, and that of the targets, if they are apart; name those not to be guessed.
 
     Raises
     ------
@@ -69,7 +79,7 @@ def read(archive: Archive, train: str | None = None, test: str | None = None, sa
     _require_tables(archive, names)
     archive = replace(archive, charset=_charset(archive, names))
     headers = {name: header for name in names if (header := _header(archive, name))}
-    files = _roles(archive, headers, {"--train": train, "--test": test, "--submission": sample})
+    files = _roles(archive, headers, {"--train": train, "--test": test, "--submission": sample, "--labels": labels})
     apart = [files.targets] if files.targets else []
     types = tables.types(archive, (files.train, files.test, *apart))
     frames = []
@@ -77,8 +87,8 @@ def read(archive: Archive, train: str | None = None, test: str | None = None, sa
         columns = {column: types[column] for column in headers[name]}
         frames.append(tables.read(archive, name, columns))
     for name in apart:
-        (key,) = [column for column in headers[name] if column in frames[0]]
-        targets = [column for column in headers[name] if column != key]
+        key = next((column for column in headers[name] if column in frames[0]), NO_KEY)
+        targets = [column for column in headers[name] if column not in frames[0]]
         frames[0] = with_targets(frames[0], archive, name, key, types, targets)
     handed_in = tables.read(archive, files.sample, tables.types(archive, [files.sample]))
     return Found(archive, files, types, frames[0], frames[1], handed_in)
@@ -154,7 +164,7 @@ def _roles(archive: Archive, headers: dict[str, list[str]], given: dict[str, str
     tests = [given["--test"]] if given["--test"] else named_test
     rows = [given["--train"]] if given["--train"] else trains
     apart = _with_targets_alone(rows, [name for name in left if name not in tests], tests, headers, wanted)
-    targets = next(iter(apart), None)
+    targets = given["--labels"] or next(iter(apart), None)
     trains = [name for name in trains if name not in apart]
     train = given["--train"] or _one(archive, "--train", "training rows", trains, headers, wanted)
     left = [name for name in left if name not in (train, targets)]
@@ -165,7 +175,14 @@ def _roles(archive: Archive, headers: dict[str, list[str]], given: dict[str, str
     named_test = [name for name in named_test if name != train]
     test = given["--test"] or _one(archive, "--test", "test rows", named_test, headers, headers[train])
     others = tuple(name for name in headers if name not in (train, test, sample, targets))
-    return Files(train, test, sample, targets, others)
+    shared = [column for column in headers[targets] if column in headers[train]] if targets else []
+    if targets and not shared and not _in_order(headers[targets], wanted):
+        raise UserError(
+            f"{archive}: {targets}: found the columns {', '.join(headers[targets])}; expected the id, as in {train}, "
+            "or nothing but targets, in its order",
+            "`--labels FILE` names another table",
+        )
+    return Files(train, test, sample, targets, bool(shared), others)
 
 
 def _with_targets_alone(
@@ -175,19 +192,29 @@ def _with_targets_alone(
     headers: dict[str, list[str]],
     wanted: Sequence[str],
 ) -> list[str]:
-    """Return those of `tables` that have a key and what may be targets of one of `rows`, the one asked for first."""
+    """Return those of `tables` that have what may be targets of one of `rows`, the one asked for first.
 
-    def fits(name: str, other: str) -> bool:
+    They share the key with the rows. Without a key, their name says what they are.
+    """
+
+    def may_be_of(name: str, other: str) -> bool:
         own, theirs = {*headers[name]}, {*headers[other]}
         key = own & theirs
-        called = {*wanted} <= own or bool(_words(name) & TARGETS)
+        named = bool(_words(name) & TARGETS)
+        called = {*wanted} <= own or named
         # Test rows have the columns of the training rows, and of this table at most the key.
         alike = any({*headers[test]} & theirs > key for test in tests)
         alike &= all({*headers[test]} & own <= key for test in tests)
-        return len(key) == 1 and called and alike and not theirs & {*wanted}
+        fits = len(key) == 1 or (not key and named and _in_order(headers[name], wanted))
+        return fits and called and alike and not theirs & {*wanted}
 
-    found = [name for name in tables if any(fits(name, other) for other in rows if other != name)]
+    found = [name for name in tables if any(may_be_of(name, other) for other in rows if other != name)]
     return sorted(found, key=lambda name: -len({*headers[name]} & {*wanted}))
+
+
+def _in_order(header: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Return whether a table without a key has nothing but targets: they are in the order of the training rows."""
+    return len(header) == 1 or {*header} <= {*wanted}
 
 
 def _sample(archive: Archive, left: Sequence[str], headers: dict[str, list[str]]) -> str:

@@ -28,7 +28,7 @@ class Wishes:
         The zip file.
     name
         The lane's name.
-    metric, targets, id, kind, train, test, submission
+    metric, targets, id, kind, train, test, labels, submission
         As the options of the command.
     yes
         Whether to ask nothing.
@@ -46,6 +46,7 @@ class Wishes:
     kind: str | None = None
     train: str | None = None
     test: str | None = None
+    labels: str | None = None
     submission: str | None = None
     yes: bool = False
     dry_run: bool = False
@@ -73,7 +74,7 @@ def add(competition: str, wishes: Wishes) -> str:
     _require_free(slug, name, module, settings)
     metric = archives.metric(slug, wishes.metric)
     archive = archives.get(slug, wishes.archive)
-    found = files.read(archive, wishes.train, wishes.test, wishes.submission)
+    found = files.read(archive, wishes.train, wishes.test, wishes.submission, wishes.labels)
     proposal = propose(
         slug, name, module, found, row_id=wishes.id, targets=wishes.targets, kind=wishes.kind, metric=metric
     )

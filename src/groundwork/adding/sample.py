@@ -45,7 +45,7 @@ def source(proposal: Proposal) -> str:
     given = {found.files.train: "train", found.files.test: "test", found.files.sample: "handed_in"}
     if found.files.targets:
         given[found.files.train] = "train.drop(columns=targets)"
-        given[found.files.targets] = f"train[[{quoted(key)}, *targets]]"
+        given[found.files.targets] = f"train[[{quoted(key)}, *targets]]" if found.files.by_key else "train[targets]"
     apart = [quoted(name) for name in goal.targets] if found.files.targets else []
     lines += [
         "}  # fmt: skip",

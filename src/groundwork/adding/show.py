@@ -39,7 +39,8 @@ def _rows(proposal: Proposal) -> Iterator[tuple[str, str, str]]:
     size = f"{len(found.train):,} and {len(found.test):,} rows"
     yield "files", f"{files.train}, {files.test}, {files.sample}", f"by their names and columns; {size}"
     if files.targets:
-        yield "", files.targets, f"has the targets of {files.train}, which lacks them, by a key"
+        order = "by a key" if files.by_key else f"in the order of its {len(found.train):,} rows: check that it is"
+        yield "", files.targets, f"has the targets of {files.train}, which lacks them, {order}"
     for relation in proposal.joined:
         how = "looked up" if relation.single else "summarized"
         yield "joined", f"{relation.file} by {relation.key}", f"{how}: {relation.reason}"

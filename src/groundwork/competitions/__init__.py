@@ -116,7 +116,8 @@ class Labelled(Competition):
         table has no id column, its rows are numbered from 1; if both have none, the test rows have the ids of the
         sample submission, in its order.
     train_targets
-        Name of the table with the targets, if the training table lacks them; it has one row for each id. Or None.
+        Name of the table with the targets, if the training table lacks them: one row for each id, or nothing but the
+        targets of each training row, in their order. Or None.
     classes
         The labels of ordered classes, from the lowest to the highest. Empty if their order has no meaning.
     inputs

@@ -12,7 +12,7 @@ from groundwork.errors import UserError
 def with_targets(
     rows: pd.DataFrame, archive: Archive, member: str, key: str, types: Mapping[str, type], targets: Iterable[str]
 ) -> pd.DataFrame:
-    """Return `rows`, each with the targets that the table `member` has for its `key`.
+    """Return `rows`, each with its targets of the table `member`: by `key`, or in order if it has nothing but targets.
 
     Parameters
     ----------
@@ -27,8 +27,12 @@ def with_targets(
     Raises
     ------
     UserError
-        If a key is missing or in several rows of either table, or a row has no target.
+        If a key is missing or in several rows of either table, a row has no target, or, without a key, the tables have
+        different numbers of rows.
     """
+    targets = list(targets)
+    if {*tables.header(archive, member)} <= {*targets}:
+        return _in_order(rows, tables.read(archive, member, {name: types[name] for name in targets}), archive, member)
     table = tables.read(archive, member, {name: types[name] for name in (key, *targets)}, key=key, partial=True)
     if key not in rows:
         raise UserError(
@@ -46,3 +50,13 @@ def with_targets(
             )
     found = table.set_index(key).reindex(rows[key].to_numpy())
     return pd.concat([rows, found.set_axis(rows.index)], axis=1)
+
+
+def _in_order(rows: pd.DataFrame, table: pd.DataFrame, archive: Archive, member: str) -> pd.DataFrame:
+    if len(table) != len(rows):
+        raise UserError(
+            f"{archive}: {member}: found {len(table):,} targets and no id; expected one for each of the {len(rows):,} "
+            "training rows, in their order",
+            f"add a column with the id to {member}, or {archive.fix}",
+        )
+    return pd.concat([rows, table.set_axis(rows.index)], axis=1)
