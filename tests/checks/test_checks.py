@@ -198,6 +198,14 @@ def test_each_alarm_sounds_on_its_trap(name: str, trap: Callable[..., Any], colu
     assert found.keys() <= allowed
 
 
+def test_a_column_may_be_read_in_several_ways() -> None:
+    """`groundwork add` lets a key that many rows share be a category, too."""
+    from dataclasses import replace
+
+    both = replace(TABLE.inputs, categorical=("label", "key"), group=("key", "a"))
+    assert alarms(replace(TABLE, inputs=both), clean()) == {}
+
+
 def test_a_number_and_a_text_are_checked_too() -> None:
     rows = clean()
     price = np.exp(rows.train["a"] + 10)

@@ -58,7 +58,7 @@ def adversarial(rows: Rows) -> Check:
 def _columns(rows: Rows) -> pd.DataFrame:
     """Return all columns as numbers; a key that few rows share counts by their number, since its name says nothing."""
     columns = rows.columns
-    for key in rows.competition.inputs.group:
+    for key in (key for key in rows.competition.inputs.group if key not in rows.numbers):
         columns[key] = rows.labels[key].map(rows.labels[key].value_counts()).fillna(0).to_numpy(float)
     return columns
 

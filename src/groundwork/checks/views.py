@@ -50,8 +50,9 @@ class Rows:
 
     @property
     def columns(self) -> pd.DataFrame:
-        """All columns as numbers: labels as codes, -1 where they are missing."""
-        codes = {name: pd.factorize(self.labels[name], sort=True)[0] for name in self.labels}
+        """All columns as numbers: labels as codes, -1 where they are missing, but for those that are numbers, too."""
+        names = [name for name in self.labels if name not in self.numbers]
+        codes = {name: pd.factorize(self.labels[name], sort=True)[0] for name in names}
         return pd.concat([self.numbers, pd.DataFrame(codes, index=self.numbers.index)], axis=1)
 
     @property
@@ -89,7 +90,7 @@ def rows_of(competition: Labelled, prepared: PreparedRows) -> Rows:
         lengths = {f"words of {name}": written[name].str.count(r"\S+").astype(float) for name in fields}
         numbers = pd.concat([numbers, pd.DataFrame(lengths)], axis=1)
         texts = written.agg(" ".join, axis=1).str.casefold().str.split().str.join(" ")
-    labels = both[[*inputs.categorical, *inputs.group]].astype(object)
+    labels = both[list(dict.fromkeys([*inputs.categorical, *inputs.group]))].astype(object)
     targets = TARGETS[KINDS[competition.kind].head](competition, prepared)
     return Rows(
         competition, prepared, numbers, labels, texts, len(prepared.train), targets, prepared.fold["fold"].to_numpy()
