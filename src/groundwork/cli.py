@@ -6,6 +6,7 @@ Every package is imported inside of the command that needs it, so that `groundwo
 import logging
 import os
 import sys
+import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -118,14 +119,24 @@ app.command(rich_help_panel="Pipeline")(checks)
 
 
 @app.command(rich_help_panel="Pipeline")
-def report() -> None:
+def report(
+    lane_names: Annotated[
+        list[str] | None, typer.Option("--lane", help="Show this lane alone; may be repeated.")
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option("--runs", min=1, help="Show at most so many experiments of a lane.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
     """Write results/report/index.html, which compares all experiments."""
-    from groundwork.stages.report import report
+    from groundwork.reporting.page import report
 
     page = RESULTS / "report" / "index.html"
-    for problem in report(page):
+    for problem in report(page, only=lane_names or (), most=runs):
         typer.echo(f"warning: {problem}", err=True)
     typer.echo(page)
+    if show and not webbrowser.open(page.resolve().as_uri()):
+        raise UserError("found no browser to open the page with", f"open {page} yourself")
 
 
 @app.command(rich_help_panel="Every day")

@@ -54,7 +54,7 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
     from groundwork.experiments.leaderboard import leaderboard
     from groundwork.experiments.replaced import replaced
     from groundwork.files import taking_turns
-    from groundwork.stages.report import report
+    from groundwork.reporting.page import report
     from groundwork.stages.validate import validate, write_fingerprints
 
     require_checkout()

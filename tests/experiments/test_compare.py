@@ -20,9 +20,9 @@ from groundwork.experiments.compare import compare
 from groundwork.experiments.evidence import _groups
 from groundwork.experiments.leaderboard import leaderboard
 from groundwork.experiments.records import load
+from groundwork.reporting.page import report
 from groundwork.stages.baselines import baselines
 from groundwork.stages.evaluate import evaluate
-from groundwork.stages.report import report
 from groundwork.stages.train import train
 
 # Records name the competition's file, which `compare` loads.

@@ -15,7 +15,7 @@ from groundwork.errors import UserError
 from groundwork.experiments import memory
 from groundwork.experiments.leaderboard import leaderboard
 from groundwork.experiments.records import load
-from groundwork.stages.report import report
+from groundwork.reporting.page import report
 
 Write = Callable[..., dict[str, Any]]
 RESULTS = Path("results")

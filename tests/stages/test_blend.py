@@ -16,10 +16,10 @@ from groundwork.errors import UserError
 from groundwork.experiments.records import load as experiments
 from groundwork.files import write_json
 from groundwork.objectives.oof import cross_validate
+from groundwork.reporting.page import report
 from groundwork.stages.blend import blend
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.predict import predict
-from groundwork.stages.report import report
 from groundwork.stages.train import train
 
 RESULTS = Path("results")

@@ -19,10 +19,10 @@ from groundwork import params
 from groundwork.competitions import Labelled, Tables
 from groundwork.errors import UserError
 from groundwork.experiments.records import load as experiments
+from groundwork.reporting.page import report
 from groundwork.settings import Lane, Params
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.predict import predict
-from groundwork.stages.report import report
 from groundwork.stages.submission import submission as submit
 from groundwork.stages.train import train
 from groundwork.stages.validate import validate

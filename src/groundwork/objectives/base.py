@@ -282,4 +282,4 @@ class Objective(ABC):
     @classmethod
     @abstractmethod
     def drawing(cls, target: Array, predicted: Array, task: Task) -> dict[str, Any]:
-        """Return the report's chart of out-of-fold rows: its values, and a ``kind`` that `stages.report` knows."""
+        """Return the report's chart of out-of-fold rows: its values, and a ``kind`` that `reporting` knows."""
