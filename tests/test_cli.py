@@ -258,3 +258,40 @@ def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("command", ["train", "submit", "submissions"])
+def test_a_missing_lane_is_told_with_the_lanes_there_are(command: str, folder: Path) -> None:
+    said = refused(folder, command)
+    assert "found no lane" in said
+    assert "titanic, house-prices" in said
+
+
+def test_a_submission_needs_a_description_unless_nothing_is_uploaded(folder: Path) -> None:
+    assert "--message" in refused(folder, "submit", "titanic")
+    assert "dvc repro train@titanic" in refused(folder, "submit", "titanic", "--dry-run")
+
+
+def test_python_runs_the_package_and_it_has_a_version(folder: Path) -> None:
+    command = [sys.executable, "-m", "groundwork", "--version"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == "groundwork"
+    assert done.stdout.split()[1][0].isdigit()
+
+
+def test_a_shell_completes_lanes_and_runs(folder: Path) -> None:
+    record = folder / "results" / "experiments" / "titanic" / "abcd1234.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+
+    def completed(words: str) -> list[str]:
+        asked = {"_GROUNDWORK_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        main = "from groundwork.cli import app; app(prog_name='groundwork')"
+        environment = {**os.environ, **asked}
+        done = subprocess.run(
+            [sys.executable, "-c", main], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        return done.stdout.split()
+
+    assert completed("groundwork train ti") == ["titanic"]
+    assert completed("groundwork keep ab") == ["abcd1234"]

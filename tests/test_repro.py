@@ -31,18 +31,21 @@ def test_the_main_job(clone: Path) -> None:
     assert "results/titanic/submission.csv" in done.stdout
     assert "results/report/index.html" in done.stdout
     assert "accuracy" in done.stdout
+    assert f"· train@{LANE}\n" in done.stdout
     first = outputs(clone)
     assert {Path(name).name for name in first} >= {"submission.csv", "oof.parquet", "fold_0.fold", "experiment.json"}
 
     again = groundwork(clone, "repro")
     assert again.returncode == 0
-    assert f"Stage 'train@{LANE}' didn't change, skipping" in again.stdout
+    assert "nothing changed" in again.stdout
+    assert f"train@{LANE}" not in again.stdout
+    assert "git add" not in again.stdout
     assert outputs(clone) == first
 
     # A lock that a kill has cut short: one line, and on it goes.
     lock = (clone / "dvc.lock").read_text()
     (clone / "dvc.lock").write_text(lock[: len(lock) // 2])
-    cut = groundwork(clone, "repro")
+    cut = groundwork(clone, "repro", "--verbose")
     assert cut.returncode == 0, cut.stdout + cut.stderr
     assert cut.stderr.count("dvc.lock could not be read") == 1
     assert f"Stage 'train@{LANE}' didn't change, skipping" in cut.stdout

@@ -16,6 +16,7 @@ import typer
 
 from groundwork import processes
 from groundwork.adding.commands import add, remove
+from groundwork.arguments import LaneName, LaneNames
 from groundwork.errors import UserError
 from groundwork.experiments.commands import compare, leaderboard
 from groundwork.lessons.commands import app as lesson
@@ -55,8 +56,21 @@ for _function in (leaderboard, compare, keep, note, remember, add, remove):
     app.command(rich_help_panel="Every day")(_function)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"groundwork {version('groundwork')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _before_any_command(context: typer.Context) -> None:
+def _before_any_command(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     # Lessons find their own files, and the doctor reports what is wrong with a folder.
     anywhere = context.invoked_subcommand in ("lesson", "doctor")
     if context.invoked_subcommand in ("add", "remove"):
@@ -67,13 +81,6 @@ def _before_any_command(context: typer.Context) -> None:
         raise UserError(f"params.yaml: not found in {Path.cwd()}", "run the command in the repository's root")
     begin_stage()
     processes.follow_parents()
-
-
-LaneName = Annotated[str, typer.Argument(metavar="lane", help="A lane or a blend of params.yaml, such as titanic.")]
-LaneNames = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="lanes", help="Lanes and blends of params.yaml; none means all."),
-]
 
 
 def _load(lane_name: str) -> "tuple[Params, Lane, Competition]":
@@ -107,7 +114,7 @@ def validate() -> None:
 
 
 def _command(stage: str) -> Callable[[str], None]:
-    def run(lane_name: LaneName) -> None:
+    def run(lane_name: LaneName = "") -> None:
         _stage(stage, lane_name)
 
     return run
@@ -140,11 +147,14 @@ def report(
 
 
 @app.command(rich_help_panel="Every day")
-def repro(lane_names: LaneNames = None) -> None:
+def repro(
+    lane_names: LaneNames = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print what DVC says of each stage, too.")] = False,
+) -> None:
     """Run `dvc repro`, then print the leaderboard and the paths of the results."""
     from groundwork import params, pipeline
 
-    pipeline.repro(params.load(), lane_names, RESULTS)
+    pipeline.repro(params.load(), lane_names, RESULTS, verbose=verbose)
 
 
 @app.command(rich_help_panel="Every day")
@@ -168,7 +178,7 @@ def status(lane_names: LaneNames = None) -> None:
 
 @app.command(rich_help_panel="Use a trained network")
 def search(
-    lane_name: Annotated[str, typer.Argument(metavar="lane", help="A lane of kind search, such as product-search.")],
+    lane_name: Annotated[str, typer.Argument(metavar="LANE", help="A lane of kind search, such as product-search.")],
     query: Annotated[
         str | None, typer.Argument(help="What to look for; without it, queries are read line by line.")
     ] = None,
@@ -185,7 +195,7 @@ def search(
 @app.command(rich_help_panel="Use a trained network")
 def recommend(
     lane_name: Annotated[
-        str, typer.Argument(metavar="lane", help="A lane of kind recommendation, such as fashion-recommendations.")
+        str, typer.Argument(metavar="LANE", help="A lane of kind recommendation, such as fashion-recommendations.")
     ],
     customer: Annotated[str, typer.Argument(help="The customer's id, or its beginning.")],
 ) -> None:
@@ -228,8 +238,8 @@ def doctor() -> None:
 
 @app.command(rich_help_panel="Kaggle")
 def submit(
-    lane_name: LaneName,
-    message: Annotated[str, typer.Option("--message", "-m", help="Description of this submission.")],
+    lane_name: LaneName = "",
+    message: Annotated[str, typer.Option("--message", "-m", help="Description of this submission.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything except the upload.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the score.")] = True,
     despite: Annotated[
@@ -240,12 +250,17 @@ def submit(
     """Check the lane's submission, upload it, wait for its score, record it in the ledger."""
     from groundwork.kaggle.submit import submit
 
+    if not message and not dry_run:
+        raise UserError(
+            "found no description of the submission; Kaggle lists it, and the ledger keeps it",
+            f'`groundwork submit {lane_name} --message "what is new"`, or `--dry-run` to upload nothing',
+        )
     params, _, competition = _load(lane_name)
     submit(lane_name, competition, message, dry_run=dry_run, wait=wait, despite=despite, blends=params.members)
 
 
 @app.command(rich_help_panel="Kaggle")
-def submissions(lane_name: LaneName) -> None:
+def submissions(lane_name: LaneName = "") -> None:
     """Refresh the scores of the lane's submissions."""
     from groundwork.kaggle.submit import refresh
 

@@ -1,5 +1,6 @@
 """Runs DVC's pipeline for `groundwork repro` and `groundwork status`, and reports the results and errors."""
 
+import logging
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ STOPPED = "stopped"
 ERRORS = "errors"
 BEGUN = "begun"
 VALIDATED = "validated"
+VALIDATE = "validate"  # this stage always runs
 
 BUSY = Path(".dvc/tmp/groundwork/repro.lock")
 # Files of earlier versions that are no longer read.
@@ -32,14 +34,19 @@ FORMER = (Path("data/params.valid"), Path("results/.resume"))
 
 # Runs DVC in a process that ends when ours does, for whatever reason. DVC parses params.yaml once for each stage, and
 # looking for cycles among so many small objects takes a tenth of a run that finds nothing to do.
+# Its messages on stages that did not change, and its hints on git, are left out: warnings and errors are not.
 BOOT = (
-    "import gc, sys; gc.set_threshold(100_000); from groundwork.processes import follow; follow(int(sys.argv.pop(1)));"
-    "from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
+    "import gc, logging, sys; gc.set_threshold(100_000); from groundwork.processes import follow;"
+    "follow(int(sys.argv.pop(1))); from dvc.cli import main; level = int(sys.argv.pop(1));"
+    "[logging.getLogger(name).setLevel(level) for name in ('dvc', 'dvc_data', 'dvc_objects')];"
+    "sys.exit(main(sys.argv[1:]))"
 )
 
 
-def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> None:
+def repro(settings: "Params", lane_names: list[str] | None, results: Path, *, verbose: bool = False) -> None:
     """Reproduce `lane_names`, or all lanes, then compare their experiments and print the paths of the results.
+
+    Each stage that runs is named, with what it says; `verbose` adds what DVC says of every stage.
 
     Raises
     ------
@@ -80,8 +87,11 @@ def repro(settings: "Params", lane_names: list[str] | None, results: Path) -> No
         for stage, path in again.items():
             typer.echo(f"{path}: is not the file that the lane was fetched from: {stage} runs again", err=True)
         # Forced: without it DVC restores the former archive from its cache.
-        code = _dvc(messages, "repro", "--force", "--single-item", *again) if again else 0
-        code = _dvc(messages, "repro", "--keep-going", *targets) or code
+        level = logging.INFO if verbose else logging.WARNING
+        code = _dvc(messages, level, "repro", "--force", "--single-item", *again) if again else 0
+        code = _dvc(messages, level, "repro", "--keep-going", *targets) or code
+        if not code and {*_begun(messages)} <= {VALIDATE}:
+            typer.echo("nothing changed: the results are those of these settings, data and code")
         if not code:
             report(results / "report" / "index.html")
         for line in lockfile.repair():
@@ -120,6 +130,8 @@ def begin_stage() -> None:
         if name := os.environ.get("DVC_STAGE"):
             with Path(messages, BEGUN).open("a", encoding="utf-8") as file:
                 file.write(f"{name}\n")
+            if name != VALIDATE:
+                typer.echo(f"· {name}")
 
 
 def _explain(messages: Path, stale: list[str]) -> None:
@@ -128,12 +140,16 @@ def _explain(messages: Path, stale: list[str]) -> None:
 
     errors = messages / ERRORS
     causes = [*(errors.read_text(encoding="utf-8").splitlines() if errors.exists() else []), *stale]
-    begun = (messages / BEGUN).read_text(encoding="utf-8").split() if (messages / BEGUN).exists() else []
     typer.echo("\nNot every stage succeeded.", err=True)
-    for line in restore(dict.fromkeys(begun)):
+    for line in restore(dict.fromkeys(_begun(messages))):
         typer.echo(line, err=True)
     for line in causes or ["see DVC's message above"]:
         typer.echo(line, err=True)
+
+
+def _begun(messages: Path) -> list[str]:
+    """Return the names of the stages that have begun."""
+    return (messages / BEGUN).read_text(encoding="utf-8").split() if (messages / BEGUN).exists() else []
 
 
 def _remove_stale_entries(settings: "Params") -> list[str]:
@@ -172,12 +188,12 @@ def _clear_former() -> list[str]:
     ]
 
 
-def _dvc(messages: Path, *arguments: str) -> int:
-    """Run DVC, whose stages write their errors into `messages`; return its exit code."""
+def _dvc(messages: Path, level: int, *arguments: str) -> int:
+    """Run DVC, whose stages write their errors into `messages`, and which logs from `level`; return its exit code."""
     # The stages' commands find `groundwork` next to this interpreter, whether or not its environment is activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = {**os.environ, "PATH": path, MESSAGES: str(messages), MAIN: str(os.getpid())}
-    command = [sys.executable, "-c", BOOT, str(os.getpid()), *arguments]
+    command = [sys.executable, "-c", BOOT, str(os.getpid()), str(level), *arguments]
     with _signals_noted(messages) as received:
         process = subprocess.Popen(command, env=environment)
         patience = GRACE

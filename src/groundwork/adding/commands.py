@@ -46,7 +46,7 @@ def add(
 
 
 def remove(
-    lane_name: Annotated[str, typer.Argument(metavar="lane", help="A key under `competitions` in params.yaml.")],
+    lane_name: Annotated[str, typer.Argument(metavar="LANE", help="A key under `competitions` in params.yaml.")],
 ) -> None:
     """Remove a lane, and its competition's file if no other lane uses it; data and results stay."""
     from groundwork.adding.run import remove

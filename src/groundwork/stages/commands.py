@@ -9,7 +9,7 @@ import typer
 
 
 def checks(
-    lane_name: Annotated[str, typer.Argument(metavar="lane", help="A lane of params.yaml, such as titanic.")],
+    lane_name: Annotated[str, typer.Argument(metavar="LANE", help="A lane of params.yaml, such as titanic.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; docs/checks.md documents it.")] = False,
 ) -> None:
     """Look for leaks, copies and shifts in the prepared data; alarms stop nothing."""

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from groundwork.arguments import RunId
+
 RESULTS = Path("results")
-RunId = Annotated[str, typer.Argument(metavar="run", help="A run id of the leaderboard, or its first characters.")]
 
 
 def try_(
