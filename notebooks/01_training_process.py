@@ -287,8 +287,8 @@ for epochs in (2, 8, 25):
     print(f"{epochs:2} epochs: held-out {run.metric} {run.score:.3f}")
 
 # %% [markdown]
-# In a terminal, `dvc exp run -S 'competitions.titanic.training.epochs=8'` makes the same change and trains five times,
-# with another fifth held out each time. `groundwork leaderboard titanic` compares the experiment with the others.
+# In a terminal, `groundwork try titanic epochs=8` makes the same change and trains five times, with another fifth held
+# out each time. `groundwork leaderboard titanic` compares the experiment with the others.
 #
 # ## Where to read on
 #

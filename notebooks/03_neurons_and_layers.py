@@ -285,7 +285,7 @@ claim("hidden layers gain nothing here", run.score < ladder["logistic regression
 #
 # ```
 # groundwork repro titanic
-# dvc exp run -S competitions.titanic.model.width=16 -S competitions.titanic.model.depth=1
+# groundwork try titanic width=16 depth=1 --seeds 3
 # groundwork leaderboard titanic
 # ```
 #

@@ -283,8 +283,8 @@ claim("the losses agree", abs(histories["torch"] - histories["scratch"]).max() <
 # In a terminal, with every fold, tracked and compared:
 #
 # ```
-# dvc exp run -S 'competitions.titanic.model.backend=scratch'
-# groundwork leaderboard titanic
+# groundwork repro titanic
+# groundwork try titanic backend=scratch
 # ```
 #
 # ## Where to read on

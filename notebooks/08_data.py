@@ -281,11 +281,11 @@ claim("fold 1 trains on those rows", (encode(prepared, 1) != encode(poisoned, 1)
 # ticket's rate, the network could read the answer from that column in training, but not in validation. So the encoder
 # leaves each training row out: see `GroupRate` in `groundwork/encoders/table.py`.
 #
-# In a terminal, make one lane's tables, and run an experiment with ten folds, whose networks see 9 rows of 10:
+# In a terminal, make one lane's tables. Then set its `folds` to 10 in `params.yaml`, so that networks see 9 rows of 10:
 #
 # ```
 # dvc repro prepare@titanic
-# dvc exp run -S 'competitions.titanic.folds=10'
+# groundwork repro titanic
 # ```
 #
 # ## Where to read on

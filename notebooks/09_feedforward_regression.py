@@ -286,8 +286,8 @@ claim("0.085 times Student's t with 5 degrees of freedom", 0.085 * np.sqrt(5 / 3
 #
 # ```
 # groundwork repro house-prices                 # all folds, all epochs, tracked
-# dvc exp run -S 'competitions.house-prices.model.width=256'
-# groundwork submit house-prices -m "width 256" --dry-run
+# groundwork try house-prices width=256 --seeds 3
+# groundwork submit house-prices -m "width 128" --dry-run
 # ```
 #
 # ## Where to read on

@@ -260,8 +260,8 @@ claim("either CNN gets 17 of 20 or more", min(curves["CNN"][0], run.score) > 0.8
 # ```
 # groundwork repro digit-recognizer             # five folds, as params.yaml has it, tracked
 # groundwork leaderboard digit-recognizer
-# dvc exp run -S 'competitions.digit-recognizer.model.backend=scratch'    # in NumPy
-# groundwork submit digit-recognizer -m "CNN" --dry-run                   # with source: kaggle
+# groundwork try digit-recognizer backend=scratch               # in NumPy
+# groundwork submit digit-recognizer -m "CNN" --dry-run         # with source: kaggle
 # ```
 #
 # ## Where to read on

@@ -286,7 +286,7 @@ claim("our tagger has learned to rank", ladder["LSTM from scratch, above"] > 0.7
 #
 # ```
 # groundwork repro toxic-comments
-# dvc exp run -S 'competitions.toxic-comments.model.width=64' evaluate@toxic-comments
+# groundwork try toxic-comments width=64
 # groundwork leaderboard toxic-comments
 # ```
 #

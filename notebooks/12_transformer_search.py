@@ -288,7 +288,7 @@ for hit in catalogue.find("terracotta flower pot", top=3):
 # ```
 # groundwork repro product-search
 # groundwork search product-search "terracotta flower pot"
-# dvc exp run -S 'competitions.product-search.training.batch_size=64' evaluate@product-search
+# groundwork try product-search batch_size=64
 # ```
 #
 # ## Where to read on

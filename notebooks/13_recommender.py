@@ -278,9 +278,9 @@ claim("PyTorch's is about as good", run.score / timely, 1, 0.2)
 # ```
 # groundwork repro fashion-recommendations
 # groundwork recommend fashion-recommendations 0105    # an id of the sample begins so
-# dvc exp run -S 'competitions.fashion-recommendations.encoding.spans=12' \
-#     evaluate@fashion-recommendations
-# groundwork repro fashion-recommendations    # the submission, then the leaderboard
+# groundwork try fashion-recommendations spans=12      # ends with a verdict, and the run's id
+# groundwork keep RUN                                  # RUN: that id
+# groundwork repro fashion-recommendations             # takes its folds: the submission, then the leaderboard
 # groundwork submit fashion-recommendations -m "spans 12" --dry-run
 # ```
 #

@@ -254,11 +254,12 @@ claim("the losses do differ, in later digits", len(set(losses)), 3)
 # %% [markdown]
 # Products in half the bits do not change the score noticeably. A CPU need not be any faster with them, and a network as
 # small as this one does not keep a GPU busy: expect a gain in time from larger ones, such as the digits' network. Check
-# what the machine has; then, if there is a GPU, train on it with a precision of your choice:
+# what the machine has; then, if there is a GPU, train on it with a precision of your choice, say `accelerator: gpu` and
+# `precision: bf16-mixed` in the section `hardware` of `params.yaml`:
 #
 # ```
 # groundwork doctor
-# dvc exp run -S 'hardware.accelerator=gpu' -S 'hardware.precision=bf16-mixed'
+# groundwork repro
 # ```
 #
 # With `auto` no settings are needed: `groundwork repro` uses the GPU. For several GPUs, set `devices` and `strategy:

@@ -278,14 +278,14 @@ claim("add finds id, target, kind and the metric's direction", read == known)
 # In a terminal the first command goes the whole way, and every run is recorded:
 #
 # ```
-# dvc exp run -S 'competitions.titanic.model.backend=scratch'
+# groundwork repro titanic
+# groundwork try titanic backend=scratch           # the same network in NumPy
 # groundwork leaderboard titanic                   # both backends, and the baselines
 # groundwork submit titanic -m "ours" --dry-run    # with source: kaggle; uploads nothing
 # wandb login && groundwork sync                   # the curves, in W&B's dashboard
 # ```
 #
 # Any other setting of any lane changes in the same way. `groundwork report` has all lanes on one page.
-#
 # You can now read any network as data, model, objective and algorithm; write and check its blocks; find the leak in a
 # score that is too good; and submit a model that you can explain. Where to go from here? Enter a current competition.
 # Add a network with your block to the three places that `training/build.py` names. Or build what a paper describes.

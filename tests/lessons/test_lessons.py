@@ -12,9 +12,11 @@ import matplotlib as mpl
 import nbformat
 import pytest
 
+from groundwork import params
 from groundwork.lessons import course
 from groundwork.lessons.build import read
 from groundwork.lessons.course import Lesson
+from groundwork.trying.changes import variants
 
 LESSONS = course.lessons()
 SECTIONS = ["Idea", "Build", "Prove", "See", "Try", "Apply", "Where to read on"]
@@ -141,6 +143,15 @@ def test_each_lesson_leads_to_the_next() -> None:
 def test_what_a_lesson_links_to_in_the_repository_is_there(lesson: Lesson) -> None:
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text(lesson)) if "://" not in link]
     assert [link for link in links if link and not (lesson.source.parent / link).exists()] == []
+
+
+@every_lesson
+def test_what_a_lesson_tries_in_a_terminal_can_be_tried(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert "dvc exp" not in text(lesson)  # it rewrites params.yaml
+    for lane_name, arguments in re.findall(r"groundwork try ([a-z-]+) ([^`#\n]+)", text(lesson)):
+        typed = [word for word in arguments.split() if "=" in word]
+        assert variants(params.load(), lane_name, typed), lesson.name
 
 
 @pytest.mark.parametrize("course_name", COURSES)
