@@ -52,7 +52,7 @@ bench-scale: $(READY)  ## Measure time and memory of each stage on a generated t
 	@$(RUN) python benchmarks/scale.py $(ARGS)
 
 scores: $(READY)  ## Score the shipped parameters on Kaggle's real archives: make scores ARCHIVES=folder
-	@$(RUN) python benchmarks/scores.py $(ARCHIVES)
+	@$(RUN) python -m benchmarks.scores $(ARCHIVES) $(ARGS)
 
 tables: $(READY)  ## Compare networks and boosted trees with scikit-learn on tables: make tables ARCHIVES=folder
 	@$(RUN) python -m benchmarks.tables $(ARCHIVES) $(ARGS)
