@@ -2,20 +2,23 @@
 
 `make honesty` simulates comparisons whose truth is known: each repetition draws fresh rows and fresh seeds for two
 ideas that are equally good, and judges them as `groundwork compare` does. `make honesty ARCHIVES=folder` also trains
-seeds of titanic and house-prices on Kaggle's archives and compares them in independent pairs.
+seeds of titanic and house-prices on Kaggle's archives and compares them in independent pairs, and tries chains of
+random changes: see `benchmarks.honesty_seeds`. What is trained stays in ``results/.benchmarks``, for a later run.
 """
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
-from benchmarks.honesty_seeds import real
+from benchmarks import honesty_seeds
+from benchmarks.honesty_chains import COLUMNS, Kept, chain, table
+from benchmarks.real import Workspace, add_work
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from groundwork import competitions
 from groundwork.objectives import KINDS
 from groundwork.objectives.metrics import METRICS
 from groundwork.verdict.luck import Luck
@@ -27,7 +30,6 @@ ROWS, RESAMPLES = 300, 200
 GAINS = (1, 2, 4)  # in standard errors of the true sampling distribution
 EXPECTED = [norm.cdf(gain - norm.ppf(0.975)) for gain in GAINS]
 DRAWS, STEPS = 40, 20  # of chains
-LANES = {"titanic": 24, "house-prices": 12}  # seeds to train
 
 Array = NDArray[np.float64]
 
@@ -45,7 +47,9 @@ class Setting:
     noise
         How much a seed is lucky on single rows.
     others
-        The number of seeds of each of two other experiments of the lane.
+        The number of seeds of each of the lane's other experiments.
+    elsewhere
+        How much seeds of these differ as a whole, in multiples of `quality`.
     """
 
     metric: str
@@ -53,7 +57,8 @@ class Setting:
     idea: float
     quality: float
     noise: float
-    others: int = 0
+    others: tuple[int, ...] = ()
+    elsewhere: float = 1.0
 
 
 SETTINGS = (
@@ -61,9 +66,11 @@ SETTINGS = (
     Setting("log_loss", 3, 0.8, 0.06, 0.8),
     Setting("auc", 3, 0.8, 0.06, 0.8),
     Setting("rmse", 3, 0.4, 0.03, 0.4),
-    Setting("log_loss", 1, 0.8, 0.06, 0.8, others=5),
+    Setting("log_loss", 1, 0.8, 0.06, 0.8, others=(5, 5)),
     Setting("log_loss", 5, 0.4, 0.1, 0.8),
     Setting("log_loss", 2, 0.4, 0.1, 0.8),
+    Setting("log_loss", 2, 0.4, 0.1, 0.8, others=(2,) * 5),
+    Setting("log_loss", 2, 0.4, 0.1, 0.8, others=(2,) * 5, elsewhere=0.5),
 )
 
 
@@ -83,14 +90,14 @@ class World:
         codes = np.arange(rows)
         self.rows = Rows(METRICS[setting.metric], kind.judged_as, kind.combine, codes, codes % 5, self.target, codes)
 
-    def idea(self, name: str, seeds: int) -> Side:
-        """Draw an idea: what all its seeds share, then each seed's own luck."""
+    def idea(self, name: str, seeds: int, spread: float = 1.0) -> Side:
+        """Draw an idea: what all its seeds share, then each seed's own luck, `spread` times as much as a whole."""
         setting, rng = self.setting, self.rng
         shared = rng.normal(0, setting.idea, self.count)
         replicates = []
         for _ in range(seeds):
             own = rng.normal(0, setting.noise, self.count)
-            quality = rng.normal(0, setting.quality)
+            quality = rng.normal(0, spread * setting.quality)
             if setting.metric == "rmse":
                 replicates.append(self.target + (shared + own + 0.7 * self.sign) * (1 - quality))
             else:
@@ -99,20 +106,10 @@ class World:
                 replicates.append(np.stack([1 - probability, probability], 1))
         return Side(name, replicates)
 
-    def part(self, part: slice) -> Rows:
-        """Return some of the rows."""
-        codes, rows = np.arange(len(self.target[part])), self.rows
-        return replace(rows, ids=codes, folds=codes % 5, units=codes, target=self.target[part])
-
-    def score(self, side: Side, part: slice) -> float:
-        """Score some of the rows; higher is better."""
-        rows = self.part(part)
-        answers = rows.answers(rows.combine(cut(side, part).replicates))
-        return rows.score(rows.target, answers) * (1 if rows.metric.higher_is_better else -1)
-
     def measured(self, a: Side, b: Side) -> Measured:
         """Compare two ideas."""
-        spread = [self.idea("other", self.setting.others).replicates for _ in "cd"] if self.setting.others else ()
+        setting = self.setting
+        spread = [self.idea("other", seeds, setting.elsewhere).replicates for seeds in setting.others]
         return measured(self.rows, a, b, spread=spread, resamples=RESAMPLES)
 
 
@@ -156,32 +153,15 @@ def simulated(setting: Setting, repetitions: int, rng: np.random.Generator) -> t
     return shares, luck
 
 
-def chains(setting: Setting, rng: np.random.Generator) -> dict[str, Array]:
-    """Return how much the public score of what is kept in the end exceeds its private one, for each draw of rows.
-
-    Each chain tries changes that are worth nothing, one after the other, on half of the rows, and keeps what is better:
-    by the score alone, or by verdict.
-    """
-    optimism: dict[str, list[float]] = {"the score": [], "the verdict": []}
+def chains(setting: Setting, rng: np.random.Generator) -> list[dict[str, Kept]]:
+    """Try changes that are worth nothing, one after the other, on half of the rows, in fresh worlds again and again."""
+    found = []
     for _ in range(DRAWS):
         world = World(setting, rng, 2 * ROWS)
-        public, private = slice(None, ROWS), slice(ROWS, None)
-        first, *changes = [world.idea(str(step), setting.seeds) for step in range(STEPS + 1)]
-        by_score = by_verdict = first
-        for side in changes:
-            if world.score(side, public) > world.score(by_score, public):
-                by_score = side
-            found = measured(world.part(public), cut(side, public), cut(by_verdict, public), resamples=RESAMPLES)
-            if found.gain > found.luck.half_width():
-                by_verdict = side
-        for rule, kept in zip(optimism, (by_score, by_verdict), strict=True):
-            optimism[rule].append(world.score(kept, public) - world.score(kept, private))
-    return {rule: np.array(values) for rule, values in optimism.items()}
-
-
-def cut(side: Side, part: slice) -> Side:
-    """Return predictions of some of the rows."""
-    return replace(side, replicates=[one[part] for one in side.replicates])
+        public, private = np.split(np.arange(2 * ROWS), 2)
+        sides = [world.idea(str(step), setting.seeds) for step in range(STEPS + 1)]
+        found.append(chain(world.rows, public, private, sides))
+    return found
 
 
 HEAD = """# Do verdicts keep people honest?
@@ -193,7 +173,8 @@ Written by `make honesty`. What is judged, and how, is in [verdict.md](verdict.m
 In each of {repetitions:,} repetitions, two equally good ideas are drawn with {rows} fresh rows and fresh seeds, and
 compared as `groundwork compare` does, with {resamples} resamples.
 
-- *Seeds*: of each side. 1 + 5, 5 is one seed of each side, and two other experiments of five seeds.
+- *Seeds*: of each side. 1 + 5, 5 is one seed of each side, and two other experiments of the lane of five seeds; × 0.5
+  says that these seeds differ half as much as those of the sides.
 - *Luck*: the variance of the difference in percent: of ideas on rows, of seeds as a whole, of seeds on rows.
 - *False*: how often the first idea is called better, in percent. 1 to 4 is asked for.
 - *Found*: how often a true gain of 1, 2 and 4 standard errors of the true sampling distribution is called better, in
@@ -205,25 +186,40 @@ compared as `groundwork compare` does, with {resamples} resamples.
 CHAINS = """
 Rows alone ignore seeds. The larger of the two sources leaves one out where both matter. Their sum counts the luck of
 seeds on rows twice, and finds less. Where seeds differ much as a whole, few of them cannot show a gain: Student's t is
-wide for few degrees of freedom.
+wide for few degrees of freedom. Earlier experiments of the lane mend most of that: their seeds count as well where both
+sides together have fewer than four degrees of freedom. If those differ less than the seeds of the sides, luck is called
+better more often. So from three seeds on, the seeds of the sides count alone.
 
 ## Chains of random changes
 
 {steps} changes that are worth nothing are tried one after the other (accuracy, three seeds each, {rows} rows), and what
-is better is kept. How much higher is the score of what is kept in the end on the rows that chose it than on as many
-private rows? Means of {draws} draws, with intervals of 95 %.
+is better is kept: by the score alone, or by verdict. The gain is that of the last kept over the first, on the rows
+that chose it and on as many private rows, which took no part. Their difference is the optimism. Means of {draws} fresh
+draws of everything, with intervals of 95 %.
 
-| Kept by | Optimism |
-|---|---|
 """
-PAIRS = """
+REAL = """
 ## Real seeds
 
-Independent pairs of single seeds of the shipped parameters on Kaggle's archives; a quarter of the seeds shows the
-spread. No pair differs in more than its seed, so 5 % should be called different.
+Independent pairs of mere seeds of the shipped parameters on Kaggle's archives: no seed is in two pairs, and no
+difference is real, so 5 % should be called different, half of them better. A side has one seed ({others} other seeds of the
+lane show the spread) or the mean of three. *Different* is the count with its interval of 95 % by Clopper and Pearson.
+The last column has all pairs of single seeds, which are not independent, for a share with less luck in it: by ours, and
+by rows alone. All pairs share their rows, folds and training data: they can show the luck of seeds, not that of rows.
 
-| Lane | Seeds | Pairs | Called different | Interval of 95 % |
-|---|---|---|---|---|
+| Lane | Metric | Seeds of a side | Pairs | Called better, worse | Different | By rows alone | All pairs |
+|---|---|---|---|---|---|---|---|
+"""
+REAL_CHAINS = """
+## Chains of real changes
+
+{steps} random small changes of a lane's shipped parameters are trained with {seeds} seeds each, and tried one after the
+other as above. A change multiplies two of these by numbers between 0.71 and 1.41:
+{keys}.
+In each of {draws} draws another random half of the training rows is private, the order of the changes is another, and
+the chain begins with the shipped parameters with {seeds} other seeds. Here a change may be worth something. The
+trainings and the rows are the same in all draws, and the intervals are over draws only.
+
 """
 
 
@@ -235,7 +231,8 @@ def row(setting: Setting, repetitions: int, rng: np.random.Generator) -> str:
     near = [
         _percent(got, 0) + ("" if abs(got - due) <= 0.05 else " †") for got, due in zip(ours[1:], EXPECTED, strict=True)
     ]
-    seeds = f"{setting.seeds}" + (f" + {setting.others}, {setting.others}" if setting.others else "")
+    seeds = f"{setting.seeds}" + (f" + {', '.join(map(str, setting.others))}" if setting.others else "")
+    seeds += "" if setting.elsewhere == 1 else f" × {setting.elsewhere}"
     return (
         f"| {setting.metric} | {seeds} | {luck} | {false} | {', '.join(near)} | {_percent(found['rows alone'][0])} | "
         f"{_percent(found['the larger of both'][0])} | {_percent(total[0])}; "
@@ -247,12 +244,32 @@ def _percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}"
 
 
+def measured_on_archives(space: Workspace) -> str:
+    """Compare real seeds and real changes; return their part of the page."""
+    compared, kept = honesty_seeds.real(space)
+    keys = fill(", ".join(f"`{key}`" for key in honesty_seeds.KEYS), 120)
+    return (
+        REAL.format(others=honesty_seeds.OTHERS)
+        + compared
+        + REAL_CHAINS.format(
+            steps=" and ".join(map(str, sorted(set(honesty_seeds.CHANGES.values())))),
+            keys=keys,
+            seeds=honesty_seeds.SEEDS_OF_CHANGE,
+            draws=honesty_seeds.DRAWS,
+        )
+        + "| Lane "
+        + COLUMNS.replace("|---", "|---|---", 1)
+        + kept
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write docs/honesty.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("archives", nargs="?", type=Path, help="folder with <slug>.zip: also train real seeds")
     parser.add_argument("--repetitions", type=int, default=2000)
     parser.add_argument("--page", type=Path, default=PAGE)
+    add_work(parser)
     options = parser.parse_args(arguments)
     rng = np.random.default_rng(0)
     expected = ", ".join(_percent(share, 0) for share in EXPECTED)
@@ -260,17 +277,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for setting in SETTINGS:
         page += (line := row(setting, options.repetitions, rng))
         print(line, end="", flush=True)
-    page += CHAINS.format(steps=STEPS, rows=ROWS, draws=DRAWS)
-    for rule, values in chains(SETTINGS[0], rng).items():
-        half = t.ppf(0.975, DRAWS - 1) * values.std(ddof=1) / np.sqrt(DRAWS)
-        page += (line := f"| {rule} | {values.mean():+.4f} ± {half:.4f} |\n")
-        print(line, end="", flush=True)
+    page += CHAINS.format(steps=STEPS, rows=ROWS, draws=DRAWS) + COLUMNS + table(chains(SETTINGS[0], rng))
     if options.archives:
-        page += PAIRS
-        for lane_name, seeds in LANES.items():
-            slug = competitions.load(lane_name.replace("-", "_")).slug
-            page += (line := real(lane_name, options.archives / f"{slug}.zip", seeds))
-            print(line, end="", flush=True)
+        page += measured_on_archives(Workspace(options.work, options.archives))
+    elif options.page.exists():
+        # What real seeds have shown stays until they are compared again.
+        _, begin, rest = options.page.read_text(encoding="utf-8").partition(REAL.partition("\n\n")[0])
+        page += begin + rest
     options.page.write_text(page, encoding="utf-8")
 
 

@@ -5,7 +5,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from ruamel.yaml import YAML
 
 from groundwork import competitions, params, settings
 from groundwork.experiments.dvcfiles import DECLARED
-from groundwork.experiments.evidence import of_files
+from groundwork.experiments.fingerprint import summary
+from groundwork.stages.validate import code_of
+from groundwork.trying.changes import variants
+from groundwork.trying.plan import CURRENT, Candidate, Plan
+from groundwork.trying.run import Trial
 
 WORK = Path("results/.benchmarks")
 GROUNDWORK = (sys.executable, "-c", "from groundwork.cli import main; main()")
@@ -74,15 +79,29 @@ class Workspace:
         """Read a JSON file of the results."""
         return json.loads((self.folder / "results" / name).read_text(encoding="utf-8"))
 
-    def trained(self, lane_name: str, seeds: int, changes: Mapping[str, Any]) -> list[pd.DataFrame]:
-        """Train seeds of a prepared lane, with other values by dotted key; return the out-of-fold rows of each seed."""
-        self.configure(lane_name, {"training.seeds": seeds, **changes})
-        self.run("train", lane_name)
-        results = self.folder / "results" / lane_name
-        folds = {path.name: path for path in (results / "checkpoints").glob("*.fold")}
-        found = of_files(lane_name, lane_name, "", results / "oof.parquet", folds).read()
-        assert len(found) == seeds, f"{results}: {len(found)} seeds"
-        return found
+    def trained(
+        self, lane_name: str, seeds: int, tried: Sequence[Mapping[str, Any]] = ()
+    ) -> list[Sequence[pd.DataFrame]]:
+        """Train seeds of a prepared lane, as `groundwork try` does.
+
+        Parameters
+        ----------
+        tried
+            Other values for the lane, by dotted key.
+
+        Returns
+        -------
+        list
+            The out-of-fold rows of each seed: of the shipped settings, then of the tried ones.
+        """
+        self.configure(lane_name, {"training.seeds": seeds})
+        with chdir(self.folder):
+            current = params.load()
+            changed = [variants(current, lane_name, [f"{key}={values[key]}" for key in values])[0] for values in tried]
+            lanes = [(CURRENT, current.lane(lane_name)), *((variant.name, variant.lane) for variant in changed)]
+            first, *others = (Candidate(name, lane, summary(code_of("train", lane))) for name, lane in lanes)
+            plan = Plan(lane_name, current, self.competition(lane_name), first, tuple(others))
+            return [one.seeds for one in Trial(plan, "", None, sys.stderr).run()]
 
 
 def add_work(parser: argparse.ArgumentParser) -> None:
