@@ -202,10 +202,11 @@ REAL = """
 ## Real seeds
 
 Independent pairs of mere seeds of the shipped parameters on Kaggle's archives: no seed is in two pairs, and no
-difference is real, so 5 % should be called different, half of them better. A side has one seed ({others} other seeds of the
-lane show the spread) or the mean of three. *Different* is the count with its interval of 95 % by Clopper and Pearson.
-The last column has all pairs of single seeds, which are not independent, for a share with less luck in it: by ours, and
-by rows alone. All pairs share their rows, folds and training data: they can show the luck of seeds, not that of rows.
+difference is real, so 5 % should be called different, half of them better. A side has one seed ({others} other seeds of
+the lane show the spread) or the mean of three. *Different* is the count with its interval of 95 % by Clopper and
+Pearson. The last column has all pairs of single seeds, which are not independent, for a share with less luck in it: by
+ours, and by rows alone. All pairs share their rows, folds and training data: they can show the luck of seeds, not that
+of rows.
 
 | Lane | Metric | Seeds of a side | Pairs | Called better, worse | Different | By rows alone | All pairs |
 |---|---|---|---|---|---|---|---|
