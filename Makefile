@@ -57,7 +57,7 @@ scores: $(READY)  ## Score the shipped parameters on Kaggle's real archives: mak
 tables: $(READY)  ## Compare networks and boosted trees with scikit-learn on tables: make tables ARCHIVES=folder
 	@$(RUN) python -m benchmarks.tables $(ARCHIVES) $(ARGS)
 
-honesty: $(READY)  ## Show by simulation that verdicts call luck by its name (real seeds too: make honesty ARCHIVES=folder)
+honesty: $(READY)  ## Show by simulation that verdicts call luck by its name (by real seeds: make honesty ARCHIVES=folder)
 	@$(RUN) python -m benchmarks.honesty $(ARCHIVES) $(ARGS)
 
 # Constraints for pip: versions only, the same for every supported Python. The package index and torch's build are left

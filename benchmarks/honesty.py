@@ -1,16 +1,16 @@
 """Show that verdicts keep people honest, and write docs/honesty.md.
 
 `make honesty` simulates comparisons whose truth is known: each repetition draws fresh rows and fresh seeds for two
-ideas that are equally good, and judges them as `groundwork compare` does. `make honesty ARCHIVES=folder` also trains
-seeds of titanic and house-prices on Kaggle's archives and compares them in independent pairs, and tries chains of
-random changes: see `benchmarks.honesty_seeds`. What is trained stays in ``results/.benchmarks``, for a later run.
+ideas that are equally good, and judges them as `groundwork compare` does. `make honesty ARCHIVES=folder` trains seeds
+of titanic and house-prices on Kaggle's archives, compares them in independent pairs, and tries chains of random
+changes: see `benchmarks.honesty_seeds`. What is trained stays in ``results/.benchmarks``, for a later run. Each of the
+two commands writes its part of the page.
 """
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import fill
 
 import numpy as np
 from benchmarks import honesty_seeds
@@ -166,7 +166,8 @@ def chains(setting: Setting, rng: np.random.Generator) -> list[dict[str, Kept]]:
 
 HEAD = """# Do verdicts keep people honest?
 
-Written by `make honesty`. What is judged, and how, is in [verdict.md](verdict.md).
+Written by `make honesty`, from *Real seeds* on by `make honesty ARCHIVES=folder`. What is judged, and how, is in
+[verdict.md](verdict.md).
 
 ## Simulated: luck and gains whose size is known
 
@@ -198,30 +199,6 @@ that chose it and on as many private rows, which took no part. Their difference 
 draws of everything, with intervals of 95 %.
 
 """
-REAL = """
-## Real seeds
-
-Independent pairs of mere seeds of the shipped parameters on Kaggle's archives: no seed is in two pairs, and no
-difference is real, so 5 % should be called different, half of them better. A side has one seed ({others} other seeds of
-the lane show the spread) or the mean of three. *Different* is the count with its interval of 95 % by Clopper and
-Pearson. The last column has all pairs of single seeds, which are not independent, for a share with less luck in it: by
-ours, and by rows alone. All pairs share their rows, folds and training data: they can show the luck of seeds, not that
-of rows.
-
-| Lane | Metric | Seeds of a side | Pairs | Called better, worse | Different | By rows alone | All pairs |
-|---|---|---|---|---|---|---|---|
-"""
-REAL_CHAINS = """
-## Chains of real changes
-
-{steps} random small changes of a lane's shipped parameters are trained with {seeds} seeds each, and tried one after the
-other as above. A change multiplies two of these by numbers between 0.71 and 1.41:
-{keys}.
-In each of {draws} draws another random half of the training rows is private, the order of the changes is another, and
-the chain begins with the shipped parameters with {seeds} other seeds. Here a change may be worth something. The
-trainings and the rows are the same in all draws, and the intervals are over draws only.
-
-"""
 
 
 def row(setting: Setting, repetitions: int, rng: np.random.Generator) -> str:
@@ -245,47 +222,37 @@ def _percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}"
 
 
-def measured_on_archives(space: Workspace) -> str:
-    """Compare real seeds and real changes; return their part of the page."""
-    compared, kept = honesty_seeds.real(space)
-    keys = fill(", ".join(f"`{key}`" for key in honesty_seeds.KEYS), 120)
-    return (
-        REAL.format(others=honesty_seeds.OTHERS)
-        + compared
-        + REAL_CHAINS.format(
-            steps=" and ".join(map(str, sorted(set(honesty_seeds.CHANGES.values())))),
-            keys=keys,
-            seeds=honesty_seeds.SEEDS_OF_CHANGE,
-            draws=honesty_seeds.DRAWS,
-        )
-        + "| Lane "
-        + COLUMNS.replace("|---", "|---|---", 1)
-        + kept
-    )
+def simulations(repetitions: int) -> str:
+    """Simulate comparisons and chains; return their part of the page."""
+    rng = np.random.default_rng(0)
+    expected = ", ".join(_percent(share, 0) for share in EXPECTED)
+    page = HEAD.format(repetitions=repetitions, rows=ROWS, resamples=RESAMPLES, expected=expected)
+    for setting in SETTINGS:
+        page += (line := row(setting, repetitions, rng))
+        print(line, end="", flush=True)
+    return page + CHAINS.format(steps=STEPS, rows=ROWS, draws=DRAWS) + COLUMNS + table(chains(SETTINGS[0], rng))
+
+
+def parts(page: str) -> tuple[str, str]:
+    """Cut the page into what is simulated and what is measured on archives."""
+    simulated, heading, rest = page.partition(honesty_seeds.HEADING)
+    return simulated, heading + rest
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write docs/honesty.md."""
+    """Write a part of docs/honesty.md; the other stays."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("archives", nargs="?", type=Path, help="folder with <slug>.zip: also train real seeds")
+    parser.add_argument("archives", nargs="?", type=Path, help="folder with <slug>.zip: train, do not simulate")
     parser.add_argument("--repetitions", type=int, default=2000)
     parser.add_argument("--page", type=Path, default=PAGE)
     add_work(parser)
     options = parser.parse_args(arguments)
-    rng = np.random.default_rng(0)
-    expected = ", ".join(_percent(share, 0) for share in EXPECTED)
-    page = HEAD.format(repetitions=options.repetitions, rows=ROWS, resamples=RESAMPLES, expected=expected)
-    for setting in SETTINGS:
-        page += (line := row(setting, options.repetitions, rng))
-        print(line, end="", flush=True)
-    page += CHAINS.format(steps=STEPS, rows=ROWS, draws=DRAWS) + COLUMNS + table(chains(SETTINGS[0], rng))
+    simulated, real = parts(options.page.read_text(encoding="utf-8") if options.page.exists() else "")
     if options.archives:
-        page += measured_on_archives(Workspace(options.work, options.archives))
-    elif options.page.exists():
-        # What real seeds have shown stays until they are compared again.
-        _, begin, rest = options.page.read_text(encoding="utf-8").partition(REAL.partition("\n\n")[0])
-        page += begin + rest
-    options.page.write_text(page, encoding="utf-8")
+        real = honesty_seeds.measured_on_archives(Workspace(options.work, options.archives))
+    else:
+        simulated = simulations(options.repetitions)
+    options.page.write_text(simulated + real, encoding="utf-8")
 
 
 if __name__ == "__main__":

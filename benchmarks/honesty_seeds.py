@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from benchmarks.honesty_chains import RESAMPLES, Kept, chain, table
+from benchmarks.honesty_chains import COLUMNS, RESAMPLES, Kept, chain, table
 from benchmarks.real import Workspace
 from numpy.typing import NDArray
 from scipy.stats import beta, norm
@@ -18,7 +19,7 @@ from groundwork.verdict.rows import Rows
 from groundwork.verdict.verdict import Side, judge, measured
 
 Array = NDArray[Any]
-# Seeds to train; a multiple of two trios.
+# Seeds to train: a multiple of two trios.
 SEEDS = {"titanic": 48, "house-prices": 24}
 OTHERS = 6  # seeds of the lane that show the spread where a side has one seed
 CHANGES = {"titanic": 20}  # an hour for house-prices
@@ -31,13 +32,37 @@ KEYS = (
 )  # fmt: skip
 FURTHER = {"titanic": ("log_loss",)}  # metrics by which the seeds are compared, beside the competition's own
 
+HEADING = "\n## Real seeds\n"
+PAIRS = """
+Independent pairs of mere seeds of the shipped parameters on Kaggle's archives: no seed is in two pairs, and no
+difference is real, so 5 % should be called different, half of them better. A side has one seed ({others} other seeds of
+the lane show the spread) or the mean of three. *Different* is the count with its interval of 95 % by Clopper and
+Pearson. The last column has all pairs of single seeds, which are not independent, for a share with less luck in it: by
+ours, and by rows alone. All pairs share their rows, folds and training data: they can show the luck of seeds, not that
+of rows.
+
+| Lane | Metric | Seeds of a side | Pairs | Called better, worse | Different | By rows alone | All pairs |
+|---|---|---|---|---|---|---|---|
+"""
+REAL_CHAINS = """
+## Chains of real changes
+
+{steps} random small changes of a lane's shipped parameters are trained with {seeds} seeds each, and tried one after the
+other as above. A change multiplies two of these by numbers between 0.71 and 1.41:
+{keys}.
+In each of {draws} draws another random half of the training rows is private, the order of the changes is another, and
+the chain begins with the shipped parameters with {seeds} other seeds. Here a change may be worth something. The
+trainings and the rows are the same in all draws, and the intervals are over draws only.
+
+"""
+
 
 def sided(rows: Rows, name: str, seeds: Sequence[pd.DataFrame]) -> Side:
     """Return the predictions of each seed, in the order of the rows."""
     return Side(name, [rows.predictions(frame, name) for frame in seeds])
 
 
-def pairs(rows: Rows, seeds: Sequence[Array], of: int) -> list[tuple[Side, Side, list[list[Array]]]]:
+def pairs(seeds: Sequence[Array], of: int) -> list[tuple[Side, Side, list[list[Array]]]]:
     """Return independent pairs of sides of `of` seeds each, and what else shows the spread: no seed is in two pairs."""
     sides = [Side("mere seeds", seeds[start : start + of]) for start in range(0, len(seeds) - of + 1, of)]
     found = []
@@ -52,7 +77,7 @@ def compared(lane_name: str, rows: Rows, seeds: Sequence[Array]) -> Iterator[str
     for metric in (rows.metric, *(METRICS[name] for name in FURTHER.get(lane_name, ()))):
         for of in (1, 3):
             judged = replace(rows, metric=metric)
-            several = pairs(judged, seeds, of)
+            several = pairs(seeds, of)
             outcomes = [judge(judged, a, b, spread=spread).outcome for a, b, spread in several]
             better, worse = outcomes.count("better"), outcomes.count("worse")
             alone = sum(different(judged, a, b)[1] for a, b, _ in several)
@@ -104,8 +129,8 @@ def chains(rows: Rows, shipped: Sequence[Array], changes: Sequence[Side]) -> lis
     return found
 
 
-def real(space: Workspace) -> tuple[str, str]:
-    """Train what is missing; return the rows of the page's table of pairs, and those of its table of chains."""
+def measured_on_archives(space: Workspace) -> str:
+    """Train what is missing, compare mere seeds in pairs, and try changes; return their part of the page."""
     compared_rows = chain_rows = ""
     for lane_name, count in SEEDS.items():
         space.configure(lane_name, {})
@@ -119,7 +144,17 @@ def real(space: Workspace) -> tuple[str, str]:
             _, *several = space.trained(lane_name, SEEDS_OF_CHANGE, tried)
             changes = [sided(rows, str(changed), one) for changed, one in zip(tried, several, strict=True)]
             chain_rows += table(chains(rows, seeds, changes), f"| `{lane_name}` ")
-    return compared_rows, chain_rows
+    keys = fill(", ".join(f"`{key}`" for key in KEYS), 120)
+    steps = " and ".join(map(str, sorted(set(CHANGES.values()))))
+    return (
+        HEADING
+        + PAIRS.format(others=OTHERS)
+        + compared_rows
+        + REAL_CHAINS.format(steps=steps, keys=keys, seeds=SEEDS_OF_CHANGE, draws=DRAWS)
+        + "| Lane "
+        + COLUMNS.replace("|---", "|---|---", 1)
+        + chain_rows
+    )
 
 
 def share(found: int, of: int) -> str:

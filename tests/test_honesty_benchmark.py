@@ -30,11 +30,19 @@ def test_random_changes_are_small_and_allowed(lane_name: str, tmp_path: Path) ->
     Workspace(tmp_path, tmp_path).configure(lane_name, found[0])  # validates them
 
 
+def test_each_command_writes_its_part_of_the_page() -> None:
+    page = Path("docs/honesty.md").read_text(encoding="utf-8")
+    simulated, real = honesty.parts(page)
+    assert simulated + real == page
+    assert honesty.parts(simulated + "\n## Real seeds\n\nthese") == (simulated, "\n## Real seeds\n\nthese")
+    assert "## Simulated" in simulated
+    assert "## Simulated" not in real
+
+
 def test_no_seed_is_in_two_pairs_or_in_the_spread_of_its_own() -> None:
-    world = honesty.World(honesty.SETTINGS[0], np.random.default_rng(0))
     seeds = [np.full((honesty.ROWS, 2), seed / 100) for seed in range(12)]
     for of, count in ((1, 6), (3, 2)):
-        found = pairs(world.rows, seeds, of)
+        found = pairs(seeds, of)
         used = [float(one[0, 0]) for a, b, _ in found for side in (a, b) for one in side.replicates]
         assert len(found) == count
         assert sorted(used) == [seed / 100 for seed in range(12)]
