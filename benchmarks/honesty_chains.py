@@ -12,6 +12,7 @@ from groundwork.verdict.rows import Rows
 from groundwork.verdict.verdict import Side, measured
 
 RESAMPLES = 500
+EARLIER = 5  # experiments that show the spread beside the two
 RULES = ("the score", "the verdict")
 COLUMNS = """| Kept by | Changes kept | Gain on the rows that chose | Gain on private rows | Optimism |
 |---|---|---|---|---|
@@ -57,7 +58,8 @@ def chain(rows: Rows, public: NDArray[np.int64], private: NDArray[np.int64], sid
         kept = ours["the verdict"][-1]
         tried, best = cut(sides[step], public), cut(sides[kept], public)
         own = sum(len(side.replicates) - 1 for side in (tried, best))
-        earlier = [cut(sides[other], public).replicates for other in range(step) if other != kept]
+        newest = [other for other in range(step) if other != kept][-EARLIER:]
+        earlier = [cut(sides[other], public).replicates for other in newest]
         found = measured(shown, tried, best, spread=earlier if own < FEW else (), resamples=RESAMPLES)
         if found.luck.spread.freedom and found.gain > found.luck.half_width():
             ours["the verdict"].append(step)
