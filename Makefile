@@ -10,7 +10,7 @@ RUN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 READY = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test campaign lint format lessons parity bench bench-scale scores tables honesty vega lock clean
+.PHONY: help setup repro test campaign lint format lessons parity bench bench-scale scores tables honesty picture vega lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ honesty: $(READY)  ## Show by simulation that verdicts call luck by its name (by
 
 # Constraints for pip: versions only, the same for every supported Python. The package index and torch's build are left
 # to the machine. Locked versions stay; `make lock ARGS=--upgrade` renews them.
+picture: $(READY)  ## Take README's picture of the report, after make repro and groundwork try (needs Chromium)
+	@$(RUN) python -m benchmarks.picture
+
 vega: $(READY)  ## Rewrite the script that draws the report's charts, after an update of vl-convert
 	@$(RUN) python -c 'import vl_convert; print(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"), end="")' \
 		> src/groundwork/reporting/vendor/vega.js

@@ -59,7 +59,7 @@ def find(
         If no target can be found, or its values suit no kind of problem.
     """
     if kind is not None and kind not in FITS:
-        others = "; the other kinds are written by hand (README)" if kind in KINDS else meant(kind, FITS)
+        others = "; the other kinds are written by hand (docs/competitions.md)" if kind in KINDS else meant(kind, FITS)
         raise UserError(
             f"--kind: found {kind!r}{others}; expected one of: {', '.join(FITS)}", "`--kind classification`"
         )
@@ -111,7 +111,7 @@ def _id(found: Found, given: str | None) -> tuple[str, str]:
         raise UserError(
             f"{found.archive}: {found.files.sample}: found {len(sample):,} rows and the id {first}, which "
             f"{found.files.test} with {len(test):,} rows lacks; expected one row for each row of {found.files.test}",
-            "name the id (`--id COLUMN`), another file (`--test FILE`), or write the file by hand (README)",
+            "name the id (`--id COLUMN`) or another file (`--test FILE`), or write it by hand (docs/competitions.md)",
         )
     return first, f"{found.files.test} has no id: rows are numbered as in {found.files.sample}"
 
