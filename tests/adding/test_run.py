@@ -84,7 +84,7 @@ def test_a_competition_is_added_validated_and_removed(workspace, tmp_path):
     assert text.startswith(before["params.yaml"].decode())
     assert "\n  3d-x:\n    competition: c3d_x\n    source: kaggle\n" in text
     assert "\n  3d-x-trees:\n    competition: c3d_x\n" in text
-    assert "\nblends:\n  3d-x-mean: {members: [3d-x, 3d-x-trees], method: hill_climbing}\n" in text
+    assert "\nblends:\n  3d-x-mean: {members: [3d-x, 3d-x-trees], method: nnls}\n" in text
     again = groundwork(workspace, "validate")
     assert again.returncode == 0
     assert "nothing wrong in 8 lanes" in again.stdout
