@@ -21,11 +21,12 @@ from tests.services import kaggle_fixture
 from tests.services.full_disk import fill
 from tests.services.kaggle_server import Fault, KaggleServer, Verdict
 
+from groundwork.checks.alarms import CHECKS, Alarm, Check, to_json
 from groundwork.competitions import Inputs, Labelled
 from groundwork.errors import UserError
 from groundwork.experiments.dvcfiles import declared, md5
 from groundwork.experiments.seal import Seal, seal_file
-from groundwork.files import write_text
+from groundwork.files import write_json, write_text
 from groundwork.kaggle import ledger, transport
 from groundwork.kaggle.call import Patience
 from groundwork.kaggle.submit import refresh, submit
@@ -139,6 +140,23 @@ def test_a_dry_run_does_all_but_the_upload(
     assert kaggle_server.count("StartSubmissionUpload") == 0
     assert not ledger.LEDGER.exists()
     assert "dry run: nothing was handed in" in capsys.readouterr().out
+
+
+def test_alarms_of_the_checks_are_said_before_the_upload_and_stop_nothing(
+    kaggle_server: KaggleServer, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alarm = Alarm("3 rows are in train and test", "their answers are known", "drop them")
+    write_json(file.with_name(CHECKS), to_json("titanic", [Check("copies", alarm)]))
+    seal()
+    submit("titanic", TITANIC, "wider", dry_run=True, timing=FAST)
+    line = "results/titanic/checks.json: copies: 3 rows are in train and test; `groundwork checks titanic` says more"
+    said = capsys.readouterr().out
+    assert line in said
+    assert said.index(line) < said.index("passes the gate")
+    write_json(file.with_name(CHECKS), to_json("titanic", [Check("copies")]))
+    seal()
+    submit("titanic", TITANIC, "wider", dry_run=True, timing=FAST)
+    assert "checks.json" not in capsys.readouterr().out
 
 
 def test_a_rejected_submission_is_told_in_kaggles_own_words(kaggle_server: KaggleServer, file: Path) -> None:

@@ -25,11 +25,29 @@ def leaderboard(
         list[str] | None,
         typer.Argument(metavar="lanes", help="Lanes and blends of params.yaml; none means all."),
     ] = None,
+    top: Annotated[int | None, typer.Option("--top", "-n", min=1, help="How many to show of each lane.")] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            "--sort",
+            metavar="COLUMN",
+            help="score, pooled, sd, public, when, seconds, run, a further metric, or a setting such as dropout.",
+        ),
+    ] = "score",
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE|7d", help="Show what was trained since then.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; docs/leaderboard.md documents it.")] = False,
 ) -> None:
-    """Compare the experiments of each competition."""
-    from groundwork.experiments.leaderboard import leaderboard
+    """Compare the experiments of each competition; ranks are by score, whatever is shown."""
+    from groundwork.experiments import board, leaderboard, selection
 
-    leaderboard(lane_names)
+    chosen = selection.Selection(top, sort, None if since is None else selection.since(since))
+    if not as_json:
+        leaderboard.leaderboard(lane_names, selection=chosen)
+        return
+    lanes = [one.to_json() for one in board.boards(lane_names, chosen)]
+    typer.echo(json.dumps({"schema": board.SCHEMA, "lanes": lanes}, ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def compare(
