@@ -29,7 +29,8 @@ from groundwork.experiments.seal import Seal, seal_file
 from groundwork.files import write_json, write_text
 from groundwork.kaggle import ledger, transport
 from groundwork.kaggle.call import Patience
-from groundwork.kaggle.submit import refresh, submit
+from groundwork.kaggle.submissions import submissions
+from groundwork.kaggle.submit import submit
 from groundwork.kaggle.upload import Timing
 from groundwork.settings import Tracking
 from groundwork.tracking.runs import read_back
@@ -438,7 +439,7 @@ def test_a_slow_score_is_left_pending_and_fetched_later(
     assert "no score yet; ask for its score with `groundwork submissions titanic`" in capsys.readouterr().out
     for verdict in kaggle_server.pending.values():
         verdict.after = 0
-    (refreshed,) = refresh("titanic", TITANIC, timing=FAST)
+    (refreshed,) = submissions("titanic", TITANIC, timing=FAST)
     assert (refreshed.status, refreshed.public_score) == ("complete", "0.77990")
     assert ledger.read() == [refreshed]
     assert "0.77990" in capsys.readouterr().out
@@ -466,7 +467,7 @@ def test_refresh_tells_why_a_submission_was_rejected(
     monkeypatch.setenv("COLUMNS", "200")
     kaggle_server.verdicts.append(Verdict("ERROR", public="", reason="Row 3 is wrong", after=1))
     submit("titanic", TITANIC, "wider", wait=False, timing=FAST)
-    (entry,) = refresh("titanic", TITANIC, timing=FAST)
+    (entry,) = submissions("titanic", TITANIC, timing=FAST)
     assert entry.status == "error"
     assert "wider (Row 3 is wrong)" in capsys.readouterr().out
 
@@ -474,7 +475,7 @@ def test_refresh_tells_why_a_submission_was_rejected(
 def test_refresh_of_a_lane_without_submissions_asks_nobody(
     kaggle_server: KaggleServer, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert refresh("titanic", TITANIC, timing=FAST) == []
+    assert submissions("titanic", TITANIC, timing=FAST) == []
     assert "nothing was handed in yet" in capsys.readouterr().out
     assert kaggle_server.operations == []
 
@@ -507,7 +508,7 @@ def test_a_score_of_a_run_from_another_machine_is_said_to_stay_in_the_ledger(
     kaggle_server.verdicts.append(Verdict(after=1))
     submit("titanic", TITANIC, "wider", wait=False, timing=FAST)
     Path("results/titanic/run.json").unlink()
-    (entry,) = refresh("titanic", TITANIC, timing=FAST)
+    (entry,) = submissions("titanic", TITANIC, timing=FAST)
     assert entry.public_score == "0.77990"
     assert "run abcd1234 is not on this machine; its score is in submissions/ledger.csv only" in capsys.readouterr().out
 
