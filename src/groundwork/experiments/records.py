@@ -12,6 +12,8 @@ from groundwork.experiments import memory
 
 RESULTS = Path("results")
 LEDGER = Path("submissions/ledger.csv")
+# What records leave out: those of earlier versions have no seeds, since there was one.
+UNWRITTEN = {"training.seeds": 1, "private": 0.0}
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,13 @@ def _experiment(record: Any, lane_name: str, current: str | None, scores: Mappin
         rows=int(metrics["rows"]),
         further=_further(metrics),
         # Records of earlier versions have no seeds: there was one.
-        settings={"training.seeds": 1, **_flat(run["params"]), "data_sha256": data[:7], "folds_sha256": folds[:7]},
+        settings={
+            "training.seeds": 1,
+            "private": 0.0,
+            **_flat(run["params"]),
+            "data_sha256": data[:7],
+            "folds_sha256": folds[:7],
+        },
         judged_by=folds,
         commit=(run["commit"] or "")[:7] + ("*" if run["dirty"] else ""),
         started=datetime.fromisoformat(run["started"]).astimezone(UTC),
