@@ -18,7 +18,7 @@ from groundwork import processes
 from groundwork.adding.commands import add, remove
 from groundwork.arguments import LaneName, LaneNames
 from groundwork.errors import UserError
-from groundwork.experiments.commands import compare, leaderboard
+from groundwork.experiments.commands import compare, leaderboard, private
 from groundwork.kaggle.commands import submissions, submit
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
@@ -53,7 +53,7 @@ app = typer.Typer(
 app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
 app.add_typer(store, name="store", rich_help_panel="Every day")
 app.command("try", rich_help_panel="Every day")(try_)
-for _function in (leaderboard, compare, keep, note, remember, add, remove):
+for _function in (leaderboard, compare, private, keep, note, remember, add, remove):
     app.command(rich_help_panel="Every day")(_function)
 
 

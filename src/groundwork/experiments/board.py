@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.errors import UserError, meant
+from groundwork.experiments.openings import summary
 from groundwork.experiments.records import LEDGER, RESULTS, Baseline, Experiment, baselines, lanes, load
 from groundwork.experiments.selection import Selection, differing, folded, split
 from groundwork.experiments.verdicts import told
@@ -31,6 +32,8 @@ class Board:
         The baselines, best first.
     verdicts
         On the shown experiment and the best other ones.
+    private
+        What the private rows have told, and how often they were opened; None if they never were.
     """
 
     lane_name: str
@@ -40,6 +43,7 @@ class Board:
     shown: Experiment
     compared: Sequence[Baseline]
     verdicts: Sequence[Mapping[str, Any]]
+    private: str | None = None
 
     @property
     def ranks(self) -> dict[str, int]:
@@ -59,6 +63,7 @@ class Board:
             "left_out": len(self.ranked) - len(self.rows),
             "baselines": [{"name": model.name, **_scores(model)} for model in self.compared],
             "verdicts": [dict(verdict) for verdict in self.verdicts],
+            "private": self.private,
         }
 
 
@@ -93,7 +98,8 @@ def boards(
         rows = selection.of(ranked, differing(ranked))
         # Scores of other rows or folds have no order.
         apart = Selection(selection.top, since=selection.since).of(others, [])
-        yield Board(lane_name, ranked, rows, apart, shown, compared, told(shown, ranked, compared, results))
+        verdicts, looked = told(shown, ranked, compared, results), summary(lane_name, results)
+        yield Board(lane_name, ranked, rows, apart, shown, compared, verdicts, looked)
 
 
 def _plain(one: Experiment, keys: Sequence[str], rank: int | None) -> dict[str, Any]:

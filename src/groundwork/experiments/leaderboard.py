@@ -57,8 +57,8 @@ def _print(console: "Console", board: Board, by_score: bool) -> None:
         notes.append("×2: trained twice, with equal settings, code and data")
     if notes:
         console.print(" " + " · ".join(notes), style="dim", markup=False)
-    for verdict in board.verdicts:
-        console.print(f" {verdict['sentence']}", markup=False)
+    for sentence in (*(verdict["sentence"] for verdict in board.verdicts), *([board.private] if board.private else [])):
+        console.print(f" {sentence}", markup=False)
     if board.others:
         console.print(f"\n Other rows or folds than {board.shown.run_id}'s: not comparable", markup=False)
         changed = {other.run_id: _changed(other, differing([board.shown, other])) for other in board.others}

@@ -11,6 +11,7 @@ from groundwork.checks.alarms import CHECKS, sounding
 from groundwork.data.prepared import TEST, TRAIN, read_table
 from groundwork.errors import UserError
 from groundwork.experiments.evidence import PREPARED
+from groundwork.experiments.openings import summary
 from groundwork.experiments.records import Baseline, Experiment
 from groundwork.experiments.selection import differing, folded, further_names, setting, split
 from groundwork.experiments.verdicts import told, verdicts_of
@@ -44,6 +45,7 @@ def section(
         "sample": shown.settings.get("source") == "sample",
         "experiments": ranked,
         "rows": _rows(folded(ranked), compared),
+        "private": summary(lane_name, results),
         "alarms": sounding(results / lane_name / CHECKS),
         "told": verdicts,
         "further": further_names([*ranked, *compared]),
