@@ -18,7 +18,8 @@ from groundwork import processes
 from groundwork.adding.commands import add, remove
 from groundwork.arguments import LaneName, LaneNames
 from groundwork.errors import UserError
-from groundwork.experiments.commands import compare, leaderboard
+from groundwork.experiments.commands import compare, leaderboard, private
+from groundwork.kaggle.commands import submissions, submit
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
 from groundwork.stages.commands import checks
@@ -52,7 +53,7 @@ app = typer.Typer(
 app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
 app.add_typer(store, name="store", rich_help_panel="Every day")
 app.command("try", rich_help_panel="Every day")(try_)
-for _function in (leaderboard, compare, keep, note, remember, add, remove):
+for _function in (leaderboard, compare, private, keep, note, remember, add, remove):
     app.command(rich_help_panel="Every day")(_function)
 
 
@@ -123,6 +124,8 @@ def _command(stage: str) -> Callable[[str], None]:
 for _name, _help in STAGES.items():
     app.command(_name, help=_help, rich_help_panel="Pipeline")(_command(_name))
 app.command(rich_help_panel="Pipeline")(checks)
+app.command(rich_help_panel="Kaggle")(submit)
+app.command(rich_help_panel="Kaggle")(submissions)
 
 
 @app.command(rich_help_panel="Pipeline")
@@ -234,38 +237,6 @@ def doctor() -> None:
 
     if not doctor():
         raise typer.Exit(2)
-
-
-@app.command(rich_help_panel="Kaggle")
-def submit(
-    lane_name: LaneName = "",
-    message: Annotated[str, typer.Option("--message", "-m", help="Description of this submission.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything except the upload.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait for the score.")] = True,
-    despite: Annotated[
-        str,
-        typer.Option("--despite", metavar="REASON", help="Why the gate's suspicion is unfounded; the ledger keeps it."),
-    ] = "",
-) -> None:
-    """Check the lane's submission, upload it, wait for its score, record it in the ledger."""
-    from groundwork.kaggle.submit import submit
-
-    if not message and not dry_run:
-        raise UserError(
-            "found no description of the submission; Kaggle lists it, and the ledger keeps it",
-            f'`groundwork submit {lane_name} --message "what is new"`, or `--dry-run` to upload nothing',
-        )
-    params, _, competition = _load(lane_name)
-    submit(lane_name, competition, message, dry_run=dry_run, wait=wait, despite=despite, blends=params.members)
-
-
-@app.command(rich_help_panel="Kaggle")
-def submissions(lane_name: LaneName = "") -> None:
-    """Refresh the scores of the lane's submissions."""
-    from groundwork.kaggle.submit import refresh
-
-    _, _, competition = _load(lane_name)
-    refresh(lane_name, competition)
 
 
 def main() -> None:

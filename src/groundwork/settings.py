@@ -3,7 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from groundwork.errors import UserError, meant
 from groundwork.naming import ByName
@@ -42,7 +49,10 @@ class Hardware(Settings):
 
 
 class Lane(Settings):
-    """The settings of one lane: one competition with one model."""
+    """The settings of one lane: one competition with one model.
+
+    `private` is the share of the training rows that are held back from everything: see `groundwork.data.private`.
+    """
 
     competition: str
     source: Literal["sample", "kaggle"]
@@ -51,6 +61,15 @@ class Lane(Settings):
     model: Annotated[ModelSettings, Field(discriminator="network")]
     objective: Annotated[LossSettings, Field(discriminator="loss")]
     training: Training | Boosting
+    private: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+    @model_serializer(mode="wrap")
+    def _without_the_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a share of nothing, so that records and dvc.lock are as they were without the key."""
+        content: dict[str, Any] = handler(self)
+        if not self.private:
+            content.pop("private", None)
+        return content
 
     @field_validator("training", mode="before")
     @classmethod

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from jsonschema import validate
+from tests import clone
 
 from groundwork import competitions, params
 from groundwork.checks.alarms import CHECKS, described, notes, sounding, to_json
@@ -290,3 +291,19 @@ def test_a_file_that_is_missing_or_of_another_schema_says_nothing(tmp_path: Path
     if content is not None:
         path.write_text(content)
     assert notes(path) == []
+
+
+def test_the_command_prints_the_file_that_it_writes(repository: Path, tmp_path: Path) -> None:
+    folder = clone.make(repository, tmp_path)
+    for command in ("validate", "fetch", "prepare"):
+        arguments = (command, *(() if command == "validate" else (clone.LANE,)))
+        done = clone.groundwork(folder, *arguments)
+        assert done.returncode == 0, done.stderr
+    done = clone.groundwork(folder, "checks", clone.LANE, "--json")
+    assert done.returncode == 0, done.stderr
+    content = json.loads(done.stdout)
+    validate(content, SCHEMA)
+    assert content["lane"] == clone.LANE
+    assert content == json.loads((folder / "results" / clone.LANE / CHECKS).read_text())
+    said = clone.groundwork(folder, "checks", clone.LANE).stdout
+    assert said.startswith(f"{clone.LANE}: {sum(not check['skipped'] for check in content['checks'])} checks ran")

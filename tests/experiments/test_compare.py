@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,17 +14,21 @@ import pandas as pd
 import pytest
 from tests.training.tiny import FOLDS, QUIETLY, ROWS, SILENT, SURVIVAL, lane, prepared
 
+from groundwork import params
 from groundwork.data.folds import assign
 from groundwork.data.prepared import write_table
 from groundwork.errors import UserError
+from groundwork.experiments import memory
 from groundwork.experiments.compare import compare
 from groundwork.experiments.evidence import _groups
 from groundwork.experiments.leaderboard import leaderboard
-from groundwork.experiments.records import load
+from groundwork.experiments.records import Experiment, load
+from groundwork.experiments.remembered import _again, only_remembered
 from groundwork.reporting.page import report
 from groundwork.stages.baselines import baselines
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.train import train
+from groundwork.trying.changes import variants
 
 # Records name the competition's file, which `compare` loads.
 TITANIC = dataclasses.replace(SURVIVAL, slug="titanic")
@@ -272,3 +277,74 @@ def test_rows_of_a_group_are_found_in_the_prepared_table(runs: list[str]) -> Non
     frame["id"] += 1
     with pytest.raises(UserError, match="has no group of 1 of the out-of-fold rows"):
         _groups(grouped, frame, Path("data/prepared/titanic"))
+
+
+def test_a_run_of_which_only_the_small_record_is_here_gets_no_verdict_until_it_is_trained_again(
+    runs: list[str], repository: Path
+) -> None:
+    nothing, first, second = runs
+    for run_id in (nothing, first):
+        memory.note(run_id, "why", RESULTS)
+    small = RESULTS / "memory" / "titanic" / f"{nothing}.json"
+    content = json.loads(small.read_text())
+    small.write_text(json.dumps({**content, "verdict": {"sentence": "no difference seen", "outcome": "no difference"}}))
+    away = [RESULTS / "experiments" / "titanic" / f"{run_id}.json" for run_id in (nothing, first)]
+    for path in away:
+        path.rename(path.with_suffix(".away"))
+    Path("params.yaml").write_text((repository / "params.yaml").read_text())
+    with pytest.raises(UserError) as caught:
+        compare("titanic", nothing)
+    assert f"titanic {nothing}: only its small record is here" in caught.value.problem
+    assert 'of its day, the record has: "no difference seen"' in caught.value.problem
+    # This lane was not trained from params.yaml; a record that was has a command.
+    leaderboard(["titanic"])
+
+    # An equal training on this machine has equal rows.
+    path = away[1].with_suffix(".away")
+    record = json.loads(path.read_text())
+    record["run"]["run_id"] = "again"
+    away[1].with_stem("again").write_text(json.dumps(record))
+    verdict = outcome("titanic", first)
+    assert (verdict.b.name, verdict.a.name) == (first, second)
+    assert verdict.b.score == pytest.approx(record["metrics"]["oof"])
+
+
+@pytest.mark.parametrize("lane_name", ["titanic", "digit-recognizer", "toxic-comments", "fashion-recommendations"])
+def test_the_command_that_trains_a_remembered_run_again_gives_its_settings(
+    lane_name: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(repository / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    settings = params.load()
+    own = settings.lane(lane_name).model_dump(mode="json")
+    own["training"] |= {"learning_rate": 1e-05, "seeds": 3, "max_time": "00:01:00:00"}
+    own["training"]["optimizer"] = {"name": "sgd", "momentum": 0.9, "nesterov": True}
+    own["model"]["dropout"] = 0.123
+    record = {"lane": lane_name, "run": {"run_id": "abcd", "params": {"seed": 0, **own}}, "metrics": {}}
+    path = RESULTS / "memory" / lane_name / "abcd.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"format": 1, **record}))
+    seen = Experiment(**{field.name: None for field in dataclasses.fields(Experiment)} | {"lane_name": lane_name})  # type: ignore[arg-type]
+    error = only_remembered(dataclasses.replace(seen, run_id="abcd"), RESULTS)
+    typed = shlex.split(error.next_step.partition("`")[2].removesuffix("`"))
+    assert typed[:3] == ["groundwork", "try", lane_name]
+    assert typed[-2:] == ["--seeds", "3"]
+    (variant,) = variants(settings, lane_name, typed[3:-2])
+    found = variant.lane.model_dump(mode="json")
+    assert found == {**own, "training": {**own["training"], "seeds": 1}}
+
+
+def test_a_remembered_run_of_other_rows_is_to_be_set_in_params_yaml(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(repository / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    own = params.load().lane("titanic").model_dump(mode="json")
+    steps = []
+    for changed in ({}, {"source": "kaggle"}, {"seed": 5}):
+        run = {"run_id": "abcd", "commit": "c" * 40, "params": {"seed": 0, **own, **changed}}
+        steps.append(_again("titanic", run))
+    assert steps[0] == "train its settings again: `groundwork repro titanic`"
+    assert steps[1] == steps[2]
+    assert "`git switch --detach ccccccc`" in steps[1]
+    assert "`groundwork repro titanic`" in steps[1]

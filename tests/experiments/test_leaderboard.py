@@ -5,15 +5,19 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import groundwork
+from groundwork.cli import app
 from groundwork.errors import UserError
 from groundwork.experiments.leaderboard import leaderboard
-from groundwork.experiments.records import differing, load
+from groundwork.experiments.records import load
+from groundwork.experiments.selection import differing, since
 
 Write = Callable[..., dict[str, Any]]
 
@@ -300,3 +304,116 @@ def test_a_lane_without_experiments_gets_the_nearest_name(experiment: Write) -> 
     with pytest.raises(UserError, match="did you mean 'titanic'") as raised:
         leaderboard(["titanik"])
     assert raised.value.next_step.endswith("`dvc repro`")
+
+
+def board(*arguments: str) -> Any:
+    """Return what the command prints with `--json`."""
+    Path("params.yaml").touch()
+    done = CliRunner().invoke(app, ["leaderboard", "--json", *arguments])
+    assert done.exit_code == 0, done.exception
+    return json.loads(done.stdout)
+
+
+def four(experiment: Write) -> None:
+    for number, (run_id, mean) in enumerate([("aaaa", 0.7), ("bbbb", 0.9), ("cccc", 0.8), ("dddd", 0.6)]):
+        params = {"model": {"dropout": (4 - number) / 10}}
+        started = f"2026-11-{20 + number}T12:00:00+00:00"
+        further = {"log_loss": mean, **({"auc": mean} if run_id != "cccc" else {})}
+        experiment(run_id, mean=mean, params=params, run={"started": started}, metrics={"further": further})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "bbbb cccc aaaa dddd"),
+        (["--top", "2"], "bbbb cccc"),
+        (["--sort", "when", "-n", "1"], "dddd"),
+        (["--sort", "run"], "aaaa bbbb cccc dddd"),
+        (["--sort", "dropout"], "dddd cccc bbbb aaaa"),
+        (["--sort", "auc"], "bbbb aaaa dddd cccc"),
+        (["--sort", "log_loss"], "dddd aaaa cccc bbbb"),
+        (["--sort", "public"], "cccc bbbb aaaa dddd"),
+        (["--since", "2026-11-22T00:00:00+00:00"], "cccc dddd"),
+    ],
+)
+def test_top_sort_and_since_choose_the_rows_and_ranks_stay(
+    arguments: list[str], expected: str, experiment: Write
+) -> None:
+    four(experiment)
+    write_ledger("t,titanic,s,1,c,d,cccc,0.8,0.775,,COMPLETE,first", "t,titanic,s,2,c,d,bbbb,0.8,0.9,,COMPLETE,one")
+    Path("submissions/ledger.csv").write_text(Path("submissions/ledger.csv").read_text().replace(",0.9,", ",0.09,"))
+    (lane,) = board(*arguments)["lanes"]
+    assert [row["run_id"] for row in lane["experiments"]] == expected.split()
+    ranks = {"bbbb": 1, "cccc": 2, "aaaa": 3, "dddd": 4}
+    assert all(row["rank"] == ranks[row["run_id"]] for row in lane["experiments"])
+    assert lane["left_out"] == 4 - len(expected.split())
+    printed = CliRunner().invoke(app, ["leaderboard", *arguments]).stdout
+    rows = [line.split() for line in printed.splitlines() if " ± " in line]
+    assert [(int(words[0]), words[1]) for words in rows] == [(ranks[name], name) for name in expected.split()]
+    assert (f"{len(rows)} of 4 experiments" in printed) == (len(rows) < 4)
+
+
+def test_a_lane_of_which_nothing_is_shown_is_no_error(experiment: Write) -> None:
+    four(experiment)
+    Path("params.yaml").touch()
+    assert "0 of 4 experiments" in CliRunner().invoke(app, ["leaderboard", "--since", "1h"]).stdout
+
+
+def test_spans_and_dates() -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert since("7d", now) == datetime(2026, 11, 13, 12, tzinfo=UTC)
+    assert since("36h", now) == datetime(2026, 11, 19, tzinfo=UTC)
+    assert since("2w", now) == datetime(2026, 11, 6, 12, tzinfo=UTC)
+    assert since("2026-11-20") == datetime(2026, 11, 20).astimezone(UTC), "midnight here"
+    for wrong in ("yesterday", "7", "7y", "2026-13-01"):
+        with pytest.raises(UserError, match="expected a date or a span") as caught:
+            since(wrong)
+        assert "--since 7d" in caught.value.next_step
+
+
+def test_a_column_that_is_not_there_gets_the_closest_and_the_list(experiment: Write) -> None:
+    four(experiment)
+    Path("params.yaml").touch()
+    error = CliRunner().invoke(app, ["leaderboard", "--sort", "droput"]).exception
+    assert "--sort: no column 'droput'" in str(error)
+    assert "log_loss, auc" in str(error)
+    assert "model.dropout" in str(error)
+
+
+def test_equal_retrainings_are_one_row_with_a_count(experiment: Write, capsys: Any) -> None:
+    code = {"code_sha256": "c" * 64}
+    experiment("first", run=code)
+    experiment("again", run={**code, "started": "2026-11-22T12:00:00+00:00"}, note="why")
+    experiment("other", mean=0.7, run=code, params={"seed": 1})
+    experiment("edited", mean=0.6, run={"code_sha256": "d" * 64})
+    experiment("unknown", mean=0.5), experiment("code", mean=0.4)
+    leaderboard(["titanic"])
+    rows = [line for line in capsys.readouterr().out.splitlines() if " ± " in line]
+    assert [row.split()[1] for row in rows] == ["first", "other", "edited", "unknown", "code"]
+    assert "first ×2" in rows[0]
+    assert "“why”" in rows[0]
+    assert "×" not in "".join(rows[1:])
+    (lane,) = board()["lanes"]
+    assert [(row["count"], row["retrained"]) for row in lane["experiments"]][:2] == [(2, ["again"]), (1, [])]
+    make_current(json.loads(Path("results/experiments/titanic/again.json").read_text()))
+    (lane,) = board()["lanes"]
+    assert next((row["run_id"], row["retrained"]) for row in lane["experiments"]) == ("again", ["first"])
+
+
+def test_json_has_what_is_documented(experiment: Write, repository: Path) -> None:
+    four(experiment)
+    experiment("hijklmno", run={"folds_sha256": "e" * 64, "started": "2026-11-19T12:00:00+00:00"})
+    make_current(experiment("aaaa", metrics={"seeds": {"oof": [0.7, 0.8], "mean": 0.75, "sd": 0.07}}))
+    write_baselines(constant=0.6)
+    content = board("--top", "2")
+    assert content["schema"] == 1
+    (lane,) = content["lanes"]
+    row = lane["experiments"][-2]
+    assert (row["rank"], row["seeds"], row["current"]) == (2, [0.7, 0.8], True)
+    assert [one["rank"] for one in lane["experiments"]] == [1, 2, None]
+    assert "model.dropout" in lane["experiments"][0]["changes"]
+    assert lane["verdicts"][0]["outcome"] == "none"
+    page = (repository / "docs/leaderboard.md").read_text().partition("## Submissions")[0]
+    documented = set(re.findall(r"`(\w+)`", page))
+    assert {*content, *lane, *row, *lane["baselines"][0]} <= documented
+    assert board("--top", "2") == content

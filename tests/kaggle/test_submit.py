@@ -21,14 +21,16 @@ from tests.services import kaggle_fixture
 from tests.services.full_disk import fill
 from tests.services.kaggle_server import Fault, KaggleServer, Verdict
 
+from groundwork.checks.alarms import CHECKS, Alarm, Check, to_json
 from groundwork.competitions import Inputs, Labelled
 from groundwork.errors import UserError
 from groundwork.experiments.dvcfiles import declared, md5
 from groundwork.experiments.seal import Seal, seal_file
-from groundwork.files import write_text
+from groundwork.files import write_json, write_text
 from groundwork.kaggle import ledger, transport
 from groundwork.kaggle.call import Patience
-from groundwork.kaggle.submit import refresh, submit
+from groundwork.kaggle.submissions import submissions
+from groundwork.kaggle.submit import submit
 from groundwork.kaggle.upload import Timing
 from groundwork.settings import Tracking
 from groundwork.tracking.runs import read_back
@@ -139,6 +141,23 @@ def test_a_dry_run_does_all_but_the_upload(
     assert kaggle_server.count("StartSubmissionUpload") == 0
     assert not ledger.LEDGER.exists()
     assert "dry run: nothing was handed in" in capsys.readouterr().out
+
+
+def test_alarms_of_the_checks_are_said_before_the_upload_and_stop_nothing(
+    kaggle_server: KaggleServer, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alarm = Alarm("3 rows are in train and test", "their answers are known", "drop them")
+    write_json(file.with_name(CHECKS), to_json("titanic", [Check("copies", alarm)]))
+    seal()
+    submit("titanic", TITANIC, "wider", dry_run=True, timing=FAST)
+    line = "results/titanic/checks.json: copies: 3 rows are in train and test; `groundwork checks titanic` says more"
+    said = capsys.readouterr().out
+    assert line in said
+    assert said.index(line) < said.index("passes the gate")
+    write_json(file.with_name(CHECKS), to_json("titanic", [Check("copies")]))
+    seal()
+    submit("titanic", TITANIC, "wider", dry_run=True, timing=FAST)
+    assert "checks.json" not in capsys.readouterr().out
 
 
 def test_a_rejected_submission_is_told_in_kaggles_own_words(kaggle_server: KaggleServer, file: Path) -> None:
@@ -420,7 +439,7 @@ def test_a_slow_score_is_left_pending_and_fetched_later(
     assert "no score yet; ask for its score with `groundwork submissions titanic`" in capsys.readouterr().out
     for verdict in kaggle_server.pending.values():
         verdict.after = 0
-    (refreshed,) = refresh("titanic", TITANIC, timing=FAST)
+    (refreshed,) = submissions("titanic", TITANIC, timing=FAST)
     assert (refreshed.status, refreshed.public_score) == ("complete", "0.77990")
     assert ledger.read() == [refreshed]
     assert "0.77990" in capsys.readouterr().out
@@ -448,7 +467,7 @@ def test_refresh_tells_why_a_submission_was_rejected(
     monkeypatch.setenv("COLUMNS", "200")
     kaggle_server.verdicts.append(Verdict("ERROR", public="", reason="Row 3 is wrong", after=1))
     submit("titanic", TITANIC, "wider", wait=False, timing=FAST)
-    (entry,) = refresh("titanic", TITANIC, timing=FAST)
+    (entry,) = submissions("titanic", TITANIC, timing=FAST)
     assert entry.status == "error"
     assert "wider (Row 3 is wrong)" in capsys.readouterr().out
 
@@ -456,7 +475,7 @@ def test_refresh_tells_why_a_submission_was_rejected(
 def test_refresh_of_a_lane_without_submissions_asks_nobody(
     kaggle_server: KaggleServer, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert refresh("titanic", TITANIC, timing=FAST) == []
+    assert submissions("titanic", TITANIC, timing=FAST) == []
     assert "nothing was handed in yet" in capsys.readouterr().out
     assert kaggle_server.operations == []
 
@@ -489,7 +508,7 @@ def test_a_score_of_a_run_from_another_machine_is_said_to_stay_in_the_ledger(
     kaggle_server.verdicts.append(Verdict(after=1))
     submit("titanic", TITANIC, "wider", wait=False, timing=FAST)
     Path("results/titanic/run.json").unlink()
-    (entry,) = refresh("titanic", TITANIC, timing=FAST)
+    (entry,) = submissions("titanic", TITANIC, timing=FAST)
     assert entry.public_score == "0.77990"
     assert "run abcd1234 is not on this machine; its score is in submissions/ledger.csv only" in capsys.readouterr().out
 

@@ -217,6 +217,30 @@ def test_baselines_stand_among_the_experiments_and_there_is_a_verdict_on_the_bes
     assert "forest 0.7000 ± 0.0200 0.7010 0.2500 3 1.5" in text, "score, pooled, recall@12, folds, minutes"
 
 
+def test_the_spread_over_folds_and_that_over_seeds_are_apart(experiment: Write) -> None:
+    experiment("lone", mean=0.7)
+    report()
+    assert "spread over 2 folds: 0.0100 · over seeds: unknown, since there is one" in text_of_the_page()
+    assert "single seeds, pooled" not in text_of_the_page()
+    experiment("three", metrics={"seeds": {"oof": [0.82, 0.86, 0.84], "mean": 0.84, "sd": 0.02}})
+    write_baselines(constant=0.6)
+    report()
+    text = text_of_the_page()
+    assert "spread over 2 folds: 0.0100 · over 3 seeds, each of which scores 0.8400 alone: 0.0200" in text
+    assert "0.8400 ± 0.0200 (3)" in text
+    assert "0.8000 ± 0.0100" in text
+    Page(PAGE.read_text())
+
+
+def test_equal_retrainings_are_one_row_with_a_count(experiment: Write) -> None:
+    experiment("first", run={"code_sha256": "c" * 64}), experiment("again", run={"code_sha256": "c" * 64})
+    experiment("other", run={"code_sha256": "d" * 64})
+    report()
+    (table,) = re.findall(r'<table class="runs">.*?</table>', PAGE.read_text(), re.DOTALL)
+    assert re.findall(r"×\d", table) == ["×2"]
+    assert table.count("data-run=") == 2
+
+
 def test_every_row_of_the_table_is_as_wide_as_its_head(experiment: Write) -> None:
     write_three_lanes(experiment)
     experiment("further1", metrics={"further": {"mrr": 0.5}}, params={"seed": 1})

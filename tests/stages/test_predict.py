@@ -1,4 +1,5 @@
 import dataclasses
+import types
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.training.tiny import CPU, PRICES, SURVIVAL, prepared, trained
 from groundwork.checks.alarms import CHECKS, Alarm, Check, to_json
 from groundwork.competitions import Labelled
 from groundwork.errors import UserError
+from groundwork.experiments.private import _predicted
 from groundwork.files import write_json
 from groundwork.stages.predict import predict
 from groundwork.stages.submission import submission
@@ -53,6 +55,28 @@ def test_the_mean_of_the_folds_prices_is_handed_in() -> None:
     assert len(folds) == 3
     np.testing.assert_allclose(submission["price"], sum(folds) / 3, rtol=1e-5)
     assert not np.allclose(folds[0], folds[1], rtol=1e-3)
+
+
+def test_where_folds_are_spans_of_time_the_final_models_of_all_seeds_predict_and_no_fold_does() -> None:
+    later = dataclasses.replace(PRICES, slug="later", fold_by_time="z")
+    folder = trained(later, epochs=2, seeds=3)
+    names = {path.name for path in (folder / "checkpoints").iterdir()}
+    finals = {"final.fold", "final_seed_1.fold", "final_seed_2.fold"}
+    assert finals < names
+    test = prepared(later).test
+    alone = [
+        TrainedFold.load(folder / "checkpoints" / name).predict(test, torch.device("cpu")) for name in sorted(finals)
+    ]
+    found = pd.read_parquet(predict("later", later, prepared(later), folder, CPU))["prediction"]
+    np.testing.assert_allclose(found, sum(alone) / 3, rtol=1e-5)
+    assert not np.allclose(alone[0], alone[1], rtol=1e-3), "each seed is a model of its own"
+    for name in names - finals:
+        (folder / "checkpoints" / name).unlink()
+    again = pd.read_parquet(predict("later", later, prepared(later), folder, CPU))["prediction"]
+    assert again.equals(found)
+    settings = types.SimpleNamespace(hardware=CPU)
+    private = _predicted(folder, later, prepared(later), test, settings)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(private, found)
 
 
 def test_every_seed_of_every_fold_counts_alike() -> None:

@@ -15,7 +15,8 @@ from tests.training.tiny import CPU, PRICES, SURVIVAL, in_memory, lane, prepared
 from groundwork import cli, scratch
 from groundwork.competitions import Inputs, Labelled
 from groundwork.data.rows import PreparedRows
-from groundwork.experiments.records import differing, load
+from groundwork.experiments.records import load
+from groundwork.experiments.selection import differing
 from groundwork.sections.encodings import ImageEncoding
 from groundwork.sections.networks import CNNSettings
 from groundwork.settings import Lane

@@ -149,7 +149,13 @@ def remove(name: str) -> str:
     made = [
         path
         for key in (*lanes, *blends)
-        for path in (f"data/raw/{key}.zip", f"data/prepared/{key}", f"results/{key}", f"results/metrics/{key}.json")
+        for path in (
+            f"data/raw/{key}.zip",
+            f"data/prepared/{key}",
+            f"data/private/{key}.parquet",
+            f"results/{key}",
+            f"results/metrics/{key}.json",
+        )
     ]
     left = [path for path in made if Path(path).exists()]
     if left:

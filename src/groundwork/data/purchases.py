@@ -23,11 +23,13 @@ PURCHASES, ARTICLES, CUSTOMERS = "purchases.parquet", "articles.parquet", "custo
 MISSING = "missing"
 
 
-def prepare(competition: Purchases, archive: archives.Archive, out: Path, folds: int, seed: int) -> None:
+def prepare(
+    competition: Purchases, archive: archives.Archive, out: Path, folds: int, seed: int, share: float = 0.0
+) -> None:
     """Read and check the tables of `archive`; write them and the folds into the folder `out`.
 
     Images in the archive are not read. A missing value of an article becomes the label "missing". Folds are periods of
-    time, so `seed` is not used.
+    time, so `seed` is not used, and so is `share`: see `groundwork.data.private.problem`.
 
     Raises
     ------

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from groundwork.competitions import Labelled
-from groundwork.data import archives, tables
+from groundwork.data import archives, private, tables
 from groundwork.data.folds import assign, by_time
 from groundwork.data.prepared import FOLDS, SUBMISSION, TEST, TRAIN, Prepared, read_table, submission_in, write_table
 from groundwork.data.rowwise import applied
@@ -61,8 +61,15 @@ class PreparedRows(Prepared):
         return self.test.iloc[:, 0]
 
 
-def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: int, seed: int) -> None:
+def prepare(
+    competition: Labelled, archive: archives.Archive, out: Path, folds: int, seed: int, share: float = 0.0
+) -> pd.DataFrame | None:
     """Read and check the tables of `archive`; write them and the folds into the folder `out`.
+
+    Returns
+    -------
+    DataFrame or None
+        The share of the training rows that are held back, as the training table has them; None for a share of 0.
 
     Raises
     ------
@@ -95,6 +102,10 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
             _mismatch(competition, archive),
         )
 
+    aside = None
+    if share:
+        held_back = private.chosen(competition, train, share)
+        aside, train = train[held_back].reset_index(drop=True), train[~held_back].reset_index(drop=True)
     if competition.fold_by_time:
         numbers = by_time(train[competition.fold_by_time], folds, competition.time_format)
     else:
@@ -112,6 +123,7 @@ def prepare(competition: Labelled, archive: archives.Archive, out: Path, folds: 
     write_table(asked, out / TEST)
     write_table(pd.DataFrame({key: train[key], "fold": numbers}), out / FOLDS)
     (out / SUBMISSION).write_bytes(tables.plain(archive, competition.sample_submission))
+    return None if aside is None else _with_features(competition, aside, extra)
 
 
 def _tables(competition: Labelled, archive: archives.Archive) -> tuple[pd.DataFrame, pd.DataFrame]:

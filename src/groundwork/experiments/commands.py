@@ -1,4 +1,4 @@
-"""The commands ``groundwork leaderboard`` and ``groundwork compare``."""
+"""The commands ``groundwork leaderboard``, ``groundwork compare`` and ``groundwork private``."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,11 +25,29 @@ def leaderboard(
         list[str] | None,
         typer.Argument(metavar="lanes", help="Lanes and blends of params.yaml; none means all."),
     ] = None,
+    top: Annotated[int | None, typer.Option("--top", "-n", min=1, help="How many to show of each lane.")] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            "--sort",
+            metavar="COLUMN",
+            help="score, pooled, sd, public, when, seconds, run, a further metric, or a setting such as dropout.",
+        ),
+    ] = "score",
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE|7d", help="Show what was trained since then.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; docs/leaderboard.md documents it.")] = False,
 ) -> None:
-    """Compare the experiments of each competition."""
-    from groundwork.experiments.leaderboard import leaderboard
+    """Compare the experiments of each competition; ranks are by score, whatever is shown."""
+    from groundwork.experiments import board, leaderboard, selection
 
-    leaderboard(lane_names)
+    chosen = selection.Selection(top, sort, None if since is None else selection.since(since))
+    if not as_json:
+        leaderboard.leaderboard(lane_names, selection=chosen)
+        return
+    lanes = [one.to_json() for one in board.boards(lane_names, chosen)]
+    typer.echo(json.dumps({"schema": board.SCHEMA, "lanes": lanes}, ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def compare(
@@ -58,6 +76,29 @@ def compare(
     if exit_code:
         outcomes = {one.verdict.outcome for one in compared if one.verdict}
         raise typer.Exit(max((CODES.get(outcome, 0) for outcome in outcomes), default=0))
+
+
+def private(
+    lane_name: Annotated[str, typer.Argument(metavar="lane", help="A lane with `private` in params.yaml.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; docs/private.md documents it.")] = False,
+) -> None:
+    """Score the current experiment on the lane's private rows; each opening is noted and counted."""
+    from dataclasses import asdict
+
+    from groundwork import competitions, params
+    from groundwork.experiments import openings
+    from groundwork.experiments.private import RESULTS, open_private
+
+    settings = params.load()
+    found = open_private(lane_name, settings, competitions.load(settings.lane(lane_name).competition))
+    last, counted = found[-1], openings.counted(found)
+    if as_json:
+        count = sum(one.rows_sha256 == last.rows_sha256 for one in found)
+        content = {"schema": SCHEMA, **asdict(last), "openings": count, "sentence": counted}
+        typer.echo(json.dumps(content, indent=1, allow_nan=False))
+        return
+    typer.echo(f"{lane_name} {last.run_id}: {last.sentence}\n  {counted}: the more often, the less they prove")
+    typer.echo(f"  -> commit the ledger: `git add {RESULTS / openings.FOLDER} && git commit`")
 
 
 def _plain(one: "Compared") -> dict[str, Any]:

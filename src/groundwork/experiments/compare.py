@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from groundwork.experiments.dvcfiles import LOCK, hashes, parsed, recorded_param
 from groundwork.experiments.evidence import PREPARED, Evidence, of_baseline, of_experiment, of_files, spread_of
 from groundwork.experiments.records import RESULTS, Experiment
 from groundwork.experiments.remote import CACHE
+from groundwork.experiments.selection import training_of
 from groundwork.experiments.verdicts import verdict_between
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Finder:
     def evidence(self, name: str, lane_name: str) -> Evidence:
         """Find what a name stands for in a lane."""
         if name in self.lanes or self._runs(name):
-            return of_experiment(self._run(name), self.results)
+            return of_experiment(self._with_rows(self._run(name)), self.results)
         experiments = self.experiments(lane_name)
         baselines = records.baselines(experiments[0], self.results)[0] if experiments else []
         wanted = name.removeprefix(f"{BASELINE}:")
@@ -158,6 +159,13 @@ class Finder:
             )
         return found[0]
 
+    def _with_rows(self, run: Experiment) -> Experiment:
+        """Give a run of which only the small record is here the folds of an equal training on this machine."""
+        if run.whole:
+            return run
+        alike = [other for other in self.experiments(run.lane_name) if training_of(other) == training_of(run)]
+        return next((replace(other, run_id=run.run_id) for other in alike if other.whole), run)
+
     def _at(self, commit: str, name: str, lane_name: str, experiments: Sequence[Experiment]) -> Evidence:
         """Find the run of a lane's committed metrics, or its out-of-fold rows in DVC's cache."""
         path = self.results / "metrics" / f"{lane_name}.json"
@@ -171,7 +179,7 @@ class Finder:
             raise UserError(f"{name}: its {path} is broken", "name another commit") from None
         for experiment in experiments:
             if (experiment.oof, experiment.folds) == scores:
-                return of_experiment(experiment, self.results)
+                return of_experiment(self._with_rows(experiment), self.results)
         if (cached := self._cached(commit, name, lane_name)) is not None:
             return cached
         again = f"`git switch --detach {commit[:7]}`, `groundwork repro {lane_name}`, `git switch -`"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from groundwork.errors import UserError
 from groundwork.experiments.records import RESULTS, Baseline, Experiment
+from groundwork.experiments.remembered import only_remembered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,6 +188,8 @@ def _rows_of(experiment: Experiment, results: Path) -> "list[pd.DataFrame]":
     if experiment.current and current.exists():
         # Pulled results: the mean of all seeds counts as one.
         return [_parquet(current, experiment.lane_name)]
+    if not experiment.whole:
+        raise only_remembered(experiment, results)
     what = (
         f"{missing} is not in {results / '.folds' / experiment.lane_name}" if missing else "its folds are not recorded"
     )

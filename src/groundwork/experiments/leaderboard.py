@@ -1,26 +1,12 @@
 """Prints each lane's experiments and baselines in the terminal, best first."""
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundwork.errors import UserError, meant
-from groundwork.experiments.records import (
-    LEDGER,
-    RESULTS,
-    Baseline,
-    Experiment,
-    baselines,
-    differing,
-    further_names,
-    lanes,
-    load,
-    number,
-    setting,
-    split,
-)
-from groundwork.experiments.verdicts import told
+from groundwork.experiments.board import EVERYTHING, Board, boards
+from groundwork.experiments.records import LEDGER, RESULTS, Baseline, Experiment, lanes
+from groundwork.experiments.selection import SCORE, Selection, differing, further_names, number, setting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,13 +16,18 @@ if TYPE_CHECKING:
 RUN_ID = 1  # index of this column
 
 
-def leaderboard(chosen: Sequence[str] | None = None, results: Path = RESULTS, ledger: Path = LEDGER) -> None:
+def leaderboard(
+    chosen: Sequence[str] | None = None,
+    results: Path = RESULTS,
+    ledger: Path = LEDGER,
+    selection: Selection = EVERYTHING,
+) -> None:
     """Print a table for each lane of `chosen`, or for every lane that has experiments.
 
     Raises
     ------
     UserError
-        If a chosen lane has no experiments.
+        If a chosen lane has no experiments, or there is no such column to sort by.
     """
     from rich.console import Console
 
@@ -44,44 +35,43 @@ def leaderboard(chosen: Sequence[str] | None = None, results: Path = RESULTS, le
     if not console.is_terminal:
         # A pipe gets one line for each experiment, however long.
         console = Console(highlight=False, width=10_000)
-    known = lanes(results)
-    if not known and not chosen:
+    if not chosen and not lanes(results):
         console.print("No experiments yet: `dvc repro` runs each lane, or takes its results from DVC's cache.")
-    for lane_name in chosen or known:
-        if lane_name not in known:
-            raise _unknown(lane_name, known, results)
-        experiments, problems = load(lane_name, results, ledger)
-        compared, broken = baselines(experiments[0], results) if experiments else ([], [])
-        for problem in problems + broken:
-            print(f"warning: {problem}", file=sys.stderr)
-        if experiments:
-            _print(console, lane_name, experiments, compared, results)
+    for board in boards(chosen, selection, results, ledger):
+        _print(console, board, by_score=selection.sort == SCORE)
 
 
-def _print(
-    console: "Console", lane_name: str, experiments: list[Experiment], compared: list[Baseline], results: Path
-) -> None:
-    ranked, others, shown = split(experiments)
-    keys = differing(ranked)
+def _print(console: "Console", board: Board, by_score: bool) -> None:
+    keys = differing(board.ranked)
     console.print()
-    console.print(lane_name, style="bold", markup=False)
-    noted = any(experiment.note for experiment in ranked)
-    changed = {experiment.run_id: _changed(experiment, keys) for experiment in ranked if keys or noted}
-    _block(console, ranked, changed, compared)
-    notes = ["▸ what results/ holds now"] if shown.current else []
-    notes += ["* with uncommitted changes"] if any(experiment.dirty for experiment in experiments) else []
+    console.print(board.lane_name, style="bold", markup=False)
+    noted = any(experiment.note for experiment in board.rows)
+    changed = {experiment.run_id: _changed(experiment, keys) for experiment in board.rows if keys or noted}
+    if board.rows:
+        _block(console, board.rows, changed, board.ranks, board.compared, by_score)
+    notes = [f"{len(board.rows)} of {len(board.ranked)} experiments"] if len(board.rows) < len(board.ranked) else []
+    shown = [*board.rows, *board.others]
+    notes += ["▸ what results/ holds now"] if any(experiment.current for experiment in shown) else []
+    notes += ["* with uncommitted changes"] if any(experiment.dirty for experiment in shown) else []
+    if any(experiment.retrained for experiment in shown):
+        notes.append("×2: trained twice, with equal settings, code and data")
     if notes:
         console.print(" " + " · ".join(notes), style="dim", markup=False)
-    for verdict in told(shown, ranked, compared, results):
-        console.print(f" {verdict['sentence']}", markup=False)
-    if others:
-        console.print(f"\n Other rows or folds than {shown.run_id}'s: not comparable", markup=False)
-        changed = {other.run_id: _changed(other, differing([shown, other])) for other in others}
-        _block(console, others, changed)
+    for sentence in (*(verdict["sentence"] for verdict in board.verdicts), *([board.private] if board.private else [])):
+        console.print(f" {sentence}", markup=False)
+    if board.others:
+        console.print(f"\n Other rows or folds than {board.shown.run_id}'s: not comparable", markup=False)
+        changed = {other.run_id: _changed(other, differing([board.shown, other])) for other in board.others}
+        _block(console, board.others, changed, {})
 
 
 def _block(
-    console: "Console", experiments: list[Experiment], changed: Mapping[str, str], compared: Sequence[Baseline] = ()
+    console: "Console",
+    experiments: Sequence[Experiment],
+    changed: Mapping[str, str],
+    ranks: Mapping[str, int],
+    compared: Sequence[Baseline] = (),
+    by_score: bool = True,
 ) -> None:
     """Print a table of `experiments`, with what differs (by run id) in a column, or below it on a narrow screen."""
     from rich.measure import Measurement
@@ -91,27 +81,33 @@ def _block(
         measured = Measurement.get(console, console.options.update(width=10_000), table)
         return bool(getattr(measured, within) <= console.width)
 
-    whole = _table(experiments, changed, compared)
+    whole = _table(experiments, changed, ranks, compared, by_score)
     if fits(whole, "maximum"):
         console.print(whole)
         return
-    short = _table(experiments, {}, compared)
+    short = _table(experiments, {}, ranks, compared, by_score)
     # Where a competition has many metrics, the commit and the time are left out to make room.
-    console.print(short if fits(short, "minimum") else _table(experiments, {}, compared, dated=False))
+    narrow = _table(experiments, {}, ranks, compared, by_score, dated=False)
+    console.print(short if fits(short, "minimum") else narrow)
     if changed:
         below = Table(box=None, show_header=False, padding=(0, 1))
         below.add_column(justify="right", no_wrap=True)
         below.add_column(overflow="fold")
-        for rank, experiment in enumerate(experiments, start=1):
-            below.add_row(str(rank) if experiment.comparable else experiment.run_id, changed[experiment.run_id])
+        for experiment in experiments:
+            below.add_row(str(ranks.get(experiment.run_id, experiment.run_id)), changed[experiment.run_id])
         console.print(" What differs:")
         console.print(below)
 
 
 def _table(
-    experiments: list[Experiment], changed: Mapping[str, str], compared: Sequence[Baseline], dated: bool = True
+    experiments: Sequence[Experiment],
+    changed: Mapping[str, str],
+    ranks: Mapping[str, int],
+    compared: Sequence[Baseline],
+    by_score: bool,
+    dated: bool = True,
 ) -> "Table":
-    """Make a table of comparable experiments and baselines, or of other experiments without ranks."""
+    """Make a table of experiments and baselines; those without ranks cannot be compared."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -120,16 +116,18 @@ def _table(
     submitted = any(experiment.public_score for experiment in experiments)
     further = further_names([*experiments, *compared])
     rows: list[tuple[float, list[str], str]] = []
-    for rank, experiment in enumerate(experiments, start=1):
-        mark = "▸" if experiment.current else " "
-        cells = [str(rank) if experiment.comparable else "–", f"{mark} {experiment.run_id}"]
+    for experiment in experiments:
+        mark, times = "▸" if experiment.current else " ", 1 + len(experiment.retrained)
+        cells = [str(ranks.get(experiment.run_id, "–"))]
+        cells += [f"{mark} {experiment.run_id}" + (f" ×{times}" if times > 1 else "")]
         cells += _scores(experiment, further) + ([experiment.public_score or ""] if submitted else [])
         when = f"{experiment.started.astimezone():{'%Y-%m-%d %H:%M' if changed else '%d %b %H:%M'}}"
         cells += ([experiment.commit, when] if dated else []) + ([changed[experiment.run_id]] if changed else [])
         rows.append((experiment.score, cells, "bold" if experiment.current else ""))
     rows += [(model.score, ["", f"  {model.name}", *_scores(model, further)], "dim") for model in compared]
-    # The sort is stable: an experiment comes before a baseline that is as good.
-    rows.sort(key=lambda row: -row[0] if best.higher_is_better else row[0])
+    if by_score:
+        # The sort is stable: an experiment comes before a baseline that is as good.
+        rows.sort(key=lambda row: -row[0] if best.higher_is_better else row[0])
     titles = ["#", "  run id", f"{best.metric} {'↑' if best.higher_is_better else '↓'}", "pooled", *further, "folds"]
     titles += (["public"] if submitted else []) + (["commit", "when"] if dated else [])
     titles += ["what differs"] if changed else []
@@ -158,10 +156,3 @@ def _scores(model: Experiment | Baseline, further: Iterable[str]) -> list[str]:
 def _changed(experiment: Experiment, keys: Iterable[str]) -> str:
     differs = [f"{key}={setting(experiment.settings.get(key))}" for key in keys]
     return "  ".join([*differs, *([f"“{experiment.note}”"] if experiment.note else [])])
-
-
-def _unknown(lane_name: str, known: list[str], results: Path) -> UserError:
-    existing = f"there are experiments of {', '.join(known)}; " if known else ""
-    return UserError(
-        f"{results}: no experiments of {lane_name!r}{meant(lane_name, known)}", f"{existing}run each lane: `dvc repro`"
-    )

@@ -1,8 +1,8 @@
-"""Reads experiments and baselines from ``results/``, and orders and compares them."""
+"""Reads experiments and baselines from ``results/``, best first."""
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,8 @@ from groundwork.experiments import memory
 
 RESULTS = Path("results")
 LEDGER = Path("submissions/ledger.csv")
+# What records leave out: those of earlier versions have no seeds, since there was one.
+UNWRITTEN = {"training.seeds": 1, "private": 0.0}
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Experiment:
         only its small record is here.
     note
         What somebody noted about it.
+    seeds
+        The pooled metric of each seed, where folds were trained with several.
+    whole
+        Whether its whole record is here; False where only the small one is.
+    retrained
+        The ids of equal retrainings that it stands for: see `groundwork.experiments.selection.folded`.
     """
 
     lane_name: str
@@ -73,6 +81,9 @@ class Experiment:
     code: str = ""
     comparable: bool = True
     note: str = ""
+    seeds: tuple[float, ...] = ()
+    whole: bool = True
+    retrained: tuple[str, ...] = ()
 
     @property
     def dirty(self) -> bool:
@@ -137,7 +148,7 @@ def load(lane_name: str, results: Path = RESULTS, ledger: Path = LEDGER) -> tupl
             content = json.loads(path.read_text(encoding="utf-8"))
             if path not in whole:
                 content = {"history": [], "plot": {}, **content}
-            experiment = _experiment(content, lane_name, current, scores)
+            experiment = replace(_experiment(content, lane_name, current, scores), whole=path in whole)
             known = experiments.setdefault(experiment.run_id, experiment)
             experiments[experiment.run_id] = replace(known, note=known.note or experiment.note)
         except KeyError as error:
@@ -181,35 +192,6 @@ def baselines(experiment: Experiment, results: Path = RESULTS) -> tuple[list[Bas
     return sorted(read, key=lambda baseline: -baseline.score if experiment.higher_is_better else baseline.score), []
 
 
-def further_names(experiments: Iterable[Experiment | Baseline]) -> list[str]:
-    """Return the names of the further metrics that some of them have, in the order of the records."""
-    return list(dict.fromkeys(name for experiment in experiments for name in experiment.further))
-
-
-def split(experiments: Sequence[Experiment]) -> tuple[list[Experiment], list[Experiment], Experiment]:
-    """Split experiments into comparable ones and others; return the current one, or else the best, as the third."""
-    ranked = [experiment for experiment in experiments if experiment.comparable]
-    others = [experiment for experiment in experiments if not experiment.comparable]
-    return ranked, others, next((experiment for experiment in ranked if experiment.current), ranked[0])
-
-
-def differing(experiments: Iterable[Experiment]) -> list[str]:
-    """Return the dotted keys of the settings that are not equal in all `experiments`, in alphabetical order."""
-    settings = [experiment.settings for experiment in experiments]
-    keys = sorted({key for values in settings for key in values})
-    return [key for key in keys if any(values.get(key, ...) != settings[0].get(key, ...) for values in settings)]
-
-
-def number(value: float) -> str:
-    """Write a score with four digits after the point, or two for large values."""
-    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.2f}"
-
-
-def setting(value: Any) -> str:
-    """Write one setting as YAML would."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def _experiment(record: Any, lane_name: str, current: str | None, scores: Mapping[str, str]) -> Experiment:
     run, metrics = record["run"], record["metrics"]
     data, folds = (run.get(name) or "" for name in ("data_sha256", "folds_sha256"))
@@ -225,7 +207,13 @@ def _experiment(record: Any, lane_name: str, current: str | None, scores: Mappin
         rows=int(metrics["rows"]),
         further=_further(metrics),
         # Records of earlier versions have no seeds: there was one.
-        settings={"training.seeds": 1, **_flat(run["params"]), "data_sha256": data[:7], "folds_sha256": folds[:7]},
+        settings={
+            "training.seeds": 1,
+            "private": 0.0,
+            **_flat(run["params"]),
+            "data_sha256": data[:7],
+            "folds_sha256": folds[:7],
+        },
         judged_by=folds,
         commit=(run["commit"] or "")[:7] + ("*" if run["dirty"] else ""),
         started=datetime.fromisoformat(run["started"]).astimezone(UTC),
@@ -238,6 +226,7 @@ def _experiment(record: Any, lane_name: str, current: str | None, scores: Mappin
         keys=_keys(run),
         code=str(run.get("code_sha256", "")),
         note=str(record.get("note", "")),
+        seeds=tuple(float(score) for score in metrics.get("seeds", {}).get("oof", ())),
     )
 
 

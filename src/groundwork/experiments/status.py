@@ -49,7 +49,7 @@ def _reasons(stage: Declared, changes: list[Any]) -> Iterator[str]:
             for path, how in paths.items():
                 if path == str(code_file(stage.stage, stage.lane_name)):
                     yield f"code edited: {', '.join(_definitions(stage)) or how}"
-                elif path == str(PARAMS):
+                elif path == str(PARAMS) and isinstance(how, dict):  # "new" where the stage has never run
                     yield ", ".join(f"{PARAMS}: {key} {state}" for key, state in how.items())
                 else:
                     yield f"{path} {how}" if kind == "changed deps" else f"result {path} {how}"

@@ -170,44 +170,6 @@ def _hand_in(
     return api, entry
 
 
-def refresh(lane_name: str, competition: Competition, *, timing: Timing = TIMING) -> list[Entry]:
-    """Write Kaggle's current scores into the ledger and the W&B runs, and print the lane's submissions.
-
-    Raises
-    ------
-    UserError
-        If Kaggle refuses or cannot be reached.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    mine = [entry for entry in ledger.read() if entry.lane == lane_name]
-    if not mine:
-        print(f'{lane_name}: nothing was handed in yet; `groundwork submit {lane_name} -m "what is new"` does it')
-        return []
-    api = client.connect(timing.patience)
-    listed = {
-        str(submission.ref): submission for submission in upload.list_submissions(api, competition, timing.patience)
-    }
-    current = [record(entry, listed[entry.reference]) if entry.reference in listed else entry for entry in mine]
-    title = f"Submissions of {lane_name} ({competition.scorer.name})"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in ("time (UTC)", "reference", "CV", "public", "private", "status"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("message")
-    for entry in current:
-        reason = (
-            listed[entry.reference].error_description if entry.status == ERROR and entry.reference in listed else ""
-        )
-        message = f"{entry.message} ({reason})" if reason else entry.message
-        scores = (entry.cv, entry.public_score, entry.private_score)
-        table.add_row(entry.time[:16].replace("T", " "), entry.reference, *scores, entry.status, escape(message))
-    Console().print(table)
-    return current
-
-
 def _file(lane_name: str) -> Path:
     return RESULTS / lane_name / "submission.csv"
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from groundwork.experiments.records import Baseline, Experiment, number, setting
+from groundwork.experiments.records import Baseline, Experiment
+from groundwork.experiments.selection import number, setting
 
 Chart = dict[str, Any]
 POINTS = 60  # of a learning curve: more are thinned

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Collection
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from groundwork.errors import UserError, meant
-from groundwork.experiments.records import LEDGER, RESULTS, baselines, lanes, load, number, setting
+from groundwork.experiments.records import LEDGER, RESULTS, baselines, lanes, load
+from groundwork.experiments.selection import number, setting
 from groundwork.files import write_text
 from groundwork.reporting.sections import section
 
@@ -67,7 +69,7 @@ def report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page.filters |= {"number": number, "setting": setting, "data": _data}
+    page.filters |= {"number": number, "setting": setting, "data": _data, "mean": fmean, "sd": stdev}
     text = page.get_template("page.html.j2").render(
         sections=sections,
         problems=problems,

@@ -11,7 +11,9 @@ from groundwork.checks.alarms import CHECKS, sounding
 from groundwork.data.prepared import TEST, TRAIN, read_table
 from groundwork.errors import UserError
 from groundwork.experiments.evidence import PREPARED
-from groundwork.experiments.records import Baseline, Experiment, differing, further_names, setting, split
+from groundwork.experiments.openings import summary
+from groundwork.experiments.records import Baseline, Experiment
+from groundwork.experiments.selection import differing, folded, further_names, setting, split
 from groundwork.experiments.verdicts import told, verdicts_of
 from groundwork.files import write_json
 from groundwork.reporting import charts, failures, tables
@@ -35,14 +37,15 @@ def section(
     ranked, others, shown = split(experiments)
     keys = differing(ranked)
     changes = _changes(ranked, keys, results)
-    verdicts = told(shown, ranked, compared, results)
+    verdicts = told(shown, folded(ranked), compared, results)
     looked, problem = _looked_at(shown, results)
     drawn = [charts.scores(ranked, compared), charts.against_leaderboard(ranked), charts.parallel(ranked, keys)]
     return {
         "lane_name": lane_name,
         "sample": shown.settings.get("source") == "sample",
         "experiments": ranked,
-        "rows": _rows(ranked, compared),
+        "rows": _rows(folded(ranked), compared),
+        "private": summary(lane_name, results),
         "alarms": sounding(results / lane_name / CHECKS),
         "told": verdicts,
         "further": further_names([*ranked, *compared]),
@@ -50,6 +53,7 @@ def section(
         "shown": shown,
         "best": ranked[0],
         "submitted": any(experiment.public_score for experiment in experiments),
+        "seeded": any(experiment.seeds for experiment in ranked),
         "dirty": any(experiment.dirty for experiment in experiments),
         "noted": any(experiment.note for experiment in ranked),
         "differing": keys,

@@ -97,7 +97,8 @@ class Training(Settings):
 
     `learning_rate` and `weight_decay` apply to every optimizer; `optimizer` has the settings of one optimizer.
     `accumulate_grad_batches` mini-batches make one optimizer step. Each fold is trained `seeds` times, each
-    time from other weights and in another order, and its predictions are averaged.
+    time from other weights and in another order, and its predictions are averaged. Test rows are predicted by the
+    networks of all folds and seeds; where folds are spans of time, by the final models of all seeds alone.
     """
 
     folds: Literal["all"] | Count

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from groundwork import competitions
 from groundwork.competitions import Competition
+from groundwork.data import private
 from groundwork.errors import UserError, meant
 from groundwork.experiments.blend_stages import write_stages
 from groundwork.experiments.dvcfiles import DECLARED, md5, with_members
@@ -200,6 +201,8 @@ def _sections(lane: Lane, competition: Competition, kind: type[Objective]) -> li
     ]
     if lane.source == "sample" and competition.sample is None:
         problems.append(f"source: found sample; expected kaggle: {lane.competition} has no function `sample`")
+    if (problem := private.problem(competition, lane.private)) is not None:
+        problems.append(f"private: {problem}")
     if lane.encoding.inputs in inputs and lane.model.network in networks:
         problems += _tensors(lane)
     if lane.model.losses and lane.objective.loss not in lane.model.losses and lane.objective.loss in kind.losses:

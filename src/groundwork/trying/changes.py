@@ -27,7 +27,7 @@ CHOICES = {
     "objective.loss": LossSettings,
     "training.optimizer.name": OptimizerSettings,
 }
-FIXED = ("competition", "source", "folds", "training.folds")
+FIXED = ("competition", "source", "folds", "private", "training.folds")
 FIX = "fix the command; params.yaml is not affected"
 LONGEST = 60  # characters of a variant's name for each key
 
@@ -94,7 +94,7 @@ def variants(settings: Params, lane_name: str, typed: Sequence[str]) -> list[Var
         except UserError as error:
             problems |= dict.fromkeys(error.problem.splitlines())
             continue
-        if any(_at(tried, key) != _at(lane, key) for key in ("competition", "source", "folds")) or (
+        if any(_at(tried, key) != _at(lane, key) for key in ("competition", "source", "folds", "private")) or (
             tried.training.folds != lane.training.folds
         ):
             problems[f"{lane_name}: the variant has other rows or folds, which cannot be compared"] = None
