@@ -51,6 +51,8 @@ class Labels:
         The type of the job, and the first tag: ``try`` or ``sweep``.
     group
         The run's group.
+    tags
+        Further tags.
     note
         Why, for people.
     more
@@ -59,6 +61,7 @@ class Labels:
 
     job: str
     group: str
+    tags: Sequence[str] = ()
     note: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
 
@@ -115,7 +118,7 @@ class Bench:
         labels, settings = (
             (labels, settings) if labels else (Labels("", ""), Tracking(mode="disabled", project=settings.project))
         )
-        tags = [labels.job, *(text[:TAG] for text in candidate.name.split(" "))]
+        tags = [labels.job, *(tag[:TAG] for tag in labels.tags)]
         return Tracker(
             settings,
             group=labels.group,

@@ -50,13 +50,12 @@ class Variant:
     @property
     def name(self) -> str:
         """What differs from the lane's settings, such as ``dropout=0.4 learning_rate=0.002``."""
-        known = list(_keys(self.lane))
-        return " ".join(f"{_shortest(key, known)}={_short(flow(value))}" for key, value in self.changes.items())
+        return " ".join(f"{shortest(key, self.lane)}={_short(flow(value))}" for key, value in self.changes.items())
 
 
-def _shortest(key: str, known: Sequence[str]) -> str:
-    """Return the shortest end of a key that no other key has."""
-    parts = key.split(".")
+def shortest(key: str, lane: Lane) -> str:
+    """Return the shortest end of a key that no other key of the lane has."""
+    parts, known = key.split("."), list(_keys(lane))
     ends = (".".join(parts[start:]) for start in range(len(parts) - 1, 0, -1))
     return next((end for end in ends if sum(f".{name}".endswith(f".{end}") for name in known) == 1), key)
 
@@ -82,8 +81,12 @@ def variants(settings: Params, lane_name: str, typed: Sequence[str]) -> list[Var
         With all wrong keys and values, in the words of params.yaml, before anything is trained.
     """
     lane = settings.lane(lane_name)
-    values = complete(lane_name, lane, [_read(lane_name, text) for text in typed], FIX)
-    combinations = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+    read = [_read(lane_name, text) for text in typed]
+    places, problems = complete(lane_name, lane, read)
+    if problems:
+        raise UserError("\n".join(problems), FIX)
+    chosen = product(*(read[place][1] for place in places.values()))
+    combinations = [dict(zip(places, values, strict=True)) for values in chosen]
     return made(settings, yaml_file.read(PARAMS, FIX), lane_name, combinations, FIX)
 
 
@@ -128,20 +131,20 @@ def made(
     return list(found.values())
 
 
-def complete(lane_name: str, lane: Lane, typed: Sequence[tuple[str, list[Any]]], fix: str) -> dict[str, list[Any]]:
-    """Return the values of each key, by its whole dotted name.
+def complete(lane_name: str, lane: Lane, typed: Sequence[tuple[str, list[Any]]]) -> tuple[dict[str, int], list[str]]:
+    """Find the keys that were meant.
 
     Parameters
     ----------
     typed
         Keys, which may be shortened to their ends where only one key of the lane ends so, each with values.
-    fix
-        What to do if a key is wrong.
 
-    Raises
-    ------
-    UserError
-        With all keys that are unknown, ambiguous, found twice or not to be tried.
+    Returns
+    -------
+    places
+        The place in `typed` of each key, by its whole dotted name.
+    problems
+        A line for each key that is unknown, ambiguous, found twice or not to be tried.
     """
     known = list(_keys(lane))
     for short, values in typed:
@@ -149,20 +152,18 @@ def complete(lane_name: str, lane: Lane, typed: Sequence[tuple[str, list[Any]]],
             # The keys of what is chosen may be typed too.
             chosen = [cls for value in values if (cls := _choice(key, value)) is not None]
             known += [f"{key.rpartition('.')[0]}.{name}" for cls in chosen for name in cls.model_fields]
-    result: dict[str, list[Any]] = {}
+    places: dict[str, int] = {}
     problems = []
-    for short, values in typed:
+    for place, (short, _) in enumerate(typed):
         key = _complete(short, known)
         problem = _problem(short, key, known)
-        if problem is None and key in result:
+        if problem is None and key in places:
             problem = "found twice; expected once, with all of its values"
         if problem:
             problems.append(f"{PARAMS}: competitions.{lane_name}.{key or short}: {problem}")
         elif key:
-            result[key] = values
-    if problems:
-        raise UserError("\n".join(problems), fix)
-    return result
+            places[key] = place
+    return places, problems
 
 
 def _read(lane_name: str, text: str) -> tuple[str, list[Any]]:

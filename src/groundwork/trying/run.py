@@ -105,7 +105,8 @@ class Trial:
     def _variant(self, candidate: Candidate, current: Tried) -> Tried:
         keys, started, clock = self.bench.keys(candidate), datetime.now(UTC), time.monotonic()
         former = former_run(RESULTS / self.plan.lane_name, self.plan.lane_name, keys)
-        tracker = self.bench.tracker(candidate, None if former else Labels("try", self.plan.lane_name, self.note))
+        labels = Labels("try", self.plan.lane_name, candidate.name.split(" "), self.note)
+        tracker = self.bench.tracker(candidate, None if former else labels)
         # In data-parallel training, only the first process logs a run.
         run_open: AbstractContextManager[Any] = tracker if first_process() else nullcontext()
         with run_open:
