@@ -18,6 +18,7 @@ from groundwork.files import disk_error
 from groundwork.sections.base import size_in_bytes
 from groundwork.stages.train import former_run
 from groundwork.sweeping.plan import SweepPlan
+from groundwork.sweeping.promise import promising
 from groundwork.sweeping.trials import PROBLEM, Trials
 from groundwork.tracking.tracker import Tracker, cross_validated
 from groundwork.training.eviction import prune
@@ -29,9 +30,6 @@ from groundwork.trying.plan import PREPARED, RESULTS, Candidate
 from groundwork.verdict.verdict import Verdict
 
 FOLDER = RESULTS / ".sweeps"
-# A trial goes on while the chance that it is better than the current settings, by a paired test on the rows of its
-# folds so far, is at least one in five.
-CHANCE = 0.2
 STOPPED = 130  # the exit code of Ctrl-C
 
 
@@ -186,7 +184,7 @@ class Sweep:
                 if found is None:
                     continue
                 trial.report(fmean(found.a.folds), len(seen))
-                if found.gain + float(found.luck.half_width(level=1 - 2 * CHANCE)) < 0:
+                if not promising(found):
                     scores = cross_validated(self.metric.name, found.a.folds)
                     tracker.summarize({**scores, "state": "pruned", "gain": found.gain})
                     self.trials.end(trial, TrialState.PRUNED, facts={"folds": [*found.a.folds], "name": candidate.name})

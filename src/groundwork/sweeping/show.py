@@ -1,6 +1,7 @@
 """Says what a sweep has found, to people and to programs."""
 
 import json
+import shlex
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -8,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from groundwork.adding.flow import flow
 from groundwork.sweeping.outcome import Outcome
 from groundwork.sweeping.trials import PLACE, PROBLEM
+from groundwork.verdict.verdict import Verdict
 
 SCHEMA = 1
 SEEDS = 5  # for a second look at the best trial
@@ -38,16 +40,23 @@ def as_text(outcome: Outcome) -> str:
         run_id = outcome.record["run"]["run_id"]
         lines += ["", f"{lane_name} {outcome.verdict.a.name}: {_name(outcome, best)}  run {run_id}"]
         lines += [f"  {line}" for line in outcome.verdict.lines]
-        if outcome.verdict.outcome == "better":
-            steps.append(f"  -> `groundwork keep {run_id}` writes it into params.yaml")
-        else:
-            changes = " ".join(f"{key}={_quoted(flow(value))}" for key, value in _changes(outcome).items())
-            steps.append(
-                f"  -> `groundwork try {lane_name} {changes} --seeds {SEEDS}` judges it by itself, with more seeds"
-            )
-            steps.append(f"  -> `groundwork keep {run_id}` writes it into params.yaml all the same")
+        steps += _next(outcome, outcome.verdict, run_id)
     lines += _learned(outcome)
     return "\n".join([*lines, "", *steps, f"  -> `groundwork leaderboard {lane_name}` shows all experiments"])
+
+
+def _next(outcome: Outcome, found: Verdict, run_id: str) -> list[str]:
+    """Say what to do about the best trial: nothing, where it is not ahead."""
+    lane_name = outcome.sweep.plan.plan.lane_name
+    if found.gain <= 0:
+        return ["  -> keep the current settings: no complete trial is ahead of them"]
+    if found.outcome == "better":
+        return [f"  -> `groundwork keep {run_id}` writes it into params.yaml"]
+    changes = " ".join(f"{key}={shlex.quote(flow(value))}" for key, value in _changes(outcome).items())
+    return [
+        f"  -> `groundwork try {lane_name} {changes} --seeds {SEEDS}` judges it by itself, with more seeds",
+        f"  -> `groundwork keep {run_id}` writes it into params.yaml all the same",
+    ]
 
 
 def _learned(outcome: Outcome) -> list[str]:
@@ -75,13 +84,6 @@ def _name(outcome: Outcome, trial: FrozenTrial) -> str:
 def _changes(outcome: Outcome) -> dict[str, Any]:
     assert outcome.best is not None
     return dict(outcome.sweep.plan.candidate(outcome.best.number, outcome.best.params).changes)
-
-
-def _quoted(text: str) -> str:
-    """Quote a value for the shell, where that is needed."""
-    import shlex
-
-    return shlex.quote(text)
 
 
 def to_json(outcome: Outcome) -> str:
