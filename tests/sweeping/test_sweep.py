@@ -12,7 +12,10 @@ import pytest
 from tests import clone
 from tests.clone import GROUNDWORK, LANE, groundwork
 
+from groundwork.errors import UserError
+from groundwork.sweeping.commands import sweep
 from groundwork.tracking.runs import read_back
+from groundwork.trying.keep import keep
 
 FOLDS, TRIALS = 2, 9
 # Six combinations: some like the current settings, some that learn nothing, some whose loss becomes NaN.
@@ -26,10 +29,12 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def succeeded(folder: Path, *arguments: str) -> str:
-    done = groundwork(folder, *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def swept(capsys: pytest.CaptureFixture[str], trials: int = TRIALS, minutes: float | None = None) -> tuple[Any, str]:
+    """Run the command in this process, which has loaded torch already; return its JSON, and what it said."""
+    capsys.readouterr()
+    sweep(LANE, trials=trials, minutes=minutes, note="rates", as_json=True)
+    done = capsys.readouterr()
+    return json.loads(done.out), done.err
 
 
 def folds(folder: Path) -> set[Path]:
@@ -54,8 +59,15 @@ def prepared(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+@pytest.fixture
+def inside(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(prepared)
+    return prepared
+
+
 # The tests follow each other: each leaves the repository as it is for the next one.
-def test_a_wrong_space_and_no_time_train_nothing(prepared: Path) -> None:
+def test_a_wrong_space_and_no_time_train_nothing(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prepared = inside
     path = prepared / f"sweeps/{LANE}.yaml"
     path.write_text("dropout: {low: 0.1, high: 1.0}\nlearning_rate: {choices: [0.0]}\n")
     done = groundwork(prepared, *SWEEP)
@@ -63,15 +75,15 @@ def test_a_wrong_space_and_no_time_train_nothing(prepared: Path) -> None:
     assert "model.dropout: found 1.0 (float); expected less than 1" in done.stderr
     assert "training.learning_rate: found 0.0 (float); expected greater than 0" in done.stderr
     path.write_text(SPACE)
-    outcome = json.loads(succeeded(prepared, *SWEEP, "--minutes", "0"))
+    outcome, _ = swept(capsys, minutes=0)
     assert (outcome["finished"], outcome["folds_trained_now"], outcome["best"], outcome["all"]) == (False, 0, None, [])
     assert folds(prepared) == set()
 
 
 def test_killed_at_random_instants_it_goes_on_and_ends_with_a_verdict(prepared: Path) -> None:
-    # The first one is stopped by Ctrl-C, in a fold: it says how to go on. The next ones are killed.
+    # The first one is stopped by Ctrl-C and says how to go on, the second one is killed.
     instants = random.Random(0)
-    for number in (signal.SIGINT, signal.SIGKILL, signal.SIGKILL):
+    for number in (signal.SIGINT, signal.SIGKILL):
         before = len(folds(prepared))
         process = clone.start(prepared, *GROUNDWORK, *SWEEP[:-1], start_new_session=True)
         while len(folds(prepared)) == before:
@@ -101,7 +113,7 @@ def test_killed_at_random_instants_it_goes_on_and_ends_with_a_verdict(prepared: 
 
     # The loss of some became NaN, said; some learned nothing, seen on fold 0; the current settings came first.
     assert {trial["values"]["training.learning_rate"] for trial in states["failed"]} == {1e30}
-    assert all("NaN" in trial["problem"] or "finite" in trial["problem"] for trial in states["failed"])
+    assert all("became nan" in trial["problem"] for trial in states["failed"])
     assert "failed: " in done.stderr
     assert {trial["values"]["training.learning_rate"] for trial in states["pruned"]} == {0.0001}
     assert {len(trial["folds"]) for trial in states["pruned"]} == {1}
@@ -135,39 +147,40 @@ def test_killed_at_random_instants_it_goes_on_and_ends_with_a_verdict(prepared: 
     assert {"complete", "pruned"} <= seen
 
 
-def test_typed_again_or_without_its_journal_it_trains_nothing(prepared: Path) -> None:
-    (path,), before = journals(prepared), folds(prepared)
+def test_typed_again_or_without_its_journal_it_trains_nothing(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,), before = journals(inside), folds(inside)
     # A line was cut, such as by a full disk: said, and nothing is lost.
     path.write_bytes(path.read_bytes() + b'{"op_code":')
-    done = groundwork(prepared, *SWEEP)
-    assert "its last line was cut in the middle; its 11 bytes are removed" in done.stderr
-    first = json.loads(done.stdout)
+    first, said = swept(capsys)
+    assert "its last line was cut in the middle; its 11 bytes are removed" in said
     assert (first["folds_trained_now"], first["finished"]) == (0, True)
-    records = sorted((prepared / "results/experiments" / LANE).iterdir())
+    records = sorted((inside / "results/experiments" / LANE).iterdir())
 
     shutil.rmtree(path.parent)
-    again = json.loads(succeeded(prepared, *SWEEP))
+    again, _ = swept(capsys)
     assert again["folds_trained_now"] == 0
-    assert folds(prepared) == before
+    assert folds(inside) == before
     assert [trial["values"] for trial in again["all"]] == [trial["values"] for trial in first["all"]]
     assert again["best"]["run_id"] == first["best"]["run_id"]
-    assert sorted((prepared / "results/experiments" / LANE).iterdir()) == records
+    assert sorted((inside / "results/experiments" / LANE).iterdir()) == records
 
 
-def test_the_best_can_be_kept_and_the_sweep_goes_on_from_there(prepared: Path) -> None:
-    (record,) = (prepared / "results/.memory" / LANE).glob("*.json")
-    run_id = record.stem
-    assert "model.dropout: 0.3 -> 0.1" in succeeded(prepared, "keep", run_id)
-    journal = journals(prepared)
-    said = succeeded(prepared, *SWEEP[:-1])
-    assert "is the current settings by now" in said
-    assert "0 folds trained now" in said
-    assert journals(prepared) == journal
+def test_the_best_can_be_kept_and_the_sweep_goes_on_from_there(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (record,) = (inside / "results/.memory" / LANE).glob("*.json")
+    journal = journals(inside)
+    assert "model.dropout: 0.3 -> 0.1" in keep(record.stem)
+    outcome, _ = swept(capsys)
+    assert outcome["folds_trained_now"] == 0
+    assert (outcome["best"]["changes"], outcome["best"]["verdict"]) == ({}, None)
+    assert journals(inside) == journal
+    sweep(LANE, trials=TRIALS)
+    assert "is the current settings by now" in capsys.readouterr().out
 
 
-def test_a_sweep_whose_trials_all_fail_is_an_error(prepared: Path) -> None:
-    (prepared / f"sweeps/{LANE}.yaml").write_text("learning_rate: {choices: [1.0e+30, 1.0e+31]}\n")
-    done = groundwork(prepared, "sweep", LANE, "--trials", "2")
-    assert done.returncode == 2
-    assert f"{LANE}: all 2 trials failed; the first: " in done.stderr
-    assert f"change sweeps/{LANE}.yaml" in done.stderr
+def test_a_sweep_whose_trials_all_fail_is_an_error(inside: Path) -> None:
+    (inside / f"sweeps/{LANE}.yaml").write_text("learning_rate: {choices: [1.0e+30, 1.0e+31]}\n")
+    with pytest.raises(UserError, match=f"{LANE}: all 2 trials failed; the first: .* became nan") as error:
+        sweep(LANE, trials=2)
+    assert f"change sweeps/{LANE}.yaml" in error.value.next_step
