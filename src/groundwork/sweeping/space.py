@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 FOLDER = Path("sweeps")
 DIGITS = 4  # significant digits of a value between two ends, so that params.yaml stays readable
 SHAPES = "{low: 0.0, high: 0.5}, with log: true or a step if you like, or {choices: [32, 64]}"
-EXAMPLE = """\
-dropout: {low: 0.0, high: 0.6, step: 0.05}
-learning_rate: {low: 0.0005, high: 0.01, log: true}
-"""
+# Shown where there is no file, as far as the lane has these keys.
+EXAMPLE = {
+    "dropout": {"low": 0.0, "high": 0.6, "step": 0.05},
+    "learning_rate": {"low": 0.0005, "high": 0.05, "log": True},
+    "leaves": {"low": 7, "high": 127},
+}
 
 
 @dataclass(frozen=True)
@@ -138,16 +140,18 @@ def read(settings: Params, content: Mapping[str, Any], lane_name: str) -> Space:
         If there is no file; otherwise with everything that is wrong in it.
     """
     path, lane = FOLDER / f"{lane_name}.yaml", settings.lane(lane_name)
+    places, _ = complete(lane_name, lane, [(key, []) for key in EXAMPLE])
+    own = [list(EXAMPLE)[place] for place in places.values()]
+    example = "".join(f"\n       {key}: {flow(EXAMPLE[key])}" for key in own)
+    space = Space(path, {}, {})
     if not path.exists():
-        example = "".join(f"       {line}\n" for line in EXAMPLE.splitlines())
         raise UserError(
             f"{path}: not found; it names the keys that a sweep varies",
-            f"write it, for instance with these lines, then run the command again:\n{example}".rstrip(),
+            f"write it, for instance with these lines, then run the command again:{example}",
         )
-    space = Space(path, {}, {})
     written = yaml_file.read(path, space.fix)
     if not isinstance(written, dict) or not written:
-        raise UserError(f"{path}: found no keys; expected lines such as\n{EXAMPLE}".rstrip(), space.fix)
+        raise UserError(f"{path}: found no keys", f"write it, for instance with these lines:{example}")
     forms = {key: _problem(spec) for key, spec in written.items()}
     problems = [f"{path}: {key}: {problem}" for key, problem in forms.items() if problem]
     specs = [(str(key), spec) for key, spec in written.items() if not forms[key]]
