@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from groundwork.sweeping.trials import AGAIN, PROBLEM, Trials
 
 SPACE = {"x": FloatDistribution(0, 1), "y": IntDistribution(0, 9)}
-WANTED = 25
+WANTED = 40
 
 
 def opened(folder: Path, say: Any = lambda text: None, seed: int = 0) -> Trials:
@@ -90,6 +90,16 @@ def test_a_trial_that_was_only_begun_is_taken_over(tmp_path: Path) -> None:
         assert set(again.params) == {"x", "y"}
 
 
+def test_a_queued_trial_that_is_killed_again_keeps_its_values(tmp_path: Path) -> None:
+    trials, values = opened(tmp_path), {"x": 0.25, "y": 7}
+    trials.study.enqueue_trial(values)
+    trials.study.ask()  # killed before its values were drawn
+    with trials.working():
+        again = trials.claim(WANTED, None)
+        assert again is not None
+        assert again.params == values
+
+
 def test_enough_is_enough_and_a_failed_trial_counts(tmp_path: Path) -> None:
     trials = opened(tmp_path)
     with trials.working():
@@ -113,11 +123,11 @@ def test_killed_at_random_instants_no_trial_is_lost_or_run_twice(tmp_path: Path)
         time.sleep(instants.uniform(0, 0.15))
         process.kill()
         process.join()
-    # Two processes share the rest.
-    last = [worker(folder), worker(folder)]
+    # Three processes share the rest.
+    last = [worker(folder) for _ in range(3)]
     for process in last:
         process.join(60)
-    assert [process.exitcode for process in last] == [0, 0]
+    assert [process.exitcode for process in last] == [0, 0, 0]
     trials = opened(folder)
     assert trials.claim(WANTED, None) is None
     assert [trial.state for trial in trials.finished] == [TrialState.COMPLETE] * WANTED

@@ -72,18 +72,12 @@ class Trials:
     @property
     def finished(self) -> list[FrozenTrial]:
         """The trials that have ended by themselves, not by the end of their process, in their order."""
-        ended = (trial for trial in self.study.trials if trial.state.is_finished())
-        return [trial for trial in ended if trial.state != TrialState.FAIL or PROBLEM in trial.user_attrs]
+        return [trial for trial in self.study.trials if _has_ended(trial)]
 
     @property
     def running(self) -> list[FrozenTrial]:
         """The trials that other processes are running."""
-        return [trial for trial in self._begun if not self._is_left(trial)]
-
-    @property
-    def _begun(self) -> list[FrozenTrial]:
-        """The trials that have begun and not ended."""
-        return self.study.get_trials(states=(TrialState.RUNNING,))
+        return [trial for trial in self.study.trials if self._is_run(trial)]
 
     def complete(self) -> list[FrozenTrial]:
         """Return the trials whose folds are all finished."""
@@ -106,14 +100,15 @@ class Trials:
         """
         with self._alone():
             self._mend()
-            finished, running = len(self.finished), len(self.running)
-            if finished + running >= wanted:
+            trials = self.study.trials
+            taken = sum(_has_ended(trial) or self._is_run(trial) for trial in trials)
+            if taken >= wanted:
                 return None
-            if first is not None and not self.study.trials:
+            if first is not None and not trials:
                 self.study.enqueue_trial(dict(first))
             # The draws depend on the finished trials and on the number alone: if the journal is lost, one process
             # proposes the same trials again, whose folds are in the fold store.
-            number = np.random.SeedSequence([self.seed, finished + running]).generate_state(1)
+            number = np.random.SeedSequence([self.seed, taken]).generate_state(1)
             self.study.sampler = TPESampler(seed=int(number[0]))
             trial = self.study.ask(self.distributions)
             trial.set_user_attr(WORKER, self.worker)
@@ -124,8 +119,9 @@ class Trials:
         self, trial: Trial, state: TrialState, value: float | None = None, facts: Mapping[str, Any] | None = None
     ) -> None:
         """Write what became of a trial."""
-        # Another machine may have taken this process for dead, where locks do not reach so far.
-        with suppress(UpdateFinishedTrialError):
+        # While another process claims, no trial may end: its values would be taken for those of a dead process, or its
+        # place in the order twice. Where locks do not reach so far, another machine may have taken this one for dead.
+        with self._alone(), suppress(UpdateFinishedTrialError):
             for name, fact in (facts or {}).items():
                 trial.set_user_attr(name, fact)
             self.study.tell(trial, value, state=state, skip_if_finished=True)
@@ -133,24 +129,28 @@ class Trials:
     def _mend(self) -> None:
         """Queue the trials again whose process died."""
         queued = {trial.user_attrs.get(AGAIN) for trial in self.study.trials}
-        for trial in filter(self._is_left, self._begun):
+        for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
+            if self._is_run(trial):
+                continue
             number, place = trial.number, trial.user_attrs.get(PLACE, "")
-            if trial.params and number not in queued:
-                self.study.enqueue_trial(trial.params, {AGAIN: number})
+            # A queued trial keeps its values here until they are drawn.
+            values = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+            if values and number not in queued:
+                self.study.enqueue_trial(values, {AGAIN: number})
             self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             self.say(f"trial {number}: its process has ended{f' ({place})' if place else ''}; it is queued again")
 
-    def _is_left(self, trial: FrozenTrial) -> bool:
-        """Whether nobody runs a trial that has begun; this process asks only between its trials."""
+    def _is_run(self, trial: FrozenTrial) -> bool:
+        """Whether another process is running a trial; this one asks only between its own."""
         worker = trial.user_attrs.get(WORKER)
         # Without a worker, its process died in `claim`, which only one process does at a time.
-        if worker is None or worker == self.worker:
-            return True
+        if trial.state != TrialState.RUNNING or worker is None or worker == self.worker:
+            return False
         path = self._worker(worker)
         with locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
             if free:
                 path.unlink(missing_ok=True)
-            return free
+            return not free
 
     def _worker(self, name: str) -> Path:
         return self.folder / "workers" / name
@@ -159,3 +159,8 @@ class Trials:
     def _alone(self) -> Iterator[None]:
         with locked(self.folder / "claim.lock", fcntl.LOCK_EX):
             yield
+
+
+def _has_ended(trial: FrozenTrial) -> bool:
+    """Whether a trial has ended by itself, and not with its process."""
+    return trial.state.is_finished() and (trial.state != TrialState.FAIL or PROBLEM in trial.user_attrs)
