@@ -23,6 +23,7 @@ from groundwork.kaggle.commands import submissions, submit
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
 from groundwork.stages.commands import checks
+from groundwork.sweeping.commands import sweep
 from groundwork.training.commands import app as store
 from groundwork.trying.commands import keep, note, remember, try_
 
@@ -53,7 +54,7 @@ app = typer.Typer(
 app.add_typer(lesson, name="lesson", rich_help_panel="Learn")
 app.add_typer(store, name="store", rich_help_panel="Every day")
 app.command("try", rich_help_panel="Every day")(try_)
-for _function in (leaderboard, compare, private, keep, note, remember, add, remove):
+for _function in (sweep, leaderboard, compare, private, keep, note, remember, add, remove):
     app.command(rich_help_panel="Every day")(_function)
 
 

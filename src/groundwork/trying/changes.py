@@ -1,6 +1,6 @@
 """Reads what is to be tried, such as ``dropout=0.4,0.5``, and makes the settings of each variant."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
@@ -50,13 +50,12 @@ class Variant:
     @property
     def name(self) -> str:
         """What differs from the lane's settings, such as ``dropout=0.4 learning_rate=0.002``."""
-        known = list(_keys(self.lane))
-        return " ".join(f"{_shortest(key, known)}={_short(flow(value))}" for key, value in self.changes.items())
+        return " ".join(f"{shortest(key, self.lane)}={_short(flow(value))}" for key, value in self.changes.items())
 
 
-def _shortest(key: str, known: Sequence[str]) -> str:
-    """Return the shortest end of a key that no other key has."""
-    parts = key.split(".")
+def shortest(key: str, lane: Lane) -> str:
+    """Return the shortest end of a key that no other key of the lane has."""
+    parts, known = key.split("."), list(_keys(lane))
     ends = (".".join(parts[start:]) for start in range(len(parts) - 1, 0, -1))
     return next((end for end in ends if sum(f".{name}".endswith(f".{end}") for name in known) == 1), key)
 
@@ -82,53 +81,89 @@ def variants(settings: Params, lane_name: str, typed: Sequence[str]) -> list[Var
         With all wrong keys and values, in the words of params.yaml, before anything is trained.
     """
     lane = settings.lane(lane_name)
-    values = _by_key(lane_name, lane, typed)
-    content = yaml_file.read(PARAMS, FIX)
+    read = [_read(lane_name, text) for text in typed]
+    places, problems = complete(lane_name, lane, read)
+    if problems:
+        raise UserError("\n".join(problems), FIX)
+    chosen = product(*(read[place][1] for place in places.values()))
+    combinations = [dict(zip(places, values, strict=True)) for values in chosen]
+    return made(settings, yaml_file.read(PARAMS, FIX), lane_name, combinations, FIX)
+
+
+def made(
+    settings: Params, content: Mapping[str, Any], lane_name: str, combinations: Iterable[Mapping[str, Any]], fix: str
+) -> list[Variant]:
+    """Return the variant of each combination of values, without equal ones and the lane's settings themselves.
+
+    Parameters
+    ----------
+    settings, content
+        params.yaml as it was checked, and as it was read.
+    combinations
+        Values by dotted key, as `complete` gives it.
+    fix
+        What to do if a value is wrong.
+
+    Raises
+    ------
+    UserError
+        With all wrong values, in the words of params.yaml.
+    """
+    lane = settings.lane(lane_name)
     found: dict[str, Variant] = {}
     problems: dict[str, None] = {}
-    for chosen in product(*values.values()):
-        changes = dict(zip(values, chosen, strict=True))
+    for changes in combinations:
         try:
             tried = _lane(content, lane_name, lane, changes)
             validate(settings.model_copy(update={"competitions": {lane_name: tried}, "blends": {}}))
         except UserError as error:
             problems |= dict.fromkeys(error.problem.splitlines())
             continue
-        if any(_at(tried, key) != _at(lane, key) for key in ("competition", "source", "folds", "private")) or (
+        if any(at(tried, key) != at(lane, key) for key in ("competition", "source", "folds", "private")) or (
             tried.training.folds != lane.training.folds
         ):
             problems[f"{lane_name}: the variant has other rows or folds, which cannot be compared"] = None
         if tried != lane:
-            differing = {key: value for key, value in changes.items() if _at(tried, key) != _at(lane, key)}
+            differing = {key: value for key, value in changes.items() if at(tried, key) != at(lane, key)}
             found.setdefault(tried.model_dump_json(), Variant(differing, tried))
     if problems:
-        raise UserError("\n".join(problems), FIX)
+        raise UserError("\n".join(problems), fix)
     return list(found.values())
 
 
-def _by_key(lane_name: str, lane: Lane, typed: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the values of each key, completed."""
-    read = [_read(lane_name, text) for text in typed]
+def complete(lane_name: str, lane: Lane, typed: Sequence[tuple[str, list[Any]]]) -> tuple[dict[str, int], list[str]]:
+    """Find the keys that were meant.
+
+    Parameters
+    ----------
+    typed
+        Keys, which may be shortened to their ends where only one key of the lane ends so, each with values.
+
+    Returns
+    -------
+    places
+        The place in `typed` of each key, by its whole dotted name.
+    problems
+        A line for each key that is unknown, ambiguous, found twice or not to be tried.
+    """
     known = list(_keys(lane))
-    for short, values in read:
+    for short, values in typed:
         if (key := _complete(short, known)) in CHOICES:
             # The keys of what is chosen may be typed too.
             chosen = [cls for value in values if (cls := _choice(key, value)) is not None]
             known += [f"{key.rpartition('.')[0]}.{name}" for cls in chosen for name in cls.model_fields]
-    result: dict[str, list[Any]] = {}
+    places: dict[str, int] = {}
     problems = []
-    for short, values in read:
+    for place, (short, _) in enumerate(typed):
         key = _complete(short, known)
         problem = _problem(short, key, known)
-        if problem is None and key in result:
-            problem = "found twice; expected once, with a comma between its values"
+        if problem is None and key in places:
+            problem = "found twice; expected once, with all of its values"
         if problem:
             problems.append(f"{PARAMS}: competitions.{lane_name}.{key or short}: {problem}")
         elif key:
-            result[key] = values
-    if problems:
-        raise UserError("\n".join(problems), FIX)
-    return result
+            places[key] = place
+    return places, problems
 
 
 def _read(lane_name: str, text: str) -> tuple[str, list[Any]]:
@@ -202,7 +237,7 @@ def _lane(content: Mapping[str, Any], lane_name: str, lane: Lane, changes: Mappi
                     FIX,
                 )
         inner[last] = deepcopy(value)
-        if key in CHOICES and value != _at(lane, key):
+        if key in CHOICES and value != at(lane, key):
             _leave_out(section, key, value, changes)
     read = params.check({**content, "competitions": {lane_name: section}, "blends": {}})
     return read.competitions[lane_name]
@@ -227,7 +262,8 @@ def _leave_out(section: dict[str, Any], key: str, value: Any, typed: Mapping[str
                 del inner[name]
 
 
-def _at(section: Any, key: str) -> Any:
+def at(section: Any, key: str) -> Any:
+    """Return the value of a dotted key, a section as plain data; None if the lane has no such key."""
     for name in key.split("."):
         section = getattr(section, name, None)
     return section.model_dump(mode="json") if isinstance(section, Settings) else section

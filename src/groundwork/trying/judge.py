@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TypeAlias
 
 import pandas as pd
 
@@ -11,24 +12,32 @@ from groundwork.experiments.verdicts import verdict_between
 from groundwork.trying.plan import PREPARED, RESULTS, Plan
 from groundwork.verdict.verdict import Verdict
 
+Sided: TypeAlias = tuple[str, str, Sequence[pd.DataFrame]]
 
-def verdict(plan: Plan, sides: Sequence[tuple[str, str, Sequence[pd.DataFrame]]], folds_sha256: str) -> Verdict:
+
+def verdict(plan: Plan, sides: Sequence[Sided], folds_sha256: str, tried: int) -> Verdict:
     """Return the verdict on a variant against the current settings.
 
     Parameters
     ----------
-    plan
-        All that is tried in one go: the interval is widened for the number of variants.
     sides
         The variant, then the current settings: the name, what identifies the folds (as in
         `groundwork.experiments.evidence.of_experiment`), and the out-of-fold rows of each seed.
     folds_sha256
         Hash of rows, folds and targets.
+    tried
+        How many variants are tried in one go: the interval is widened for them.
     """
-    tried, current = (
-        Evidence(name, plan.lane_name, plan.current.lane.competition, folds_sha256, identity, partial(list, frames))
-        for name, identity, frames in sides
-    )
+    a, b = evidence(plan, sides, folds_sha256)
     # Earlier experiments of the lane show the spread over seeds where the two have one seed each.
     spread = spread_of(records.load(plan.lane_name, RESULTS)[0], RESULTS)
-    return verdict_between(tried, current, spread, tried=len(plan.variants), prepared=PREPARED)
+    return verdict_between(a, b, spread, tried=tried, prepared=PREPARED)
+
+
+def evidence(plan: Plan, sides: Sequence[Sided], folds_sha256: str) -> list[Evidence]:
+    """Return the sides as `groundwork.experiments.verdicts` compares them."""
+    competition = plan.current.lane.competition
+    return [
+        Evidence(name, plan.lane_name, competition, folds_sha256, identity, partial(list, frames))
+        for name, identity, frames in sides
+    ]

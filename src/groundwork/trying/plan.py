@@ -71,10 +71,8 @@ def plan(lane_name: str, typed: Sequence[str], seeds: int | None) -> Plan:
     UserError
         If a key or a value is wrong, or the prepared data is not what params.yaml and the code would make now.
     """
-    settings = params.load()
-    validate(settings)
+    settings = settings_of(lane_name)
     lane = settings.lane(lane_name)
-    refuse_blend(lane_name, settings)
     chosen = variants(settings, lane_name, typed)
     require_prepared(lane_name, settings)
     several = {"seeds": lane.training.seeds if seeds is None else seeds}
@@ -91,6 +89,15 @@ def plan(lane_name: str, typed: Sequence[str], seeds: int | None) -> Plan:
         candidate(CURRENT, lane, {}),
         tuple(candidate(variant.name, variant.lane, variant.changes) for variant in chosen),
     )
+
+
+def settings_of(lane_name: str) -> Params:
+    """Read params.yaml; raise `UserError` if it is wrong, or has no such lane."""
+    settings = params.load()
+    validate(settings)
+    settings.lane(lane_name)
+    refuse_blend(lane_name, settings)
+    return settings
 
 
 def refuse_blend(name: str, settings: Params) -> None:
