@@ -350,3 +350,13 @@ def test_a_disk_with_space_is_no_warning(
     (tmp_path / "wandb").symlink_to(small_disk)
     tracked("offline")
     assert capsys.readouterr().err == ""
+
+
+def test_a_run_says_whether_its_data_are_a_sample(server: WandbServer, tmp_path: Path) -> None:
+    config = {"params": {"source": "sample"}}
+    with Tracker(Tracking(mode="offline", project="tests"), "titanic", "a run", config, tmp_path) as tracker:
+        pass
+    (started,) = [
+        record["run"] for record in read_records(tmp_path / str(tracker.directory)) if record["type"] == "run"
+    ]
+    assert started["tags"] == ["sample"]

@@ -42,9 +42,14 @@ def leaderboard(
 
 
 def _print(console: "Console", board: Board, by_score: bool) -> None:
+    from rich.text import Text
+
     keys = differing(board.ranked)
     console.print()
-    console.print(board.lane_name, style="bold", markup=False)
+    title = Text(board.lane_name, style="bold")
+    if board.shown.settings.get("source") == "sample":
+        title.append("  SAMPLE DATA", style="bold yellow")
+    console.print(title)
     noted = any(experiment.note for experiment in board.rows)
     changed = {experiment.run_id: _changed(experiment, keys) for experiment in board.rows if keys or noted}
     if board.rows:

@@ -43,7 +43,8 @@ class Tracker:
     config
         Resolved parameters, git commit, hashes of data and folds, by which the run can be found.
     more
-        Further arguments of `wandb.init`: ``job_type``, ``tags``, ``notes``.
+        Further arguments of `wandb.init`: ``job_type``, ``tags``, ``notes``. The source of the data, sample or kaggle,
+        is a tag of every run whose `config` has it among its ``params``.
     root
         The folder that contains (or will contain) the folder `wandb`.
 
@@ -68,6 +69,8 @@ class Tracker:
         self.directory: str | None = None
         self._settings = settings
         self._details = {"id": self.run_id, "group": group, "name": name, "config": config, **(more or {})}
+        if source := config.get("params", {}).get("source"):
+            self._details["tags"] = [source, *self._details.get("tags", ())]
         self._root = root
         self._run: wandb.Run | None = None
         self._broken = False
