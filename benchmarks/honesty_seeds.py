@@ -25,7 +25,6 @@ OTHERS = 6  # seeds of the lane that show the spread where a side has one seed
 CHANGES = {"titanic": 20}  # 40 seeds of house-prices would take an hour on a busy machine
 SEEDS_OF_CHANGE = 2
 DRAWS = 40  # of private rows
-ALL = 30  # seeds of which all pairs are compared
 # A change multiplies two of these by numbers within a half octave of one.
 KEYS = (
     "training.learning_rate", "training.weight_decay", "training.epochs", "training.batch_size", "model.width",
@@ -38,7 +37,7 @@ PAIRS = """
 Independent pairs of mere seeds of the shipped parameters on Kaggle's archives: no seed is in two pairs, and no
 difference is real, so 5 % should be called different, half of them better. A side has one seed ({others} other seeds of
 the lane show the spread) or the mean of three. *Different* is the count with its interval of 95 % by Clopper and
-Pearson. The last column has all pairs of at most {all} single seeds, which are not independent, for a share with less
+Pearson. The last column has all pairs of single seeds, which are not independent, for a share with less
 luck in it: by ours, and by rows alone. All pairs share their rows, folds and training data: they can show the luck of
 seeds, not that of rows.
 
@@ -85,7 +84,7 @@ def compared(lane_name: str, rows: Rows, seeds: Sequence[Array]) -> Iterator[str
             yield (
                 f"| `{lane_name}` | {metric.name} | {of} | {len(several)} | {better}, {worse} "
                 f"| {share(better + worse, len(several))} | {share(alone, len(several))} "
-                f"| {of_all(judged, seeds[:ALL]) if of == 1 else '–'} |\n"
+                f"| {of_all(judged, seeds) if of == 1 else '–'} |\n"
             )
 
 
@@ -150,7 +149,7 @@ def measured_on_archives(space: Workspace) -> str:
     steps = " and ".join(map(str, sorted(set(CHANGES.values()))))
     return (
         HEADING
-        + PAIRS.format(others=OTHERS, all=ALL)
+        + PAIRS.format(others=OTHERS)
         + compared_rows
         + REAL_CHAINS.format(steps=steps, keys=keys, seeds=SEEDS_OF_CHANGE, draws=DRAWS)
         + "| Lane "
