@@ -19,7 +19,7 @@ from groundwork.adding.commands import add, remove
 from groundwork.arguments import LaneName, LaneNames
 from groundwork.errors import UserError
 from groundwork.experiments.commands import compare, leaderboard, private
-from groundwork.kaggle.commands import submissions, submit
+from groundwork.kaggle.commands import board, submissions, submit
 from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
 from groundwork.stages.commands import checks
@@ -127,6 +127,7 @@ for _name, _help in STAGES.items():
 app.command(rich_help_panel="Pipeline")(checks)
 app.command(rich_help_panel="Kaggle")(submit)
 app.command(rich_help_panel="Kaggle")(submissions)
+app.command(rich_help_panel="Kaggle")(board)
 
 
 @app.command(rich_help_panel="Pipeline")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -277,3 +278,23 @@ def test_bars_have_a_name_a_length_and_a_number(experiment: Write) -> None:
     text = text_of_the_page()
     assert "AUC of each tag out of fold toxic 0.9500 &lt;threat&gt; 0.4750" in text
     assert "Hits out of fold 1 0.0200 2 0.0100 3 0.0000" in text
+
+
+def test_a_score_stands_among_the_teams_of_kaggle_but_not_if_it_is_of_a_sample(experiment: Write) -> None:
+    board = Path("data/kaggle/boards/titanic.zip")
+    board.parent.mkdir(parents=True)
+    with zipfile.ZipFile(board, "w") as opened:
+        opened.writestr("board.csv", "Rank,Score\n" + "".join(f"{team + 1},{1 - team / 200}\n" for team in range(120)))
+    experiment("abcdefgh", mean=0.96, params={"competition": "titanic", "source": "kaggle"})
+    assert report() == []
+    assert "On Kaggle it would be place 9 of 120, gold: an estimate" in text_of_the_page()
+    (teams,) = [spec for spec in charts() if len(spec.get("layer", ())) == 4 and "y" in spec["layer"][2]["encoding"]]
+    assert [row["medal"] for row in teams["layer"][1]["data"]["values"]] == ["gold", "silver", "bronze", "median"]
+    experiment("abcdefgh", mean=0.96, params={"competition": "titanic", "source": "sample"})
+    report()
+    assert "On Kaggle" not in text_of_the_page()
+    assert "SAMPLE DATA" in text_of_the_page()
+    experiment("abcdefgh", mean=0.96, params={"competition": "titanic", "source": "kaggle"})
+    board.write_bytes(b"no zip")
+    (problem,) = report()
+    assert "medals are not shown" in problem

@@ -112,6 +112,7 @@ class KaggleServer:
 
     def __init__(self, slug: str, archive: bytes) -> None:
         self.slug, self.archive = slug, archive
+        self.board = b""  # the zip file of the public leaderboard
         self.served: deque[int] = deque()
         self.stalled: deque[int] = deque()
         self.pace = 0.0
@@ -257,6 +258,8 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.counted:
                 self.server_.answer(operation, request)
             self._fail(fault)
+        elif operation == "DownloadLeaderboard":
+            self._send(302, b"", {"Location": f"http://localhost/store/board.zip?signature={SIGNATURE}"})
         elif operation == "DownloadDataFiles":
             place = f"http://localhost/store/{self.server_.slug}.zip?signature={SIGNATURE}"
             self._send(302, b"", {"Location": place})
@@ -278,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server_.loop:
             self._send(302, b"", {"Location": f"http://localhost/store/again?signature={SIGNATURE}"})
             return
-        content = self.server_.archive
+        content = self.server_.board if "/board.zip" in self.path else self.server_.archive
         headers = {"Accept-Ranges": "bytes", "ETag": '"1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
         start = 0
         if asked := self.headers.get("Range"):

@@ -151,7 +151,7 @@ def download(competition: Competition, path: Path, patience: Patience = PATIENCE
             api.competition_download_files(competition.slug, path=str(folder), force=True, quiet=quiet)
 
         call(fetch, f"download the archive of {competition.slug}", competition, patience)
-        archive = _received(folder)
+        archive = received(folder)
         again = "run the command again; any previous file is untouched"
         fix = f"compare the competition's file in src/groundwork/competitions with https://www.kaggle.com/c/{competition.slug}/data"
         archives.verify(archives.Archive(archive, path, again, fix), competition.files)
@@ -159,7 +159,7 @@ def download(competition: Competition, path: Path, patience: Patience = PATIENCE
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, checked", file=sys.stderr, flush=True)
 
 
-def _received(folder: Path) -> Path:
+def received(folder: Path) -> Path:
     """Return the single file of a download; the client derives its name and folders from the URL."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     if len(files) != 1:

@@ -1,4 +1,4 @@
-"""The commands ``groundwork submit`` and ``groundwork submissions``."""
+"""The commands ``groundwork submit``, ``groundwork submissions`` and ``groundwork board``."""
 
 from typing import Annotated
 
@@ -44,3 +44,25 @@ def submissions(
     name = settings.lane(lane_name).competition
     alike = [other for other in settings.names if settings.lane(other).competition == name]
     submissions(lane_name, competitions.load(name), alike, as_json=as_json)
+
+
+def board(lane_name: LaneName = "") -> None:
+    """Fetch the competition's public leaderboard, and say where the lane's experiments would stand on it."""
+    from groundwork import competitions, params
+    from groundwork.experiments.records import load
+    from groundwork.experiments.selection import number
+    from groundwork.kaggle.board import fetch
+
+    lane = params.load().lane(lane_name)
+    standings = fetch(competitions.load(lane.competition))
+    typer.echo(f"{len(standings.scores):,} teams; best {number(standings.scores[0])}")
+    for name, score in standings.cuts.items():
+        typer.echo(f"{name:<8} {number(score)}")
+    experiments, _ = load(lane_name)
+    for one in [one for one in experiments if one.comparable and one.settings.get("source") == "kaggle"][:5]:
+        typer.echo(f"{one.run_id} {number(one.score)} {standings.words(one.score, estimated=True)}")
+        if one.public_score:
+            public = float(one.public_score)
+            typer.echo(f"{one.run_id} {number(public)} on the leaderboard: {standings.words(public, estimated=False)}")
+    if lane.source == "sample":
+        typer.echo("the lane trains on a sample, whose scores stand nowhere: set `source: kaggle`")

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from groundwork.competitions import Competition, Labelled
 from groundwork.objectives import KINDS
 from groundwork.objectives.oof import predictions, targets
-from groundwork.reporting.charts import Chart, calibration, segments
+from groundwork.reporting.charts import Chart
+from groundwork.reporting.plots import calibration, segments
 
 Numbers = NDArray[np.float64]
 

@@ -16,7 +16,8 @@ from groundwork.experiments.records import Baseline, Experiment
 from groundwork.experiments.selection import differing, folded, further_names, setting, split
 from groundwork.experiments.verdicts import told, verdicts_of
 from groundwork.files import write_json
-from groundwork.reporting import charts, failures, tables
+from groundwork.reporting import charts, failures, plots, tables
+from groundwork.reporting.standings import standing
 
 JUDGED = 10  # changes that get a verdict, each of which may take seconds when it is new
 NOTHING: dict[str, Any] = {"worst": None, "failing": [], "tables": None}
@@ -39,7 +40,9 @@ def section(
     changes = _changes(ranked, keys, results)
     verdicts = told(shown, folded(ranked), compared, results)
     looked, problem = _looked_at(shown, results)
-    drawn = [charts.scores(ranked, compared), charts.against_leaderboard(ranked), charts.parallel(ranked, keys)]
+    place, medals, unread = standing(shown, ranked)
+    drawn = [charts.scores(ranked, compared), charts.against_leaderboard(ranked), medals]
+    drawn.append(charts.parallel(ranked, keys))
     return {
         "lane_name": lane_name,
         "sample": shown.settings.get("source") == "sample",
@@ -61,8 +64,9 @@ def section(
         "compared": [chart for chart in drawn if chart],
         "confusion": _confusion(shown.plot),
         "bars": _bars(shown.plot),
-        "scatter": charts.scatter(shown.plot) if shown.plot.get("kind") == "scatter" else [],
-        "problem": problem,
+        "scatter": plots.scatter(shown.plot) if shown.plot.get("kind") == "scatter" else [],
+        "problem": problem or unread,
+        "standing": place,
         **looked,
         "data": {
             "metric": shown.metric,

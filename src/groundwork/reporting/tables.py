@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from groundwork.competitions import Competition, Labelled
-from groundwork.reporting.charts import Chart, distribution
+from groundwork.reporting.charts import Chart
+from groundwork.reporting.plots import distribution
 
 BINS = 8  # of numbers
 LABELS = 7  # the commonest; the others are one
