@@ -60,8 +60,6 @@ tables: $(READY)  ## Compare networks and boosted trees with scikit-learn on tab
 honesty: $(READY)  ## Show by simulation that verdicts call luck by its name (by real seeds: make honesty ARCHIVES=folder)
 	@$(RUN) python -m benchmarks.honesty $(ARCHIVES) $(ARGS)
 
-# Constraints for pip: versions only, the same for every supported Python. The package index and torch's build are left
-# to the machine. Locked versions stay; `make lock ARGS=--upgrade` renews them.
 picture: $(READY)  ## Take README's picture of the report, after make repro and groundwork try (needs Chromium)
 	@$(RUN) python -m benchmarks.picture
 
@@ -69,6 +67,8 @@ vega: $(READY)  ## Rewrite the script that draws the report's charts, after an u
 	@$(RUN) python -c 'import vl_convert; print(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"), end="")' \
 		> src/groundwork/reporting/vendor/vega.js
 
+# Constraints for pip: versions only, the same for every supported Python. The package index and torch's build are left
+# to the machine. Locked versions stay; `make lock ARGS=--upgrade` renews them.
 lock: $(READY)  ## Rewrite requirements.lock after a change of dependencies in pyproject.toml
 	.venv/bin/python -m pip install --quiet uv
 	.venv/bin/uv pip compile --quiet --universal --all-extras --fork-strategy fewest --annotation-style line \

@@ -91,6 +91,10 @@ def test_a_mistake_is_named(there: str, instead: str, said: str, text: str, tmp_
     assert said in refused(tmp_path, text.replace(there, instead, 1))
 
 
+def test_a_lane_may_not_be_called_like_a_folder_of_all_lanes(text: str, tmp_path: Path) -> None:
+    assert "another name than memory" in refused(tmp_path, text.replace("\n  titanic:", "\n  memory:", 1))
+
+
 def test_all_mistakes_are_named_at_once(text: str, tmp_path: Path) -> None:
     wrong = text.replace("\nseed: 0", "\nseed: x").replace("mode: offline", "mode: x")
     assert len(refused(tmp_path, wrong).splitlines()) == 2

@@ -65,7 +65,7 @@ def test_a_training_is_proposed_on_a_branch_of_its_own(clone: Path, tmp_path: Pa
     git(tmp_path, "init", "--quiet", "--bare", str(origin))
     git(clone, "init", "--quiet", "--initial-branch", "main")
     (clone / "results" / "metrics").mkdir(parents=True)
-    for name in ("dvc.lock", "results/metrics/titanic.json"):
+    for name in ("dvc.lock", "dvc.yaml", "results/metrics/titanic.json"):
         (clone / name).write_text("{}\n")
     git(clone, "add", ".")
     git(clone, "commit", "--quiet", "--message", "start")

@@ -23,7 +23,8 @@ def lanes() -> list[str]:
         return []
 
 
-def _completed_lanes(incomplete: str) -> list[str]:
+def completed_lanes(incomplete: str) -> list[str]:
+    """Return the names that begin so, for a shell."""
     return [name for name in lanes() if name.startswith(incomplete)]
 
 
@@ -43,13 +44,13 @@ LaneName = Annotated[
     str,
     typer.Argument(
         metavar="LANE", help="A lane or a blend of params.yaml, such as titanic.", show_default=False, callback=_told,
-        autocompletion=_completed_lanes,
+        autocompletion=completed_lanes,
     ),
 ]  # fmt: skip
 LaneNames = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="LANES", help="Lanes and blends of params.yaml; none means all.", autocompletion=_completed_lanes
+        metavar="LANES", help="Lanes and blends of params.yaml; none means all.", autocompletion=completed_lanes
     ),
 ]
 RunId = Annotated[

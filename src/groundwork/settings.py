@@ -21,6 +21,8 @@ from groundwork.sections.networks import ModelSettings
 from groundwork.sections.training import Boosting, Training
 
 PARAMS = Path("params.yaml")
+# Folders of `results` that are no lane's.
+FOLDERS = {"experiments", "memory", "metrics", "private", "report"}
 # By `Network.learned_by`.
 TRAININGS: ByName[type[Settings]] = {
     "descent": Training,
@@ -115,6 +117,13 @@ class Params(Settings):
     hardware: Hardware
     competitions: Annotated[dict[LaneName, Lane], Field(min_length=1)]
     blends: dict[LaneName, Blend] = Field(default_factory=dict)
+
+    @field_validator("competitions", "blends")
+    @classmethod
+    def _not_a_folder_of_results(cls, named: dict[str, Any]) -> dict[str, Any]:
+        if taken := FOLDERS & named.keys():
+            raise ValueError(f"another name than {min(taken)}: results/{min(taken)} belongs to all lanes")
+        return named
 
     @property
     def members(self) -> dict[str, list[str]]:

@@ -34,7 +34,7 @@ def test_a_former_one_stays_when_the_new_one_is_broken(kaggle_server: KaggleServ
     (tmp_path / "boards").mkdir()
     (tmp_path / "boards" / "titanic.zip").write_bytes(b"former")
     kaggle_server.board = packed("Rank,Points\n1,2\n")
-    with pytest.raises(UserError, match="is not a leaderboard"):
+    with pytest.raises(UserError, match="expected a zip file with one table"):
         fetch(COMPETITION, tmp_path / "boards", FAST)
     kaggle_server.fail("DownloadLeaderboard", *[Fault(403, "Forbidden")] * 3)
     with pytest.raises(UserError):

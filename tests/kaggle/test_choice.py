@@ -88,6 +88,11 @@ def test_likeness_of_numbers_and_of_ranked_items() -> None:
     assert _likeness(one, 3 * one + 1) == pytest.approx(1)
     assert _likeness(one, -one) == pytest.approx(-1)
     assert _likeness(one, np.ones_like(one)) == 0
+    # Rare classes: two that have nothing to do with each other are not alike, although both state small probabilities.
+    rare = np.random.default_rng(0).uniform(0, 0.05, (2, 1_000))
+    first, second = (np.stack([1 - side, side], axis=1) for side in rare)
+    assert abs(_likeness(first, second)) < 0.1
+    assert _likeness(first, first) == pytest.approx(1)
     assert _likeness(np.array([[1, 2, 3, 4], [5, 6, -1, -1]]), np.array([[4, 9, 3, 8], [7, 8, -1, -1]])) == 0.25
 
 

@@ -123,6 +123,31 @@ def test_runs_are_sorted_by_a_click_on_a_head(browser: Any, experiment: Write) -
     assert browser.execute_script(f"return document.querySelector('{head}').hasAttribute('aria-sort')") is False
 
 
+def test_baselines_have_no_values_in_the_columns_of_experiments(browser: Any, experiment: Write) -> None:
+    write_runs(experiment, 3)
+    metrics = {"metric": "accuracy", "higher_is_better": True, "sd": 0.02, "folds": [0.5] * 2, "rows": 100}
+    record = {
+        "name": "constant",
+        "seconds": 1e6,
+        "folds_sha256": "f" * 64,
+        "metrics": {**metrics, "mean": 0.6, "oof": 0.6},
+    }
+    Path("results/titanic").mkdir()
+    Path("results/titanic/baselines.json").write_text(json.dumps([record]))
+    report()
+    opened(browser)
+    heads = browser.execute_script(
+        "return [...document.querySelectorAll('table.runs thead th')].map((one) => one.innerText)"
+    )
+    rows = "return [...document.querySelectorAll('table.runs tbody tr')].map((row) => row.cells[2].innerText)"
+    for title in ("width", "commit"):
+        (column,) = [place for place, head in enumerate(heads, start=2) if title in head]
+        click(browser, f"table.runs thead tr > :nth-child({column}) button")
+        assert browser.execute_script(rows)[-1] == "constant", "a cell without a value stays below"
+    click(browser, f"table.runs thead tr > :nth-child({len(heads) + 1}) button")
+    assert browser.execute_script(rows)[-1] == "constant", "a million seconds is the most"
+
+
 def test_runs_are_filtered_by_their_settings_and_notes(browser: Any, experiment: Write) -> None:
     from selenium.webdriver.common.by import By
 

@@ -147,3 +147,29 @@ def test_the_column_that_shifts_most_comes_first():
     assert [chart["title"] for chart in found["charts"]] == ["late", "size", "city"]
     shares = pd.DataFrame(found["charts"][1]["spec"]["data"]["values"])
     assert shares.groupby("rows")["share"].sum().to_dict() == pytest.approx({"train": 1, "test": 1}, abs=0.01)
+
+
+def test_labels_called_missing_or_others_are_labels_like_any_other():
+    column = pd.Series(["missing", "others", "x"] * 20)
+    shift, chart = tables._compared("c", column, column)
+    assert shift == 0
+    assert {row["value"] for row in chart["spec"]["data"]["values"]} == {"missing", "others", "x"}
+
+
+def test_bins_of_years_have_names_of_their_own():
+    years = pd.Series(range(2000, 2400))
+    shift, chart = tables._compared("year", years[:200], years[200:])
+    assert shift == pytest.approx(1, abs=0.02)
+    names = list(dict.fromkeys(row["value"] for row in chart["spec"]["data"]["values"]))
+    assert len(names) == 8
+    assert names[0].startswith("2,000 – 2,0")
+    assert tables.between(np.array([2e6, 2e6 + 1, 2e6 + 5])) == ["2,000,000 – 2,000,001", "2,000,001 – 2,000,005"]
+
+
+def test_ids_and_whole_numbers_stay_whole_where_all_columns_are_numbers():
+    train = pd.DataFrame({"id": [2**60 + 1, 2**60 + 2], "size": [1234567.0, 0.5], "y": [0.0, 1.0]})
+    oof = pd.DataFrame({"id": train["id"], "fold": 0, "target": train["y"], "prediction": [9.0, 1.0]})
+    found = failures.judged(competition("regression", "rmse", "y", numeric=("size",)), oof, train)
+    assert found is not None
+    row = failures.worst(found)["rows"][0]
+    assert (row["id"], row["cells"]) == (str(2**60 + 1), ["1,234,567"])

@@ -287,7 +287,7 @@ def test_a_score_stands_among_the_teams_of_kaggle_but_not_if_it_is_of_a_sample(e
         opened.writestr("board.csv", "Rank,Score\n" + "".join(f"{team + 1},{1 - team / 200}\n" for team in range(120)))
     experiment("abcdefgh", mean=0.96, params={"competition": "titanic", "source": "kaggle"})
     assert report() == []
-    assert "On Kaggle it would be place 9 of 120, gold: an estimate" in text_of_the_page()
+    assert "On Kaggle it would be place 9 of 120 (gold, if it awards medals): an estimate" in text_of_the_page()
     (teams,) = [spec for spec in charts() if len(spec.get("layer", ())) == 4 and "y" in spec["layer"][2]["encoding"]]
     assert [row["medal"] for row in teams["layer"][1]["data"]["values"]] == ["gold", "silver", "bronze", "median"]
     experiment("abcdefgh", mean=0.96, params={"competition": "titanic", "source": "sample"})
@@ -298,3 +298,14 @@ def test_a_score_stands_among_the_teams_of_kaggle_but_not_if_it_is_of_a_sample(e
     board.write_bytes(b"no zip")
     (problem,) = report()
     assert "medals are not shown" in problem
+
+
+def test_one_fold_tells_no_spread(experiment: Write) -> None:
+    experiment("abcdefgh", mean=0.8, metrics={"folds": [0.8], "sd": 0.0})
+    write_baselines(constant=0.6, forest=0.79)
+    report()
+    text = text_of_the_page()
+    assert "spread over 1 fold: unknown" in text
+    assert "0.8000 ± 0.0000" not in text
+    (scores,) = [spec for spec in charts() if "data" in spec.get("layer", [{}])[0] and "fold" in str(spec["layer"][0])]
+    assert {row["name"] for row in scores["data"]["values"]} == {"abcdefgh", "forest"}

@@ -79,7 +79,7 @@ def chosen(competition: Labelled, train: pd.DataFrame, share: float) -> NDArray[
         raise UserError(
             f"params.yaml: private: found {share}; it takes {part.numerator} of {part.denominator} equal parts of the "
             f"training rows, which cannot be made: {error.problem}",
-            "set `private: 0`, or a larger share, which takes fewer parts",
+            "set `private: 0`, or a share of fewer parts: 0.5, 0.25, 0.2 or 0.1",
         ) from None
     private = numbers < part.numerator
     for target in targets if kind.class_count(train, task) else ():

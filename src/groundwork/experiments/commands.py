@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from groundwork.arguments import LaneName, LaneNames
+
 if TYPE_CHECKING:
     from groundwork.experiments.compare import Compared
 
@@ -21,10 +23,7 @@ Named = Annotated[
 
 
 def leaderboard(
-    lane_names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="lanes", help="Lanes and blends of params.yaml; none means all."),
-    ] = None,
+    lane_names: LaneNames = None,
     top: Annotated[int | None, typer.Option("--top", "-n", min=1, help="How many to show of each lane.")] = None,
     sort: Annotated[
         str,
@@ -79,7 +78,7 @@ def compare(
 
 
 def private(
-    lane_name: Annotated[str, typer.Argument(metavar="lane", help="A lane with `private` in params.yaml.")],
+    lane_name: LaneName = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; docs/private.md documents it.")] = False,
 ) -> None:
     """Score the current experiment on the lane's private rows; each opening is noted and counted."""

@@ -1,7 +1,8 @@
 """Kaggle's public leaderboard beside a score: the place that it would have, and the scores of the medals.
 
 `groundwork board` fetches the leaderboard of a competition. The numbers of medals follow Kaggle's table
-(https://www.kaggle.com/progression): they depend on the number of teams. Shares are rounded down here.
+(https://www.kaggle.com/progression): they depend on the number of teams. Shares are rounded down here. Many
+competitions award no medals, such as those to get started and the playground: it is said where they would end.
 """
 
 import bisect
@@ -10,6 +11,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +40,13 @@ class Standings:
         The score of each team, best first.
     higher_is_better
         Its direction.
+    day
+        When it was fetched.
     """
 
     scores: tuple[float, ...]
     higher_is_better: bool
+    day: str = ""
 
     def place(self, score: float) -> int:
         """Return the place that a score would have, from 1; it is behind none that is equal."""
@@ -63,7 +68,9 @@ class Standings:
     def words(self, score: float, estimated: bool) -> str:
         """Say where a score stands; `estimated` if it is not the leaderboard's own."""
         medal = self.medal(score)
-        place = f"place {self.place(score):,} of {len(self.scores):,}{f', {medal}' if medal else ''}"
+        place = (
+            f"place {self.place(score):,} of {len(self.scores):,}{f' ({medal}, if it awards medals)' if medal else ''}"
+        )
         return f"would be {place}: an estimate, since the score is out-of-fold" if estimated else place
 
 
@@ -82,18 +89,25 @@ def read(slug: str, *, higher_is_better: bool, folder: Path = BOARDS) -> Standin
         If the file is no leaderboard.
     """
     path = folder / f"{slug}.zip"
-    if not path.is_file():
-        return None
+    return read_file(path, slug, higher_is_better=higher_is_better) if path.is_file() else None
+
+
+def read_file(path: Path, slug: str, *, higher_is_better: bool) -> Standings:
+    """Read a file of Kaggle's, as `read` does."""
     try:
         with zipfile.ZipFile(path) as opened:
             (name,) = [name for name in opened.namelist() if name.lower().endswith(".csv")]
             rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(opened.read(name).decode("utf-8-sig"))))
         scores = sorted((float(row["Score"]) for row in rows if row["Score"]), reverse=higher_is_better)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise UserError(
-            f"{path}: is not a leaderboard ({type(error).__name__}: {error}); expected one table with a column Score",
-            f"delete it, and fetch it again: `rm {path}`",
-        ) from None
-    if not scores:
-        raise UserError(f"{path}: found no score in it; expected those of the teams", f"fetch it again: `rm {path}`")
-    return Standings(tuple(scores), higher_is_better)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, csv.Error) as error:
+        found = f"{type(error).__name__}: {error}"
+    else:
+        if scores:
+            day = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            return Standings(tuple(scores), higher_is_better, f"{day:%Y-%m-%d}")
+        found = "no score"
+    raise UserError(
+        f"the leaderboard of {slug} ({path.name}): found {found}; expected a zip file with one table and "
+        "its column Score",
+        "fetch it again: `groundwork board LANE`",
+    )

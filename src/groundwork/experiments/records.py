@@ -274,7 +274,10 @@ def _public_scores(ledger: Path) -> tuple[dict[str, str], list[str]]:
     try:
         with ledger.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
-        return {row["wandb_run"]: row["public_score"] for row in rows if row["public_score"]}, []
+        scores = {row["wandb_run"]: row["public_score"] for row in rows if row["public_score"]}
+        for score in scores.values():
+            float(score)
+        return scores, []
     except FileNotFoundError:
         return {}, []
     except KeyError as error:

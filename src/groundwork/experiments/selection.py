@@ -94,7 +94,7 @@ def folded(experiments: Iterable[Experiment]) -> list[Experiment]:
 def _sorted(
     chosen: Sequence[Experiment], column: str, keys: Sequence[str], known: Sequence[Experiment]
 ) -> list[Experiment]:
-    if column == SCORE or not known:
+    if column == SCORE or not known or column == known[0].metric:
         return list(chosen)
     further = further_names(known)
     settings = sorted({key for one in known for key in one.settings})

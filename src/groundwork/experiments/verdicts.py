@@ -61,16 +61,32 @@ def verdict_between(
 
 
 def remembered(
-    a: Evidence, b: Evidence, spread: Sequence[Evidence] = (), *, results: Path = RESULTS, prepared: Path = PREPARED
+    a: Evidence,
+    b: Evidence,
+    spread: Sequence[Evidence] = (),
+    *,
+    results: Path = RESULTS,
+    prepared: Path = PREPARED,
+    tried: int = 1,
 ) -> dict[str, Any]:
     """Return the verdict as plain data, from ``results/.verdicts`` where it was found before.
+
+    Parameters
+    ----------
+    tried
+        As in `verdict_between`.
 
     Returns
     -------
     dict
         As `Verdict.to_json` gives it; or ``outcome`` ``none`` and a ``sentence`` that says why, where rows are missing.
     """
-    content = [VERSION, *((side.name, side.identity, side.judged_by) for side in (a, b)), [s.identity for s in spread]]
+    content = [
+        VERSION,
+        *([tried] if tried > 1 else []),
+        *((side.name, side.identity, side.judged_by) for side in (a, b)),
+        [s.identity for s in spread],
+    ]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     path = results / ".verdicts" / a.lane_name / f"{digest}.json"
     try:
@@ -80,7 +96,7 @@ def remembered(
     except (OSError, ValueError):
         pass
     try:
-        verdict = verdict_between(a, b, spread, prepared=prepared).to_json()
+        verdict = verdict_between(a, b, spread, tried=tried, prepared=prepared).to_json()
     except UserError as error:
         return {"outcome": "none", "sentence": f"no verdict on {a.name} and {b.name}: {error.problem}"}
     write_json(path, verdict)

@@ -31,7 +31,6 @@ def fetch(competition: Competition, folder: Path = medals.BOARDS, patience: Pati
         checked = place / f"{competition.slug}.zip"
         if found != checked:
             found.replace(checked)
-        standings = medals.read(competition.slug, higher_is_better=competition.scorer.higher_is_better, folder=place)
-        assert standings is not None
+        standings = medals.read_file(checked, competition.slug, higher_is_better=competition.scorer.higher_is_better)
         checked.replace(temporary)
     return standings

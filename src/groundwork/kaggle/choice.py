@@ -85,7 +85,7 @@ def recommend(
         if run is first:
             continue
         try:
-            judged.append(_judged(entry, run, first, lanes[best.lane], results, prepared))
+            judged.append(_judged(entry, run, first, lanes[best.lane], results, prepared, len(runs) - 1))
         except UserError as error:
             left_out.append((entry, f"no verdict: {error.problem}"))
     selected = [(best, _first(first, judged, len(runs)))]
@@ -96,11 +96,17 @@ def recommend(
 
 
 def _judged(
-    entry: Entry, run: Experiment, first: Experiment, lane: Sequence[Experiment], results: Path, prepared: Path
+    entry: Entry,
+    run: Experiment,
+    first: Experiment,
+    lane: Sequence[Experiment],
+    results: Path,
+    prepared: Path,
+    tried: int,
 ) -> Judged:
     one, other = of_experiment(first, results), of_experiment(run, results)
     rows, sides = rows_and_predictions([one, other], prepared)
-    verdict = remembered(one, other, spread_of(lane, results), results=results, prepared=prepared)
+    verdict = remembered(one, other, spread_of(lane, results), results=results, prepared=prepared, tried=tried)
     return Judged(entry, run, _likeness(*(rows.combine(seeds) for seeds in sides)), verdict)
 
 
@@ -111,7 +117,8 @@ def _likeness(one: "NDArray[Any]", other: "NDArray[Any]") -> float:
         # Ranked items, which are codes; -1 fills short lists.
         both = [len(np.intersect1d(a[a >= 0], b[b >= 0])) / max(len(a), 1) for a, b in zip(one, other, strict=True)]
         return float(np.mean(both))
-    flat = np.stack([side.astype(float).ravel() for side in (one, other)])
+    # Each column without its mean: otherwise the shares of the classes or tags would make any two alike.
+    flat = np.stack([(side - side.mean(axis=0)).ravel() for side in (one.astype(float), other.astype(float))])
     return float(np.corrcoef(flat)[0, 1]) if flat.std(1).all() else 0.0
 
 

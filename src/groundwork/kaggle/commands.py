@@ -50,7 +50,7 @@ def board(lane_name: LaneName = "") -> None:
     """Fetch the competition's public leaderboard, and say where the lane's experiments would stand on it."""
     from groundwork import competitions, params
     from groundwork.experiments.records import load
-    from groundwork.experiments.selection import number
+    from groundwork.experiments.selection import folded, number
     from groundwork.kaggle.board import fetch
 
     lane = params.load().lane(lane_name)
@@ -59,7 +59,8 @@ def board(lane_name: LaneName = "") -> None:
     for name, score in standings.cuts.items():
         typer.echo(f"{name:<8} {number(score)}")
     experiments, _ = load(lane_name)
-    for one in [one for one in experiments if one.comparable and one.settings.get("source") == "kaggle"][:5]:
+    real = [one for one in folded(experiments) if one.comparable and one.settings.get("source") == "kaggle"]
+    for one in real[:5]:
         typer.echo(f"{one.run_id} {number(one.score)} {standings.words(one.score, estimated=True)}")
         if one.public_score:
             public = float(one.public_score)

@@ -110,7 +110,8 @@ def scores(experiments: Sequence[Experiment], compared: Sequence[Baseline]) -> C
 def _is_near(score: float, experiments: Sequence[Experiment]) -> bool:
     """Return whether an axis that shows `score` leaves room for the folds' scores of the experiments."""
     folds = [score for experiment in experiments for score in experiment.folds]
-    room = 2 * (max(folds) - min(folds))
+    # With one fold and one experiment there is no spread: a tenth of the score.
+    room = max(2 * (max(folds) - min(folds)), 0.1 * max(map(abs, folds)))
     return min(folds) - room <= score <= max(folds) + room
 
 
@@ -118,14 +119,13 @@ def against_leaderboard(experiments: Iterable[Experiment]) -> Chart | None:
     """Draw the public scores of submissions against cross-validated scores, with their standard errors."""
     rows = []
     for one in experiments:
-        try:
-            public = float(one.public_score or "")
-        except ValueError:
+        if not one.public_score:
             continue
-        error = float(np.std(one.folds, ddof=1) / math.sqrt(len(one.folds))) if len(one.folds) > 1 else 0.0
-        rows.append(
-            {"run": one.run_id, "cv": one.score, "public": public, "low": one.score - error, "high": one.score + error}
-        )
+        row = {"run": one.run_id, "cv": one.score, "public": float(one.public_score)}
+        if len(one.folds) > 1:  # one fold has no known error
+            error = float(np.std(one.folds, ddof=1) / math.sqrt(len(one.folds)))
+            row |= {"low": one.score - error, "high": one.score + error}
+        rows.append(row)
     if not rows:
         return None
     x = {"type": "quantitative", "title": "cross-validated, ± standard error over the folds", "scale": {"zero": False}}

@@ -7,7 +7,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from groundwork.objectives import KINDS
 from groundwork.objectives.oof import predictions, targets
 from groundwork.reporting.charts import Chart
 from groundwork.reporting.plots import calibration, segments
+from groundwork.reporting.tables import between
 
 Numbers = NDArray[np.float64]
 
@@ -28,7 +29,7 @@ TEXT = 240  # characters shown of a text
 BINS = 10  # of the calibration
 LEVELS, SMALLEST = 12, 30  # a column's groups: the most, and the rows of the smallest
 GROUPS = 10  # shown
-FAR = 3  # standard errors from the mean of all rows
+CHANCE = 0.05  # that any group is shown where all are alike
 LEAST = 1e-15  # probability, so that a logarithm is finite
 
 
@@ -101,13 +102,13 @@ def worst(found: Judged) -> dict[str, Any]:
     labels = _labels(found)
     rows = []
     for place in order:
-        row = found.rows.iloc[place]
         actual, predicted = _words(found, place, labels)
-        picture = _picture(row[found.competition.pixels].to_numpy(), inputs.image) if inputs.image else None
-        cells = [_cell(row[name]) for name in names]
+        picture = _picture(found.rows[found.competition.pixels].iloc[place], inputs.image) if inputs.image else None
+        # Column by column: a row as a whole would have one type.
+        cells = [_cell(found.rows[name].iloc[place]) for name in names]
         rows.append(
             {
-                "id": str(row[found.competition.id]),
+                "id": str(found.rows[found.competition.id].iloc[place]),
                 "actual": actual,
                 "predicted": predicted,
                 "error": f"{found.error[place]:.3g}",
@@ -147,17 +148,17 @@ def _words(found: Judged, place: int, labels: dict[int, str]) -> tuple[str, str]
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.6g}"
+        return "" if np.isnan(value) else f"{value:,.0f}" if value.is_integer() else f"{value:.6g}"
     text = "" if value is None or value is pd.NA else str(value)
     return text if len(text) <= TEXT else f"{text[:TEXT]}…"
 
 
-def _picture(pixels: NDArray[Any], shape: tuple[int, int]) -> str:
+def _picture(pixels: pd.Series, shape: tuple[int, int]) -> str:
     """Return a picture as an address that holds its bytes, in PNG."""
     from PIL import Image
 
     stream = io.BytesIO()
-    Image.fromarray(pixels.reshape(shape).astype(np.uint8)).save(stream, "PNG", optimize=True)
+    Image.fromarray(pixels.to_numpy().reshape(shape).astype(np.uint8)).save(stream, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
@@ -167,8 +168,8 @@ def _picture(pixels: NDArray[Any], shape: tuple[int, int]) -> str:
 def by_group(found: Judged) -> Chart | None:
     """Draw the groups of rows whose mean error is farthest from that of all rows, in standard errors.
 
-    A group is a label, or a quarter of a number's values. With many groups, some are far by chance alone: those within
-    `FAR` standard errors are left out.
+    A group is a label, or a quarter of a number's values. The more groups there are, the farther one must be to be
+    shown (Bonferroni): where all groups are alike, one is shown with a probability of at most `CHANCE`.
     """
     mean, spread = float(found.error.mean()), float(found.error.std())
     groups: list[tuple[float, dict[str, Any]]] = []
@@ -181,7 +182,8 @@ def by_group(found: Judged) -> Chart | None:
             low, high = own - 1.96 * margin, own + 1.96 * margin
             group = {"error": round(own, 5), "low": round(low, 5), "high": round(high, 5), "rows": len(errors)}
             groups.append((abs(own - mean) / (margin or spread), {"name": f"{name} {label}", **group}))
-    far = sorted((one for one in groups if one[0] > FAR), key=lambda one: -one[0])[:GROUPS]
+    limit = NormalDist().inv_cdf(1 - CHANCE / 2 / max(len(groups), 1))
+    far = sorted((one for one in groups if one[0] > limit), key=lambda one: -one[0])[:GROUPS]
     shown = sorted((group for _, group in far), key=lambda group: -group["error"])
     return segments(shown, mean, found.measure) if shown else None
 
@@ -193,9 +195,7 @@ def _groups(values: pd.Series) -> list[tuple[str, NDArray[np.bool_]]]:
     if pd.api.types.is_numeric_dtype(values) and known.nunique() > LEVELS:
         edges = np.unique(np.quantile(known, [0, 0.25, 0.5, 0.75, 1]))
         codes = np.clip(np.searchsorted(edges, values.to_numpy(float), side="right") - 1, 0, len(edges) - 2)
-        named = [
-            (f"{low:.4g} to {high:.4g}", (codes == code) & ~missing) for code, (low, high) in enumerate(pairwise(edges))
-        ]
+        named = [(span, (codes == code) & ~missing) for code, span in enumerate(between(edges))]
     else:
         common = known.value_counts().index[:LEVELS]
         named = [(f"= {label}", (values == label).fillna(False).to_numpy(bool)) for label in common]

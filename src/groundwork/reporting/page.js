@@ -117,8 +117,9 @@ function difference(lane, first, second) {
   const mean = off.reduce((sum, value) => sum + value, 0) / off.length;
   const spread = Math.sqrt(off.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(off.length - 1, 1) / off.length);
   const rows = off.map((value, fold) => [`fold ${fold}`, digits(a.folds[fold]), digits(b.folds[fold]), signed(value)]);
+  const error = off.length > 1 ? ` ± ${digits(spread)} (standard error)` : "";
   rows.push(["mean of the folds", ...[a, b].map((one) => digits(one.folds.reduce((x, y) => x + y, 0) / one.folds.length)),
-    `${signed(mean)} ± ${digits(spread)}`]);
+    `${signed(mean)}${error}`]);
   const known = lane.verdicts.find(([x, y]) => (x === first && y === second) || (x === second && y === first));
   const said = element("p", known ? known[2] : "Whether this is more than luck: ");
   if (!known) said.append(element("code", `groundwork compare ${first} ${second}`));

@@ -103,7 +103,7 @@ def segments(found: Sequence[Mapping[str, Any]], mean: float, error: str) -> Cha
     y = {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": {"labelLimit": 220}}
     x = {"type": "quantitative", "title": error, "scale": {"zero": False}}
     return chart(
-        "Error by group",
+        "Error by group: the farthest of many",
         f"{error}, {mean:.3g} over all rows; " + "; ".join(f"{one['name']} {one['error']:.3g}" for one in found[:5]),
         found,
         height=24 * len(found) + 20,

@@ -21,7 +21,7 @@ from groundwork.reporting.standings import standing
 
 JUDGED = 10  # changes that get a verdict, each of which may take seconds when it is new
 NOTHING: dict[str, Any] = {"worst": None, "failing": [], "tables": None}
-VERSION = 1  # of what is kept of a look at the rows
+VERSION = 2  # of what is kept of a look at the rows
 ROWS = 30_000  # out-of-fold rows whose errors are looked at
 
 
@@ -150,9 +150,12 @@ def _look(shown: Experiment, name: str, files: tuple[Path, Path, Path]) -> tuple
         if len(oof) > ROWS:
             oof = oof.sample(ROWS, random_state=0)
         described = tables.described(competition, train, test)
-        found = failures.judged(competition, oof, train)
     except (UserError, OSError, ValueError, KeyError) as error:
-        return NOTHING, f"{shown.lane_name}: where it fails is not shown: {error}"
+        return NOTHING, f"{shown.lane_name}: the data and where it fails are not shown: {error}"
+    try:
+        found = failures.judged(competition, oof, train)
+    except (UserError, ValueError, KeyError) as error:
+        return {**NOTHING, "tables": described}, f"{shown.lane_name}: where it fails is not shown: {error}"
     if found is None:
         return {**NOTHING, "tables": described}, ""
     drawn = [failures.calibrated(found), failures.by_group(found)]

@@ -67,7 +67,7 @@ def _drawn(found: medals.Standings, scores: Sequence[Score]) -> Chart:
     told = ", ".join(f"{name} {number(score)}" for name, score in found.cuts.items())
     ours = "; ".join(f"{run} {number(score)} {found.words(score, estimated)}" for run, score, estimated in scores[:3])
     return chart(
-        "Among Kaggle's teams",
+        f"Among Kaggle's teams on {found.day}",
         f"{len(found.scores):,} teams; {told}; {ours}",
         points,
         layer=[

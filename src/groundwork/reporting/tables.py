@@ -14,6 +14,7 @@ BINS = 8  # of numbers
 LABELS = 7  # the commonest; the others are one
 SHOWN = 6  # columns
 MISSING = 10  # columns
+OTHERS, MISSING_ONES = -1, -2  # bins
 
 
 def described(competition: Competition, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any] | None:
@@ -42,29 +43,39 @@ def described(competition: Competition, train: pd.DataFrame, test: pd.DataFrame)
     }
 
 
-def _compared(name: str, train: pd.Series, test: pd.Series) -> tuple[float, Chart]:
-    """Return the total variation distance of a column's binned values, and their chart."""
+def _compared(column: str, train: pd.Series, test: pd.Series) -> tuple[float, Chart]:
+    """Return the total variation distance of a column's binned values, and their chart.
+
+    A value's bin is a number, -1 for the others and -2 for missing ones, so that no label of the data is taken for one.
+    """
     both = pd.concat([train, test])
     if pd.api.types.is_numeric_dtype(both) and not pd.api.types.is_bool_dtype(both) and both.nunique() > LABELS:
         edges = np.unique(np.quantile(both.dropna(), np.linspace(0, 1, BINS + 1)))
-        labels = [f"{low:.3g} – {high:.3g}" for low, high in pairwise(edges)]
-        codes = [np.clip(np.searchsorted(edges, part, side="left") - 1, 0, len(labels) - 1) for part in (train, test)]
-        binned = [pd.Series(np.array(labels, dtype=object)[code]) for code in codes]
-        binned = [part.where(known.notna().to_numpy()) for part, known in zip(binned, (train, test), strict=True)]
-        labels = list(dict.fromkeys(labels))
+        names = dict(enumerate(between(edges)))
+        found = [np.clip(np.searchsorted(edges, part, side="left") - 1, 0, len(names) - 1) for part in (train, test)]
     else:
-        labels = [str(label) for label in both.value_counts().index[:LABELS]]
-        binned = [part.astype(object).map(str, na_action="ignore") for part in (train, test)]
-        binned = [part.where(part.isna() | part.isin(labels), "others") for part in binned]
-        labels.append("others")
-    labels.append("missing")
-    named = [part.astype(object).where(part.notna(), "missing") for part in binned]
-    shares = [part.value_counts(normalize=True).reindex(labels, fill_value=0.0) for part in named]
+        common = [str(label) for label in both.value_counts().index[:LABELS]]
+        names = dict(enumerate(common))
+        codes = {label: code for code, label in names.items()}
+        found = [part.astype(object).map(str).map(codes).fillna(OTHERS).to_numpy(int) for part in (train, test)]
+    names |= {OTHERS: "(others)", MISSING_ONES: "(missing)"}
+    binned = [np.where(part.isna(), MISSING_ONES, code) for part, code in zip((train, test), found, strict=True)]
+    shares = [pd.Series(code).value_counts(normalize=True).reindex(list(names), fill_value=0.0) for code in binned]
     shift = float((shares[0] - shares[1]).abs().sum() / 2)
     rows = [
-        {"value": label, "rows": table, "share": round(float(part[label]), 4)}
-        for label in labels
+        {"value": name, "rows": table, "share": round(float(part[code]), 4)}
+        for code, name in names.items()
         for table, part in zip(("train", "test"), shares, strict=True)
-        if max(share[label] for share in shares) > 0
+        if max(share[code] for share in shares) > 0
     ]
-    return shift, distribution(name, rows, shift)
+    return shift, distribution(column, rows, shift)
+
+
+def between(edges: np.ndarray) -> list[str]:
+    """Name the spans between edges, with as many digits as tell the edges apart."""
+    for digits in range(3, 16):
+        written = [f"{edge:.{digits}g}" for edge in edges]
+        if len({*written}) == len(edges):
+            break
+    plain = [f"{float(one):,.10g}" if abs(float(one)) < 1e9 else one for one in written]
+    return [f"{low} – {high}" for low, high in pairwise(plain)]

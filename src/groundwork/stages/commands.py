@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from groundwork.arguments import LaneName
+
 
 def checks(
-    lane_name: Annotated[str, typer.Argument(metavar="LANE", help="A lane of params.yaml, such as titanic.")],
+    lane_name: LaneName = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; docs/checks.md documents it.")] = False,
 ) -> None:
     """Look for leaks, copies and shifts in the prepared data; alarms stop nothing."""

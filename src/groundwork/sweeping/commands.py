@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from groundwork.arguments import LaneName
+
 
 def sweep(
-    lane_name: Annotated[
-        str, typer.Argument(metavar="lane", help="A lane of params.yaml; sweeps/<lane>.yaml names what is varied.")
-    ],
+    lane_name: LaneName = "",
     trials: Annotated[
         int, typer.Option("--trials", min=1, help="How many trials, those of an earlier start included.")
     ] = 50,

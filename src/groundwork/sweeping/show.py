@@ -33,7 +33,10 @@ def as_text(outcome: Outcome) -> str:
         return "\n".join([*lines, "  no trial yet: the folds of the current settings are not finished", again])
     steps = [] if outcome.finished else [again]
     if best is None:
-        lines.append("  no trial was trained to its end: none was promising beside the current settings")
+        others = [one for one in outcome.trials if one.state != TrialState.COMPLETE]
+        pruned = sum(one.state == TrialState.PRUNED for one in others)
+        why = f"{pruned} of them were not promising beside the current settings" if others else "raise `--trials`"
+        lines.append(f"  only the current settings were trained to the end, of {len(outcome.trials)} trials; {why}")
     elif outcome.verdict is None:
         lines.append(f"  the best trial, {best.number}, is the current settings by now, or its folds are gone")
     else:

@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
-from groundwork.arguments import RunId
+from groundwork import arguments
+from groundwork.arguments import LaneNames, RunId
 
 RESULTS = Path("results")
 
 
 def try_(
-    lane_name: Annotated[str, typer.Argument(metavar="lane", help="A lane of params.yaml, such as titanic.")],
+    lane_name: Annotated[
+        str,
+        typer.Argument(
+            metavar="LANE", help="A lane of params.yaml, such as titanic.", autocompletion=arguments.completed_lanes
+        ),
+    ],
     changes: Annotated[
         list[str],
         typer.Argument(metavar="key=v1,v2...", help="A key of the lane, short where that is clear, and its values."),
@@ -65,9 +71,7 @@ def note(run_id: RunId, why: Annotated[str, typer.Argument(help="What you want t
 
 
 def remember(
-    lane_names: Annotated[
-        list[str] | None, typer.Argument(metavar="lanes", help="Lanes with experiments; none means all.")
-    ] = None,
+    lane_names: LaneNames = None,
 ) -> None:
     """Let git track a small record of each run, for fresh clones and colleagues; `keep` does so for its lane."""
     from groundwork.errors import UserError, meant
