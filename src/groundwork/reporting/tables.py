@@ -52,7 +52,10 @@ def _compared(column: str, train: pd.Series, test: pd.Series) -> tuple[float, Ch
     if pd.api.types.is_numeric_dtype(both) and not pd.api.types.is_bool_dtype(both) and both.nunique() > LABELS:
         edges = np.unique(np.quantile(both.dropna(), np.linspace(0, 1, BINS + 1)))
         names = dict(enumerate(between(edges)))
-        found = [np.clip(np.searchsorted(edges, part, side="left") - 1, 0, len(names) - 1) for part in (train, test)]
+        found = [
+            np.clip(np.searchsorted(edges, part, side="left") - 1, 0, len(names) - 1).astype(int)
+            for part in (train, test)
+        ]
     else:
         common = [str(label) for label in both.value_counts().index[:LABELS]]
         names = dict(enumerate(common))
