@@ -393,6 +393,8 @@ def test_stages_read_the_keys_that_they_declare_and_no_others(
         keys = stages[stage].params
         # Whether a name is that of a lane or of a blend changes no result.
         reads.keys.discard("blends")
+        # DVC wants declared keys to be there, and this one may be left out: a share counts with the code instead.
+        reads.keys.discard(f"competitions.{LANE}.private")
         undeclared = {read for read in reads.keys if not any(f"{read}.".startswith(f"{key}.") for key in keys)}
         unread = {key for key in keys if not any(f"{read}.".startswith(f"{key}.") for read in reads.keys)}
         assert not undeclared, f"{stage} reads these, and dvc.yaml does not say so"

@@ -104,7 +104,7 @@ def test_charts_are_drawn_nothing_fails_and_no_request_leaves(browser: Any, expe
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
     assert PAGE.resolve().as_uri() in asked
-    assert [address for address in asked if not address.startswith(("file:", "data:"))] == []
+    assert [address for address in asked if not address.startswith(("file:", "data:", "chrome:"))] == []
 
 
 def test_runs_are_sorted_by_a_click_on_a_head(browser: Any, experiment: Write) -> None:

@@ -138,7 +138,10 @@ def test_killed_at_random_instants_it_goes_on_and_ends_with_a_verdict(prepared: 
     # Each trial is a run of one group in W&B, with its values for the charts and what became of it.
     seen = set()
     for path in sorted(prepared.glob("wandb/offline-run-*"), reverse=True):
-        run = read_back(path)
+        try:
+            run = read_back(path)
+        except OSError:
+            continue  # killed as it began
         assert run["group"] == outcome["sweep"]
         assert run["config"]["sweep"].keys() == {"learning_rate", "dropout"}
         seen.add(run["summary"].get("state"))

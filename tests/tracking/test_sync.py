@@ -160,6 +160,18 @@ def test_a_run_that_was_cut_is_sent_as_far_as_it_goes_and_once(
     assert "nothing to send" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("output", "refusal"),
+    [
+        ("wandb: Syncing 1 run(s):\nwandb:   wandb/offline-run-20261201_040320-bp9ue5t6/run-bp9ue5t6.wandb", False),
+        ("wandb: ERROR error uploading run: returned error 401: user is not logged in", True),
+        ("wandb: ERROR permission denied (<Response [403]>)", True),
+    ],
+)
+def test_a_time_of_day_is_no_refusal(output: str, refusal: bool) -> None:
+    assert sync._is_refusal(output) is refusal
+
+
 def test_an_address_that_is_none_is_said_with_the_way_out(
     tracked: Train, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,9 +194,11 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_back(folder: Path) -> dict[str, Any]:
-    """Read project, group, name, config and summary back from a local run folder."""
+    """Read project, group, name, config and summary back from a local run folder; raise as `read_records` does."""
     records = read_records(folder)
-    first = next(record["run"] for record in records if record["type"] == "run")
+    first = next((record["run"] for record in records if record["type"] == "run"), None)
+    if first is None:
+        raise OSError(f"{folder}: nothing of a run is in it: it was stopped as it began")
     summary: dict[str, Any] = {}
     for record in records:
         summary |= record.get("summary", {}).get("update", {})

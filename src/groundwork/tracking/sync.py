@@ -1,6 +1,7 @@
 """Sends the W&B server the runs that it does not have yet."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -161,7 +162,8 @@ def _explain(sent: int, total: int, output: str) -> None:
 
 
 def _is_refusal(output: str) -> bool:
-    return any(word in output.lower() for word in ("not logged in", "401", "403", "permission", "api key"))
+    # Whole numbers: a folder's name has the time, and a run of 04:03 is no refusal.
+    return re.search(r"not logged in|\b40[13]\b|permission|api key", output.lower()) is not None
 
 
 def _folders(root: Path) -> list[Path]:
