@@ -33,6 +33,14 @@ def targets(oof: pd.DataFrame) -> NDArray[Any]:
     return oof.filter(regex=r"^t\d+$").to_numpy()
 
 
+def same_values(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Return whether targets or ids are equal; fractions as float32, which is what a network learns."""
+    kinds = {one.dtype.kind, other.dtype.kind}
+    if kinds == {"f"}:
+        one, other = one.astype(np.float32), other.astype(np.float32)
+    return one.shape == other.shape and bool(np.array_equal(one, other, equal_nan=kinds == {"f"}))
+
+
 def groups(oof: pd.DataFrame) -> NDArray[Any] | None:
     """Return the queries of out-of-fold rows; None if there are none."""
     return oof["query"].to_numpy(dtype=object) if "query" in oof else None

@@ -19,7 +19,7 @@ from groundwork.experiments.provenance import git_state
 from groundwork.files import read_json, write_json, write_text, writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Array
-from groundwork.objectives.oof import columns, groups, predictions, read_oof, targets
+from groundwork.objectives.oof import columns, groups, predictions, read_oof, same_values, targets
 from groundwork.objectives.weights import Rows, average, scale_of, weigh
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.job import PREPARED, RESULTS, Job
@@ -209,7 +209,7 @@ def _check(
             problems.append(f"{both} have {counts} out-of-fold rows; expected the same `training.folds`")
         elif not oofs[first][["id", "fold"]].equals(oofs[other][["id", "fold"]]):
             problems.append(f"{both} have other out-of-fold rows")
-        elif not np.array_equal(targets(oofs[first]), targets(oofs[other])):
+        elif not same_values(targets(oofs[first]), targets(oofs[other])):
             problems.append(f"{both} have other targets")
         if not tests[first]["id"].equals(tests[other]["id"]):
             problems.append(f"{both} have other test rows")

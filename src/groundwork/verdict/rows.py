@@ -106,8 +106,7 @@ class Rows:
             ("folds", self.folds, frame["fold"].to_numpy()),
             ("targets", self.target, oof.targets(frame)),
         ):
-            pair = own[mine], other[theirs]
-            if pair[0].shape != pair[1].shape or not (pair[0] == pair[1]).all():
+            if not oof.same_values(own[mine], other[theirs]):
                 raise UserError(f"{name}: its out-of-fold rows have other {what}", REFUSED)
         found = oof.predictions(frame)
         ordered = np.empty_like(found)
