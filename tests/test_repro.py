@@ -40,6 +40,7 @@ def test_the_main_job(clone: Path) -> None:
     assert "nothing changed" in again.stdout
     assert f"train@{LANE}" not in again.stdout
     assert "git add" not in again.stdout
+    assert "dvc push" not in again.stdout
     assert outputs(clone) == first
 
     # A lock that a kill has cut short: one line, and on it goes.

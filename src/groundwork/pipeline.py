@@ -39,6 +39,7 @@ BOOT = (
     "import gc, logging, sys; gc.set_threshold(100_000); from groundwork.processes import follow;"
     "follow(int(sys.argv.pop(1))); from dvc.cli import main; level = int(sys.argv.pop(1));"
     "[logging.getLogger(name).setLevel(level) for name in ('dvc', 'dvc_data', 'dvc_objects')];"
+    "from dvc.ui import ui; ui.enable = ui.enable if level <= logging.INFO else lambda: None;"
     "sys.exit(main(sys.argv[1:]))"
 )
 
