@@ -26,7 +26,7 @@ for name in names:
 # By case: the lanes and blends to run, and a check of the submission's predicted columns.
 ADDED = {
     "bool-target": (["", "-trees", "-mean"], lambda answers: set(answers["won"]) == {"False", "True"}),
-    "class-names": (["-trees"], lambda answers: set(answers["grade"]) <= {"poor", "fair", "good", "great"}),
+    "class-names": ([""], lambda answers: set(answers["grade"]) <= {"poor", "fair", "good", "great"}),
     "labels-from-one": (["-trees"], lambda answers: set(answers["grade"]) <= {"1", "2", "3", "4"}),
     "class-probabilities": ([""], lambda answers: (answers.astype(float).sum(axis=1) - 1).abs().max() < 1e-9),
     "two-numbers": (["", "-trees", "-mean"], lambda answers: list(answers) == ["height", "weight"]),
@@ -34,9 +34,9 @@ ADDED = {
     "text-by-f1": ([""], lambda answers: set(answers["disaster"]) == {"0", "1"}),
     "graded-by-kappa": ([""], lambda answers: set(answers["stars"]) <= {"1", "2", "3", "4"}),
     "test-lies-after-train": ([""], lambda answers: answers["sales"].astype(float).notna().all()),
-    "targets-apart": (["-trees"], lambda answers: answers["won"].astype(float).between(0, 1).all()),
+    "targets-apart": ([""], lambda answers: answers["won"].astype(float).between(0, 1).all()),
     "targets-in-order": (["-trees"], lambda answers: answers["won"].astype(float).between(0, 1).all()),
-    "id-in-test-only": (["-trees"], lambda answers: answers["won"].isin(["0", "1"]).all()),
+    "id-in-test-only": ([""], lambda answers: answers["won"].isin(["0", "1"]).all()),
 }
 
 

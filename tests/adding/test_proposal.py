@@ -143,13 +143,17 @@ def test_columns_of_class_probabilities_are_known_by_the_class_in_their_name(cla
     assert classes_by_column(pd.Series(classes), asked) == right
 
 
-def refused(folder: Path, members: dict[str, str], **wishes: str) -> str:
+def packed(folder: Path, members: dict[str, str]) -> Archive:
     path = folder / "a.zip"
     with zipfile.ZipFile(path, "w") as opened:
         for name, content in members.items():
             opened.writestr(name, content)
+    return Archive(path, Path("an archive"), "again", "fix")
+
+
+def refused(folder: Path, members: dict[str, str], **wishes: str) -> str:
     with pytest.raises(UserError) as caught:
-        files.read(Archive(path, Path("an archive"), "again", "fix"), **wishes)
+        files.read(packed(folder, members), **wishes)
     return str(caught.value)
 
 
@@ -189,16 +193,12 @@ def test_a_file_that_is_named_must_be_there(tmp_path):
 
 def test_files_of_other_names_are_found_by_their_columns(tmp_path):
     members = {
-        "rows.csv": ROW,
-        "more.csv": TEST,
-        "submission_format.csv": ASKED,
-        "notes.txt": "some, text\nhere\n",
+        "deep/rows.csv": ROW,
+        "deep/more.csv": TEST,
+        "deep/submission_format.csv": ASKED,
+        "deep/notes.txt": "some, text\nhere\n",
     }
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w") as opened:
-        for name, content in members.items():
-            opened.writestr(f"deep/{name}", content)
-    found = files.read(Archive(path, path, "again", "fix")).files
+    found = files.read(packed(tmp_path, members)).files
     assert (found.train, found.test, found.sample) == ("rows.csv", "more.csv", "submission_format.csv")
 
 
@@ -215,17 +215,8 @@ def test_targets_that_cannot_be_put_beside_their_rows_are_refused(tmp_path, labe
 
 
 def test_the_table_of_the_targets_can_be_named(tmp_path):
-    members = {
-        "train.csv": "id,a\n1,2\n2,3\n",
-        "test.csv": TEST,
-        "sample_submission.csv": ASKED,
-        "kinds.csv": "y\n0\n1\n",
-    }
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w") as opened:
-        for name, content in members.items():
-            opened.writestr(name, content)
-    assert files.read(Archive(path, path, "again", "fix"), labels="kinds.csv").train["y"].tolist() == [0, 1]
+    archive = packed(tmp_path, {**APART, "kinds.csv": "y\n0\n1\n"})
+    assert files.read(archive, labels="kinds.csv").train["y"].tolist() == [0, 1]
 
 
 def test_several_columns_that_may_be_the_target_are_named(tmp_path):

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groundwork.errors import UserError, meant
 from groundwork.experiments.openings import summary
-from groundwork.experiments.records import LEDGER, RESULTS, Baseline, Experiment, baselines, lanes, load
+from groundwork.experiments.records import LEDGER, RESULTS, Baseline, Experiment, baselines, chosen_lanes, load
 from groundwork.experiments.selection import Selection, differing, folded, split
 from groundwork.experiments.verdicts import told
 
@@ -80,14 +79,7 @@ def boards(
     UserError
         If a chosen lane has no experiments, or there is no such column to sort by.
     """
-    known = lanes(results)
-    for lane_name in chosen or known:
-        if lane_name not in known:
-            existing = f"there are experiments of {', '.join(known)}; " if known else ""
-            raise UserError(
-                f"{results}: no experiments of {lane_name!r}{meant(lane_name, known)}",
-                f"{existing}run each lane: `dvc repro`",
-            )
+    for lane_name in chosen_lanes(chosen, results):
         experiments, problems = load(lane_name, results, ledger)
         compared, broken = baselines(experiments[0], results) if experiments else ([], [])
         for problem in problems + broken:

@@ -110,15 +110,11 @@ def _predicted(
     folder: Path, competition: Labelled, prepared: "Prepared", rows: "pd.DataFrame", params: Params
 ) -> "NDArray[Any]":
     """Predict as the predict stage predicts test rows."""
-    from groundwork.data.prepared import FINAL, part
     from groundwork.objectives import KINDS
-    from groundwork.training.checkpoint import TrainedFold
+    from groundwork.training.checkpoint import predicting
     from groundwork.training.inference import device
 
-    paths = sorted((folder / "checkpoints").glob(f"{part(FINAL)}*.fold" if prepared.final else "fold_*.fold"))
-    if not paths:
-        raise UserError(f"{folder / 'checkpoints'}: no networks", f"train them: `groundwork repro {folder.name}`")
-    networks = [TrainedFold.load(path) for path in paths]
+    networks = predicting(folder.name, folder / "checkpoints", final=prepared.final)
     return KINDS[competition.kind].combine([network.predict(rows, device(params.hardware)) for network in networks])
 
 

@@ -2,12 +2,13 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from groundwork.errors import UserError, meant
 from groundwork.experiments import memory
 
 RESULTS = Path("results")
@@ -121,6 +122,25 @@ def lanes(results: Path = RESULTS) -> list[str]:
     """Return the names of the lanes that have experiments, in alphabetical order."""
     patterns = ("experiments/*/*.json", f"{memory.TRACKED}/*/*.json", "*/experiment.json")
     return sorted({path.parent.name for pattern in patterns for path in results.glob(pattern)})
+
+
+def chosen_lanes(chosen: Collection[str] | None, results: Path = RESULTS) -> Collection[str]:
+    """Return the chosen lanes, or all that have experiments.
+
+    Raises
+    ------
+    UserError
+        If a chosen lane has no experiments.
+    """
+    known = lanes(results)
+    for lane_name in chosen or ():
+        if lane_name not in known:
+            existing = f"there are experiments of {', '.join(known)}; " if known else ""
+            raise UserError(
+                f"{results}: no experiments of {lane_name!r}{meant(lane_name, known)}",
+                f"{existing}run each lane: `dvc repro`",
+            )
+    return chosen or known
 
 
 def load(lane_name: str, results: Path = RESULTS, ledger: Path = LEDGER) -> tuple[list[Experiment], list[str]]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from groundwork.errors import UserError, meant
-from groundwork.experiments.records import LEDGER, RESULTS, baselines, lanes, load
+from groundwork.errors import UserError
+from groundwork.experiments.records import LEDGER, RESULTS, baselines, chosen_lanes, load
 from groundwork.experiments.selection import number, setting
 from groundwork.files import write_text
 from groundwork.reporting.sections import section
@@ -39,17 +39,12 @@ def report(
     Raises
     ------
     UserError
-        If there is no experiment to show.
+        If there is no experiment to show, or none of a lane of `only`.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    known = lanes(results)
-    for name in only:
-        if name not in known:
-            found = f"; there are experiments of {', '.join(known)}" if known else ""
-            raise UserError(f"{results}: no experiments of {name!r}{meant(name, known)}{found}", f"`dvc repro {name}`")
     sections, problems = [], []
-    for lane_name in only or known:
+    for lane_name in chosen_lanes(only, results):
         experiments, broken = load(lane_name, results, ledger)
         compared, unread = baselines(experiments[0], results) if experiments else ([], [])
         problems += broken + unread

@@ -6,15 +6,14 @@ import pandas as pd
 
 from groundwork.competitions import Competition
 from groundwork.data.load import load
-from groundwork.data.prepared import FINAL, Prepared, part, write_table
-from groundwork.errors import UserError
+from groundwork.data.prepared import Prepared, write_table
 from groundwork.files import writing
 from groundwork.kaggle import gate
 from groundwork.objectives import KINDS
 from groundwork.objectives.oof import columns
 from groundwork.settings import Hardware
 from groundwork.stages.job import Job
-from groundwork.training.checkpoint import TrainedFold, fold_file
+from groundwork.training.checkpoint import predicting
 from groundwork.training.inference import device
 
 PREDICTIONS = "test.parquet"
@@ -59,14 +58,7 @@ def predict(
     UserError
         If the lane has not been trained, or a file is broken.
     """
-    folder = results / "checkpoints"
-    # A final model may be trained several times, too; a missing one is named by its path.
-    final = sorted(folder.glob(f"{part(FINAL)}*.fold")) or [folder / fold_file(FINAL)]
-    checkpoints = final if prepared.final else sorted(folder.glob("fold_*.fold"))
-    former = sorted(folder.glob("fold_*.pt"))[:1]
-    if not checkpoints and not former:
-        raise UserError(f"{folder}: no checkpoints", f"train first: `dvc repro train@{lane_name}`")
-    folds = [TrainedFold.load(path) for path in checkpoints or former]
+    folds = predicting(lane_name, results / "checkpoints", final=prepared.final)
     predicted = KINDS[competition.kind].combine([fold.predict(prepared.test, device(hardware)) for fold in folds])
     sample = gate.read_table(prepared.sample_submission, f"dvc repro --force prepare@{lane_name}")
     path = (out or results) / PREDICTIONS

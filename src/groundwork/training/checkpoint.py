@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from groundwork.data.prepared import part
+from groundwork.data.prepared import FINAL, part
 from groundwork.encoders import Encoder
 from groundwork.errors import UserError
 from groundwork.files import writing
@@ -132,6 +132,30 @@ class TrainedFold:
         for name, tensor in self.weights.items():
             if (tensor.dtype, tensor.shape) != expected[name]:
                 raise ValueError(f"weights {name!r}: found {tensor.dtype}; expected {expected[name][0]}")
+
+
+def predicting(lane_name: str, folder: Path, *, final: bool) -> "list[TrainedFold]":
+    """Read the networks whose mean predicts new rows: those of all folds and seeds, or the final models of all seeds.
+
+    Parameters
+    ----------
+    folder
+        The lane's ``checkpoints/``.
+    final
+        `Prepared.final`.
+
+    Raises
+    ------
+    UserError
+        If there is none, or a file is broken.
+    """
+    # A final model may be trained several times, too; a missing one is named by its path.
+    last = sorted(folder.glob(f"{part(FINAL)}*.fold")) or [folder / fold_file(FINAL)]
+    checkpoints = last if final else sorted(folder.glob("fold_*.fold"))
+    former = sorted(folder.glob("fold_*.pt"))[:1]
+    if not checkpoints and not former:
+        raise UserError(f"{folder}: no checkpoints", f"train first: `dvc repro train@{lane_name}`")
+    return [TrainedFold.load(path) for path in checkpoints or former]
 
 
 @dataclass(frozen=True)
