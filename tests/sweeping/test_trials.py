@@ -11,7 +11,7 @@ import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from groundwork.sweeping.trials import AGAIN, PROBLEM, Trials
+from groundwork.sweeping.trials import AGAIN, KILLS, PROBLEM, Trials
 
 SPACE = {"x": FloatDistribution(0, 1), "y": IntDistribution(0, 9)}
 WANTED = 40
@@ -114,6 +114,31 @@ def test_enough_is_enough_and_a_failed_trial_counts(tmp_path: Path) -> None:
         finish(trials, second)
         assert trials.claim(2, None) is None
         assert trials.claim(3, None) is not None
+
+
+def test_values_that_get_every_process_killed_fail(tmp_path: Path) -> None:
+    said: list[str] = []
+    started: list[Any] = []
+    # Stopped by a person, any number of times: each time the same values again.
+    for _ in range(4):
+        trials = opened(tmp_path)
+        with trials.working():
+            started.append(trials.claim(WANTED, None).params)  # type: ignore[union-attr]
+    # Out of memory, and killed (its worker's lock is free, and nothing was written).
+    trials = opened(tmp_path)
+    with pytest.raises(MemoryError), trials.working():  # noqa: PT012
+        started.append(trials.claim(WANTED, None).params)  # type: ignore[union-attr]
+        raise MemoryError
+    started += [opened(tmp_path).claim(WANTED, None).params for _ in range(KILLS - 1)]  # type: ignore[union-attr]
+    assert all(values == started[0] for values in started)
+    trials = opened(tmp_path, said.append)
+    with trials.working():
+        following = trials.claim(WANTED, None)
+        assert following is not None
+        assert following.params != started[0]
+    assert [trial.params for trial in trials.finished] == [started[0]]
+    assert f"killed {KILLS} times" in trials.finished[0].user_attrs[PROBLEM]
+    assert said[-1].endswith(f"{KILLS} processes were killed with these values: the trial has failed")
 
 
 def test_killed_at_random_instants_no_trial_is_lost_or_run_twice(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from groundwork.sweeping.journal import storage
 from groundwork.training.store import locked
 
 # What a trial knows of itself: the lock and the place of its process, the trial that it repeats, and why it failed. A
-# trial that failed for no known reason is one whose process died.
-WORKER, PLACE, AGAIN, PROBLEM = "worker", "place", "again", "problem"
+# trial that failed for no known reason is one whose process ended, of itself (Ctrl-C, no time left) or by a kill.
+WORKER, PLACE, AGAIN, PROBLEM, STOPPED = "worker", "place", "again", "problem", "stopped"
+KILLS = 10  # Settings that need too much memory get every process killed that trains them; others are unlucky once.
 
 
 class Trials:
@@ -54,8 +55,9 @@ class Trials:
         self.folder, self.distributions, self.seed, self.say = folder, dict(distributions), seed, say
         self.worker = secrets.token_hex(8)
         with self._alone():
+            self.storage = storage(folder, say)
             self.study = optuna.create_study(
-                storage=storage(folder, say),
+                storage=self.storage,
                 study_name="sweep",
                 direction="maximize" if higher_is_better else "minimize",
                 load_if_exists=True,
@@ -67,7 +69,21 @@ class Trials:
         with ExitStack() as stack:
             stack.callback(self._worker(self.worker).unlink, missing_ok=True)
             stack.enter_context(locked(self._worker(self.worker), fcntl.LOCK_EX))
-            yield
+            killed = False
+            try:
+                yield
+            except MemoryError:
+                killed = True
+                raise
+            finally:
+                if not killed:
+                    self._stop()
+
+    def _stop(self) -> None:
+        """Write down that this process leaves its trial of its own will."""
+        for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
+            if trial.user_attrs.get(WORKER) == self.worker:
+                self._note(trial, STOPPED, True)
 
     @property
     def finished(self) -> list[FrozenTrial]:
@@ -127,18 +143,28 @@ class Trials:
             self.study.tell(trial, value, state=state, skip_if_finished=True)
 
     def _mend(self) -> None:
-        """Queue the trials again whose process died."""
-        queued = {trial.user_attrs.get(AGAIN) for trial in self.study.trials}
+        """Queue the trials again whose process ended; those fail that were killed too often."""
+        trials = self.study.trials
+        queued = {trial.user_attrs.get(AGAIN) for trial in trials}
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
             if self._is_run(trial):
                 continue
             number, place = trial.number, trial.user_attrs.get(PLACE, "")
+            told = f"trial {number}: its process has ended{f' ({place})' if place else ''}"
             # A queued trial keeps its values here until they are drawn.
             values = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-            if values and number not in queued:
+            if _kills(number, trials) >= KILLS:
+                self._note(trial, PROBLEM, f"its process was killed {KILLS} times; too little memory?")
+                told += f"; {KILLS} processes were killed with these values: the trial has failed"
+            elif values and number not in queued:
                 self.study.enqueue_trial(values, {AGAIN: number})
+                told += "; it is queued again"
             self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
-            self.say(f"trial {number}: its process has ended{f' ({place})' if place else ''}; it is queued again")
+            self.say(told)
+
+    def _note(self, trial: FrozenTrial, name: str, fact: Any) -> None:
+        with suppress(UpdateFinishedTrialError):
+            self.storage.set_trial_user_attr(trial._trial_id, name, fact)
 
     def _is_run(self, trial: FrozenTrial) -> bool:
         """Whether another process is running a trial; this one asks only between its own."""
@@ -164,3 +190,13 @@ class Trials:
 def _has_ended(trial: FrozenTrial) -> bool:
     """Whether a trial has ended by itself, and not with its process."""
     return trial.state.is_finished() and (trial.state != TrialState.FAIL or PROBLEM in trial.user_attrs)
+
+
+def _kills(number: int | None, trials: Sequence[FrozenTrial]) -> int:
+    """Count how often the values of a trial were running when their process was killed, this trial included."""
+    kills = 0
+    while number is not None:
+        attributes = trials[number].user_attrs
+        kills += WORKER in attributes and STOPPED not in attributes
+        number = attributes.get(AGAIN)
+    return kills
