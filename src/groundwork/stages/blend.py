@@ -22,8 +22,7 @@ from groundwork.objectives.base import Array
 from groundwork.objectives.oof import columns, groups, predictions, read_oof, same_values, targets
 from groundwork.objectives.weights import Rows, average, scale_of, weigh
 from groundwork.stages.evaluate import evaluate
-from groundwork.stages.job import PREPARED, RESULTS, Job
-from groundwork.stages.predict import PREDICTIONS
+from groundwork.stages.job import PREDICTIONS, PREPARED, RESULTS, Job
 from groundwork.stages.submission import submission
 
 MEAN, WEIGHTS = "mean", "weights"

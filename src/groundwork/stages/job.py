@@ -14,6 +14,7 @@ from groundwork.files import workroom, write_text, writing
 from groundwork.settings import Lane, Params
 
 RAW, PREPARED, RESULTS = Path("data/raw"), Path("data/prepared"), Path("results")
+PREDICTIONS = "test.parquet"  # of a lane or a blend, in its results
 
 
 @dataclass(frozen=True)

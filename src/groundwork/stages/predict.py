@@ -12,11 +12,9 @@ from groundwork.kaggle import gate
 from groundwork.objectives import KINDS
 from groundwork.objectives.oof import columns
 from groundwork.settings import Hardware
-from groundwork.stages.job import Job
+from groundwork.stages.job import PREDICTIONS, Job
 from groundwork.training.checkpoint import predicting
 from groundwork.training.inference import device
-
-PREDICTIONS = "test.parquet"
 
 
 def run(job: Job) -> str:

@@ -12,8 +12,7 @@ from groundwork.errors import UserError
 from groundwork.files import writing
 from groundwork.kaggle import gate
 from groundwork.objectives.oof import predictions
-from groundwork.stages.job import Job
-from groundwork.stages.predict import PREDICTIONS
+from groundwork.stages.job import PREDICTIONS, Job
 
 SUBMISSION = "submission.csv"
 

@@ -7,15 +7,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-import sklearn
-import tokenizers
 import torch
-from pytorch_lightning.__version__ import version as lightning
 
 from groundwork.settings import Hardware
 from groundwork.training.inference import device
 from groundwork.training.precision import resolve
+
+# Their packages by the names that `made.json` has for them.
+LIBRARIES = {
+    "pytorch_lightning": "pytorch-lightning",
+    "numpy": "numpy",
+    "sklearn": "scikit-learn",
+    "tokenizers": "tokenizers",
+}
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,8 @@ class Origin:
         where = device(hardware)
         versions = {
             "torch": torch.__version__,
-            "pytorch_lightning": lightning,
-            "numpy": np.__version__,
-            "sklearn": sklearn.__version__,
-            "tokenizers": tokenizers.__version__,
+            # Read from their metadata: who only predicts need not import them, which takes seconds.
+            **{name: version(package) for name, package in LIBRARIES.items()},
             **{name: version(name) for name in libraries},
         }
         return cls(
