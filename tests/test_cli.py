@@ -71,6 +71,19 @@ def test_stages_load_no_more_than_they_need(command: str, allowed: set[str], fol
     assert loaded(statement, folder) <= allowed
 
 
+@pytest.mark.parametrize(
+    ("stage", "absent"),
+    [
+        ("predict", {"pytorch_lightning", "wandb", "kaggle"}),
+        ("evaluate", {"torch", "sklearn"}),
+        ("submission", {"torch", "sklearn"}),
+        ("blend", {"torch", "sklearn"}),
+    ],
+)
+def test_a_stage_that_trains_nothing_imports_nothing_that_trains(stage: str, absent: set[str], folder: Path) -> None:
+    assert not absent & loaded(f"import groundwork.stages.{stage}", folder)
+
+
 def test_a_wrong_parameter_stops_every_stage_before_it_touches_a_file(folder: Path) -> None:
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace("dropout: 0.2", "dropuot: 0.2"))
