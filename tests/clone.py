@@ -24,7 +24,8 @@ def make(repository: Path, folder: Path, **training: Any) -> Path:
     for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(repository / name, folder / name)
-    shutil.copytree(repository / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    # With its bytecode, but not with what another process is writing of it now.
+    shutil.copytree(repository / "src", folder / "src", ignore=shutil.ignore_patterns("*.pyc.*"))
     params = YAML(typ="safe").load(repository / "params.yaml")
     lane = {**params["competitions"][LANE], "folds": 2}
     lane["training"] = {**lane["training"], "epochs": 12, **training}

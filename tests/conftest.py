@@ -13,6 +13,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before anything loads torch: threads that spin while they wait starve the other test processes.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 os.environ["OMP_NUM_THREADS"] = "1"
+# Tests start hundreds of Pythons, which would compile the package each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = ["tests.services.wandb_fixture", "tests.services.full_disk"]
 
