@@ -52,7 +52,7 @@ for name, (start, end, y) in MEMORIES.items():
     axis.text((start + end) / 2, y, name, ha="center", va="center", fontsize=9)
 axis.set(xlim=(-0.5, 4.6), ylim=(-1, 1.75))
 axis.axis("off")
-show()
+show("From fetch by prepare and train to evaluate, predict, submit; and three bars that remember")
 
 # %% [markdown]
 # A box is a **stage**: a program that reads the files of the stages before it and writes those named below it. *fetch*
@@ -210,7 +210,7 @@ for edge in (2.5, 7.5, 8.5, 13.5):
 axis.set_yticks(range(len(COURSES)), COURSES)
 axis.set_xticks(range(17), [f"{n:02} {name}" for n, name in enumerate(LESSONS)], rotation=90)
 axis.set(xlim=(-0.5, 16.5), ylim=(len(COURSES) - 0.5, -0.5))
-show()
+show("Ten outside courses against seventeen lessons: full dots where one fits best, else rings")
 met = {lesson for best, _ in COURSES.values() for lesson in best}
 claim("each of the seventeen has a best second course", met == set(range(17)))
 

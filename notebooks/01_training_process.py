@@ -43,7 +43,7 @@ boxes = {
 }
 arrows = "input>model model>prediction prediction>loss target>loss loss>algorithm algorithm>model"
 picture("Supervised learning", 3.2, boxes, arrows)
-show()
+show("An input, a model, a prediction; a loss against the target; an algorithm adjusts the model")
 
 # %% [markdown]
 # Follow the solid arrows. An input goes through the **model** and becomes a **prediction**. The **target** is what it
@@ -73,7 +73,7 @@ boxes = {
 }
 arrows = "knobs>data data>tweak tweak>enough enough>data enough>done"
 picture("The training loop", 2.9, boxes, arrows).text(4.75, 1.7, "no: repeat", va="center")
-show()
+show("A loop: from random knobs, take data, tweak the knobs, good enough? If not, take data again")
 
 # %% [markdown]
 # How do you tweak? Think of an old radio. You turn a knob a little and listen. If the sound is clearer, leave it there;
@@ -168,7 +168,7 @@ left.set(xlabel="slope", ylabel="height", title="two knobs, 60 pushes")
 left.legend()
 right.loglog(list(prices), list(prices.values()), "o-")
 right.set(xlabel="number of knobs", ylabel="evaluations", title="the price of no gradient")
-show()
+show("Pushes find the best two knobs in 60 tries; the more knobs, the more evaluations it takes")
 claim("from 10 knobs to 1000, the price grows by about 100", 50 < prices[1000] / prices[10] < 200)
 
 # %% [markdown]
@@ -256,7 +256,7 @@ for (name, (heard, losses, _)), style in zip(runs.items(), ("-", ":", "--", "-."
 right.axhline(np.log(2), color="0.5", linewidth=0.8)
 right.set(ylim=(0, 1.4), xlabel="sounds processed", ylabel="held-out loss", title="learning")
 right.legend(fontsize="small", loc="upper left")
-show()
+show("How “yes” and “no” differ on average; gradients in batches of 50 lower the loss fastest")
 
 # %% [markdown]
 # On the left, white is louder in *yes*, which ends high, and black in *no*. How soon did the held-out loss fall to 0.3?

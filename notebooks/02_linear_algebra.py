@@ -45,7 +45,7 @@ for axis, (name, matrix) in zip(axes, machines.items(), strict=True):
     axis.set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), aspect="equal")
     axis.grid(False)
 axes[0].set_ylabel("second number")
-show()
+show("Four matrices turn, stretch, shear and flatten a circle, its grid and two arrows")
 
 # %% [markdown]
 # Compare the arrows with the numbers above; each inner bracket is a row. The first column of a matrix is the place
@@ -159,7 +159,7 @@ solid.set(title="onto a plane, of all mixes of two columns")
 solid.set_box_aspect(np.ptp([*corners.T, point], axis=0), zoom=1.3)
 solid.axis("off")
 solid.view_init(18, -65)
-show()
+show("A vector's projections onto a line and onto a plane; what remains stands upright on them")
 claim("the remainder is at right angles", np.allclose(plane.T @ (point - shadow), 0))
 mixes = plane @ chance.normal(size=(2, 1000))
 nearest = np.sqrt(((mixes - point[:, None]) ** 2).sum(0).min())
@@ -189,7 +189,7 @@ for axis, rank in zip(axes, (64, 3, 12), strict=False):
     axis.axis("off")
 axes[3].semilogy(np.arange(1, 65), values, ".-")
 axes[3].set(title="singular values", xlabel="which, from the largest")
-show()
+show("A picture at ranks 64, 3 and 12, and its singular values: a few are by far the largest")
 nearest = linalg.low_rank(picture, 12)
 theirs = left[:, :12] * values[:12] @ right[:12]
 claim("low_rank is numpy's", np.allclose(nearest, theirs, atol=1e-4))

@@ -46,7 +46,7 @@ for row, label in enumerate(("$w_1$", "$w_2$", "$w_3$", "$b$")):
 draw(right, "a network", "$x_1$ $x_2$ $x_3$", "$h_1$ $h_2$ $h_3$ $h_4$", "$y_1$ $y_2$")
 for x, name in enumerate(("input layer", "hidden layer", "output layer")):
     right.text(x, -2.2, name, ha="center")
-show()
+show("A neuron weighs inputs, adds them and bends the sum; a network has layers of neurons")
 
 # %% [markdown]
 # On the left, one **neuron**. Its bias is drawn as the weight of one more input, which is always 1. With weights $w$,
@@ -160,7 +160,7 @@ for weight, bias in zip(pair[0].weight.data, pair[0].bias.data, strict=True):
     axes[1].axline((0, -bias / weight[1]), slope=-weight[0] / weight[1], color="red", ls="--", lw=2)
 axes[0].set(xlim=(-0.4, 1.4), ylim=(-0.4, 1.4))
 axes[0].legend(loc="center")
-show()
+show("XOR: one neuron finds no border; two hidden neurons move the points so that one line does")
 claim("one neuron stays at ln 2", single_loss, np.log(2), 1e-3)
 claim("two hidden neurons leave less than a tenth of that", pair_loss < np.log(2) / 10)
 claim("both no corners have moved to one place", abs(moved[0] - moved[3]).max() < 0.1)
@@ -205,7 +205,7 @@ for (name, found), style in zip(curves.items(), ("^-", "o-", "v-", "s--"), stric
     axis.semilogy(found, style, label=name, markersize=5)
 axis.set(xlabel="layer", ylabel="size of its outputs")
 axis.legend(title="first weights'\nstandard deviation", loc="upper left", bbox_to_anchor=(1, 1))
-show()
+show("Size of outputs over ten layers: it grows, stays or fades with the first weights' deviation")
 claim("ten layers at 2/√n: 2 to the power of 10", curves["2/√n"][-1], 1024, 200)
 claim("at 0.5/√n: 1/1024", curves["0.5/√n"][-1], 1 / 1024, 2e-4)
 claim("at 1/√n: 1, within a factor of 2", 0.5 < curves["1/√n"][-1] < 2)

@@ -41,7 +41,7 @@ left.legend()
 share = np.linspace(0.004, 1, 250)
 right.plot(share, -np.log(share), color="black")
 right.set(xlabel="probability of the actual outcome", ylabel="loss")
-show()
+show("Squared, absolute and smooth loss by error; cross-entropy by the outcome's probability")
 claim("half and half costs ln 2", -math.log(0.5), 0.693, 1e-3)
 claim("one in ten", -math.log(0.1), 2.303, 1e-3)
 claim("one in a hundred costs twice as much", -math.log(0.01) / -math.log(0.1), 2, 1e-12)
@@ -181,7 +181,7 @@ axes[0].set(title="loss", xlabel="logit z")
 axes[1].set(title="slope", xlabel="logit z")
 axes[2].set(title="descent from z = -8", xlabel="step", ylabel="probability of yes")
 axes[0].legend(fontsize=9)
-show()
+show("A wrong logit: squared error is flat there and takes a thousand steps, cross-entropy ten")
 took = {name: int((path > 0.5).argmax()) for name, path in paths.items()}
 claim("steps until the answer changes, with cross-entropy", took["cross-entropy"], 9, 2)
 claim("with squared error: more than a thousand", took["squared error"] > 1000)
@@ -236,7 +236,7 @@ for (upper, lower), (lane, run) in zip(axes.T, runs.items(), strict=True):
     lower.plot(epochs, run.history[f"val_{run.metric}"], "s--", color="tab:blue", markersize=4)
     lower.set(xlabel="epoch", ylabel=run.metric, xticks=epochs[::2])
 axes[0, 0].set(ylabel="validation loss")
-show()
+show("Three competitions: by epoch, the validation loss falls while the metric gets better")
 
 # %% [markdown]
 # Loss and metric move together, but they are not the same. Accuracy counts right answers: it changes by whole rows, and

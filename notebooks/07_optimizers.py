@@ -57,7 +57,7 @@ for axis, (name, path) in zip(axes, paths.items(), strict=True):
     axis.plot(0, 0, "k*")
     axis.set(title=name, ylabel="across")
 axes[-1].set_xlabel("along the valley; the star is the lowest point")
-show()
+show("Ways down a valley: gradient descent bounces and creeps, momentum and Adam swing to the star")
 left = {name: np.linalg.norm(path[-1]) for name, path in paths.items()}
 claim(
     "after 30 steps, gradient descent is further away than momentum",
@@ -194,7 +194,7 @@ for (name, losses), line in zip(curves.items(), ("s--", "^:", "o-"), strict=True
 axis.axhline(np.log(2), color="0.5", linewidth=1, label="tossing a coin: ln 2")
 axis.set(xlabel="learning rate", ylabel="training loss after 10 epochs", ylim=(0, 2))
 axis.legend()
-show()
+show("Loss by learning rate: each rule's curve is a bowl, Adam's at small rates, SGD's at large")
 
 # %% [markdown]
 # Each curve is a bowl: at too small a rate the network has hardly moved, at too large a rate it jumps about. And each

@@ -66,7 +66,7 @@ for axis, (title, arguments) in zip(axes.flat, cases.items(), strict=True):
     axis.set(title=title, xlabel="input", ylabel="target", ylim=(-3, 3))
     axis.label_outer()
 axes[0, 0].legend()
-show()
+show("A wave, learned from 60 good rows, from 8, from noisy targets, and from rows that end at 1")
 
 # %% [markdown]
 # **Quantity**: between two distant rows the network guesses. **Quality**: where targets are partly noise, a network
@@ -140,7 +140,7 @@ for (name, case), line in zip(curves.items(), ("s--", "^:", "o-"), strict=True):
     axis.loglog(sizes, curves[name], line, label=name)
 axis.set(xlabel="training rows", ylabel="error against the truth")
 axis.legend()
-show()
+show("Error by number of rows: good rows help most, noisy ones less, rows that end at 1 never")
 gain = {name: errors[0] / errors[-1] for name, errors in curves.items()}
 claim("100 times as many good rows: less than a third of the error", gain["good rows"] > 3)
 claim("100 times as many noisy rows, too", gain["noisy targets"] > 3)
@@ -184,7 +184,7 @@ for axis, (name, (columns, targets)) in zip(axes, versions.items(), strict=True)
     axis.plot(*path.T, "o-", markersize=3)
     axis.plot(*best, "k*", markersize=10)
     axis.set(title=name, xlabel="weight of the area", ylabel="weight of the rooms")
-show()
+show("Descent on two weights: unscaled it moves along one only; scaled it comes near the best")
 claim("500 times as curved along the area", (flats[:, 0] ** 2).sum() > 500 * (rooms**2).sum())
 claim("as they come, over half of the way is left after 30 steps", left["as they come"] > 0.5)
 claim("scaled: less than a hundredth", left["scaled"] < 0.01)
@@ -212,7 +212,7 @@ axis.semilogx(per_street, honest, "o-", base=2, label="mean over training rows")
 axis.set_xticks(per_street, per_street)
 axis.set(xlabel="rows of each street", ylabel="validation accuracy", ylim=(0.4, 1.05))
 axis.legend()
-show()
+show("Accuracy by rows of each street: means over all rows seem to help, most in small streets")
 claim("alone in its street, a row sees its own target", leaking[0], 1)
 claim("without the leak, nothing is predicted", max(abs(score - 0.5) for score in honest) < 0.05)
 

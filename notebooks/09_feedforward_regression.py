@@ -55,7 +55,7 @@ for axis, name, column in zip(axes, FEATURES, houses.T, strict=True):
     axis.plot(column, prices / 1000, ".", markersize=4)
     axis.set_xlabel(name)
 axes[0].set_ylabel("price in $1000")
-show()
+show("Prices against area, bedrooms, bathrooms and minutes on foot: area shows most clearly")
 
 # %% [markdown]
 # The known values of a row are its **features**; the value to predict is its **target**. If the target is a number on a
@@ -190,7 +190,7 @@ for place, axis in enumerate(axes):
     axis.set_xlabel(FEATURES[place])
 axes[0].set_ylabel("price in $1000")
 axes[0].legend()
-show()
+show("Price by each input: the network bends as the rule does, the linear model cannot")
 
 # %% [markdown]
 # The network found the plateau, the fall and the second plateau by itself. The linear model draws the best single slope
@@ -212,7 +212,7 @@ axes[0].set(xlabel="true price in $1000", ylabel="predicted price in $1000")
 axes[1].axhline(0, color="0.5")
 axes[1].set(xlabel="minutes on foot", ylabel="residual of the log price")
 axes[0].legend()
-show()
+show("Predicted against true prices, and residuals: the linear model is far off for some houses")
 too_much = np.log(answers["linear"] / new_prices)
 near_35 = np.abs(new_houses[:, 3] - 35) < 5
 claim("about 35 minutes away it predicts over 5% too much", too_much[near_35].mean() > 0.05)

@@ -54,7 +54,7 @@ for name, (y, x) in {"A": (13, 7), "B": (13, 20), "C": (5, 13)}.items():
         axis.text(1.6 * x - 9, 1.5 * y - 5, name, color="C1", weight="bold")
 for (y, x), weight in np.ndenumerate(edges):
     axes[1].text(x, y, f"{weight:.0f}", color="black" if weight > 0 else "white")
-show()
+show("A handwritten 0, a kernel with columns of -1, 0 and 1, and its map: upright edges stand out")
 
 # %% [markdown]
 # This kernel subtracts the left side of the window from the right. At A the picture gets brighter from left to right,
@@ -164,7 +164,7 @@ for (name, curve), style in zip(curves.items(), ("C0o-", "C1s--", "k:"), strict=
     axis.plot(moves, curve, style, label=f"{name}, {weights:,} weights")
 axis.set(xlabel="pixels that the digit was moved", xticks=moves, ylabel="accuracy", ylim=(0, 1.02))
 axis.legend()
-show()
+show("Accuracy by pixels that the digits moved: the CNN's stays, that of MLP and linear falls")
 claim("number of validation pictures", len(valid_digits), 300)
 claim("moved by 4 pixels, the CNN gets 17 of 20 or more", curves["CNN"][4] > 0.85)
 claim("and the MLP less than half", curves["MLP"][4] < 0.5)
@@ -190,7 +190,7 @@ for place, (above, below) in enumerate(axes.T):
         axis.set(xticks=[], yticks=[])
 axes[0, 0].set_ylabel("kernel")
 axes[1, 0].set_ylabel("map")
-show()
+show("Eight learned kernels, 5 by 5, and the map of a 0 that each of them makes")
 
 # %% [markdown]
 # ## Try

@@ -42,7 +42,7 @@ for place, word in enumerate(["“you”", "“wrote”", "“utter”", "“hog
 axis.text(-0.6, 1, "$h_0 = 0$", **centred)
 axis.set(xlim=(-0.8, 3.7), ylim=(-0.2, 2.2))
 axis.axis("off")
-show()
+show("Words enter a row of boxes with the same weights one by one; each box passes on a state")
 
 # %% [markdown]
 # Words become numbers first. An **embedding** is a table with a row of numbers, a vector, for each known word. The
@@ -87,7 +87,7 @@ for (name, sizes), style in zip(reached.items(), ("o-", "s--", "^:"), strict=Tru
     axis.semilogy(sizes, style, markersize=4, label=name)
 axis.set(xlabel="words between an input and the last state", ylabel="size of the gradient")
 axis.legend()
-show()
+show("Gradient by distance in words: it fades in RNN and LSTM, not where forget gates are open")
 shares = {name: sizes[-1] / sizes[0] for name, sizes in reached.items()}
 claim("an open gate", F.sigmoid(Tensor(3.0)).item(), 0.95, 0.01)
 claim("in the first two, less than a millionth gets through", sorted(shares.values())[1] < 1e-6)
@@ -223,7 +223,7 @@ for tag, style in (("toxic", "o-"), ("obscene", "s--"), ("insult", "^:"), ("thre
 axis.set_xticks(range(len(beliefs)), words(comment), rotation=60, ha="right")
 axis.set(ylabel="probability after this word", ylim=(0, 1))
 axis.legend()
-show()
+show("Probability of each tag after each word: “utter hogwash” and “muppet” raise all but threat")
 rise = dict(zip(tags, beliefs[-1] - beliefs[4], strict=True))
 claim("the second sentence sounds insulting", rise["insult"] > 0.2)
 claim("and like no threat", rise["threat"] < 0.1)
@@ -246,7 +246,7 @@ for tag, style in (("toxic", "-"), ("insult", "--"), ("severe_toxic", ":")):
     axis.plot(grid, 2 * (truth * said).sum(0) / (truth.sum() + said.sum(0)), style, label=tag)
 axis.set(xlabel="threshold", ylabel="F1 on the validation rows")
 axis.legend()
-show()
+show("F1 by threshold, for three tags: each has its peak at another threshold")
 
 # %% [markdown]
 # Write `thresholds`. Logits and tags (0 or 1) are arrays `[rows, tags]`, of validation rows and of test rows. Return

@@ -53,7 +53,7 @@ asking, answering = (np.array([vectors[w.lower()] for w in side]) for side in (q
 looks = F.attention_weights(Tensor(asking), Tensor(answering)).data
 figure, axis = subplots(height=2.2)
 heat(axis, looks, query, title)
-show()
+show("Attention weights: “brass” looks at “Brass”, “pivot” at “Hinge”, “gate” at several words")
 
 # %% [markdown]
 # There are three roles: a **query** $Q$ says what a word looks for, a **key** $K$ what a word offers, a **value** $V$
@@ -87,7 +87,7 @@ left.axis("off")
 right.imshow(nn.PositionalEncoding(32, 40).pe.T, cmap="Greys", aspect="auto")
 right.set(xlabel="place in the text", ylabel="place in the vector")
 right.grid(visible=False)
-show()
+show("The encoder's layer, with two shortcuts; and a picture of the waves that stand for positions")
 spread = (chance.normal(size=(10_000, 64)) * chance.normal(size=(10_000, 64))).sum(axis=1).std()
 claim("64 products add up to a spread of 8", spread, 8, 0.4)
 blind = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
@@ -115,7 +115,7 @@ axis.plot(times, rare[12:24], "s--", label="the same word, documents three times
 axis.plot(times, ranker.weights("door")[24:36], "^:", label="a word that three quarters hold")
 axis.set(xlabel="occurrences of the word", ylabel="added to the score", ylim=(0, 4.2))
 axis.legend()
-show()
+show("BM25 by occurrences of a word: it levels off; rare words add more, long documents less")
 claim("the tenth occurrence adds less than a tenth of the first", rare[9] - rare[8] < 0.1 * rare[0])
 
 # %% [markdown]
@@ -234,7 +234,7 @@ with no_grad():
     _, looks = ranker.layer.self_attn(normal, normal, normal, pair.data == 0, True, None, False)
 figure, axis = subplots(height=2.4)
 heat(axis, looks.data[0, 0, :3][:, pair.data[0] != 0], query, query + title)
-show()
+show("One head of the trained ranker: “brass” and “pivot” look at “Hinge”, “gate” looks at itself")
 claim("padding gets nothing", looks.data[..., pair.data[0] == 0].max(), 0)
 claim("in the title, brass attends to Brass most", looks.data[0, 0, 0, 8:].argmax(), 4)
 

@@ -49,7 +49,7 @@ for axis, table, title in zip(axes, [bought, bought[by_taste]], titles, strict=T
     axis.set(title=title, xlabel="articles")
     axis.grid(False)
 axes[0].set_ylabel("customers")
-show()
+show("Who bought what: without order as the shop has it, three blocks when sorted by hidden taste")
 
 # %% [markdown]
 # Give each customer $u$ a short row of numbers, a **vector** $p_u$: how much they like certain properties. Give each
@@ -166,7 +166,7 @@ right.axhline(judge(recipe), color="0.3", linestyle="--", label="the true probab
 right.axhline(judge(popularity), color="0.3", linestyle=":", label="popularity")
 right.set(title="the week kept aside", xlabel="epoch", ylabel="MAP@12", ylim=(0, 0.4))
 right.legend(fontsize=8, loc="upper right")
-show()
+show("Learned vectors lie in three groups, one for each taste; MAP@12 rises to that of the truth")
 
 # %% [markdown]
 # The three tastes are three directions, although they were not given. Customers lie in the same directions: an article

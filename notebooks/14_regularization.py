@@ -73,7 +73,7 @@ right.axhline(NOISE**2, color="0.5", linestyle=":", label="instrument's error, s
 right.plot(steps[best], validation[best], "k*", markersize=9)
 right.set(xlabel="step", ylabel="mean squared error", title="its losses", ylim=(0, 0.4))
 right.legend(fontsize=8)
-show()
+show("After 1300 steps the curve chases single points; validation loss rises from step 90 on")
 
 # %% [markdown]
 # The training loss keeps falling. The loss on rows that the network has not learned from, the **validation loss**, is
@@ -169,7 +169,7 @@ for axis, style, name in zip(axes.flat, ("-", "--", ":"), runs, strict=False):
     axes[1, 1].plot(steps, norm, style, label=name)
 axes[1, 1].set(title="norm of all weights", xlabel="step", ylim=0)
 axes[1, 1].legend(fontsize=8)
-show()
+show("Losses with no remedy, weight decay, dropout; the weights grow, but not with weight decay")
 ends = decayed[2][-1], dropping[2][-1], plain[2].min()
 claim("each remedy ends lower by a third, or more", max(ends) < plain[2][-1] * 2 / 3)
 claim("decay, dropout: training loss stays up", min(decayed[1][-1], dropping[1][-1]) > NOISE**2 / 2)

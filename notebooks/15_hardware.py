@@ -55,7 +55,7 @@ right.set(xlabel="operations for each number moved", title="what a machine gets 
 right.set_ylabel("operations in that time")
 right.set_ylim(0.02, 300)
 right.legend(fontsize=8, loc="lower right")
-show()
+show("A product of matrices has more operations than numbers; so a machine reaches its full speed")
 
 # %% [markdown]
 # The bent line is called the **roofline**. On the slope a machine waits for memory; on the flat part it computes at
@@ -154,7 +154,7 @@ for axis, cycle in zip(axes, (0, 3, 7, 11, 15), strict=True):
     axis.pcolormesh(grid.busy[cycle], cmap="gray_r", vmin=0, vmax=1.4, edgecolors="0.7")
     axis.set(title=f"cycle {cycle}", xticks=[], yticks=[], aspect="equal")
     axis.invert_yaxis()
-show()
+show("Cells at work in five cycles: a slanted band crosses the grid from one corner to the other")
 claim("6 + 6 + 6 - 2 cycles", grid.cycles, 16)
 claim("share of the time that cells were busy", grid.utilization, 3 / 8)
 grid.multiply(chance.normal(size=(1000, 6)))
@@ -181,7 +181,7 @@ for (name, dtype), style in zip(types.items(), ("-", "--", ":"), strict=True):
     print(f"{name:8}  {digits:2} bits of digits, sum of 3000 ones {sums[name]:.0f}")
 axis.set(xlabel="ones added", ylabel="sum")
 axis.legend()
-show()
+show("A sum of ones: bfloat16 stops at 256, float16 at 2048, float32 goes on")
 claim("bfloat16 stalls at", sums["bfloat16"], 256)
 claim("float16 at", sums["float16"], 2048)
 claim("float16's largest number", torch.finfo(torch.float16).max, 65504)
@@ -228,7 +228,7 @@ for block in blocks:
 figure, axis = subplots(height=2.6)
 axis.loglog(blocks, moved, "o-", base=2)
 axis.set(xlabel="block (the memory holds 3 block² words)", ylabel="words loaded")
-show()
+show("Words loaded by size of the block: each doubling halves them")
 claim("with single numbers, each of them is fetched 64 times", moved[0], 2 * 64**3)
 claim("in one block, once", moved[-1], 2 * 64**2)
 claim("blocks of 8 need an eighth of the words", moved[3] / moved[0], 1 / 8)

@@ -20,7 +20,7 @@ from groundwork.lessons import show, subplots
 print("before")
 figure, axis = subplots()
 axis.plot([1, 2])
-show()
+show("a line")
 print("after")
 
 # %%
@@ -50,6 +50,7 @@ def test_figures_are_there_even_with_another_backend_exported(lesson: Lesson, mo
     (_, drawn, counted) = json.loads(lesson.notebook.read_text())["cells"]
     printed, picture, printed_after = drawn["outputs"]
     assert base64.b64decode(picture["data"]["image/png"]).startswith(b"\x89PNG")
+    assert picture["metadata"] == {"image/png": {"alt": "a line"}}
     assert [printed["text"], printed_after["text"]] == [["before\n"], ["after\n"]]
     assert counted["outputs"][0]["data"]["text/plain"] == ["2"]
 

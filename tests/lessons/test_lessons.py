@@ -107,6 +107,19 @@ def test_a_lesson_keeps_to_its_budget(lesson: Lesson) -> None:
 
 
 @every_lesson
+def test_every_picture_has_a_text_for_people_who_cannot_see_it(lesson: Lesson) -> None:
+    pictures = [
+        output.metadata.get("image/png", {}).get("alt", "")
+        for cell in executed(lesson).cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(set(pictures)) == len(pictures)
+    assert min(map(len, pictures)) > 40, pictures
+
+
+@every_lesson
 def test_a_notebook_tells_nothing_of_the_machine_that_built_it(lesson: Lesson) -> None:
     written = lesson.notebook.read_text(encoding="utf-8")
     assert str(course.ROOT) not in written

@@ -95,7 +95,10 @@ def _outputs(lesson: course.Lesson, outputs: list[NotebookNode]) -> Iterator[Not
     """Keep the reproducible parts of a cell's outputs; refuse what a reader should not see."""
     printed: NotebookNode | None = None
     for output in outputs:
-        output.get("metadata", {}).clear()
+        if "metadata" in output:
+            # What a picture shows stays; sizes and the like depend on the machine.
+            alt = output.metadata.get("image/png", {}).get("alt")
+            output.metadata = nbformat.from_dict({"image/png": {"alt": alt}} if alt else {})
         if output.output_type != "stream":
             printed = None
             yield output

@@ -48,10 +48,24 @@ def subplots(rows: int = 1, columns: int = 1, *, width: float = 7.0, height: flo
     return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **arguments)
 
 
-def show() -> None:
-    """Show the figures: below the cell in a notebook, in a window on a screen, and as files elsewhere."""
+def show(seen: str = "") -> None:
+    """Show the figures: below the cell in a notebook, in a window on a screen, and as files elsewhere.
+
+    Parameters
+    ----------
+    seen
+        What they show, for people who cannot see them. A notebook keeps it as the picture's ``alt``.
+    """
     import matplotlib.pyplot as plt
 
+    if "inline" in plt.get_backend():
+        from IPython.display import display
+
+        in_a_cell: Any = display  # IPython is typed in part
+        for number in plt.get_fignums():
+            in_a_cell(plt.figure(number), metadata={"image/png": {"alt": seen}})
+        plt.close("all")
+        return
     if plt.get_backend().lower() not in FILES_ALONE:
         plt.show()
         return
