@@ -10,7 +10,7 @@ RUN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 READY = .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test campaign lint format lessons parity bench bench-scale scores tables honesty picture vega lock clean
+.PHONY: help setup repro test campaign lint format lessons docs parity bench bench-scale scores tables honesty picture vega lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ format: $(READY)  ## Fix what ruff can fix
 
 lessons: $(READY)  ## Run the lessons and write their notebooks (one: make lessons ARGS=07)
 	@$(RUN) python -m groundwork.lessons.build $(ARGS)
+
+docs: $(READY) .venv/.docs  ## Build the documentation as pages, strictly: build/site/index.html (with the report, if there is one)
+	@$(RUN) python -m website.build
 
 parity: $(READY)  ## Compare every block of groundwork.scratch with PyTorch's: outputs, gradients, training, time
 	@$(RUN) python -m benchmarks.parity
@@ -75,8 +78,13 @@ lock: $(READY)  ## Rewrite requirements.lock after a change of dependencies in p
 		--custom-compile-command 'make lock' --output-file requirements.lock $(ARGS) pyproject.toml
 
 clean:  ## Remove .venv and the tools' caches, but no data or results
-	rm -rf .venv .venv.unfinished .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache notebooks/.ruff_cache
+	rm -rf .venv .venv.unfinished build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache notebooks/.ruff_cache
 	find main.py src tests -name __pycache__ -prune -exec rm -rf {} +
+
+# Only who builds the pages needs their generator.
+.venv/.docs: $(READY)
+	.venv/bin/python -m pip install -qq -c requirements.lock -e '.[docs]'
+	@touch $@
 
 # .venv.unfinished remains after an interrupted set-up: the next one then starts over, unless the process that it names
 # is still running. torch is installed first and alone, so that its build is the one that pip is configured for.

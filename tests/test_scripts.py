@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -87,23 +86,6 @@ def test_a_training_is_proposed_on_a_branch_of_its_own(clone: Path, tmp_path: Pa
     assert git(origin, "log", "--format=%s", "train/titanic-1").splitlines() == ["Train titanic", "start"]
     assert git(origin, "show", "--stat", "--format=", "train/titanic-1").startswith("results/metrics/titanic.json")
     assert "pr create --head train/titanic-1 --base main --title Train titanic" in asked.read_text()
-
-
-def test_the_site_has_the_report_and_the_lessons(clone: Path, repository: Path) -> None:
-    (clone / "notebooks").mkdir()
-    (clone / "results" / "report").mkdir(parents=True)
-    (clone / "results" / "report" / "index.html").write_text("<p>the report</p>")
-    (lesson,) = (repository / "notebooks").glob("07_*.py")
-    for path in (lesson, lesson.with_suffix(".ipynb")):
-        shutil.copy(path, clone / "notebooks")
-    environment = Path(sys.prefix)
-    (clone / ".venv").symlink_to(environment)
-    done = run(clone, "site", "site")
-    assert done.returncode == 0, done.stderr
-    page = (clone / "site" / "index.html").read_text()
-    assert f'<a href="lessons/{lesson.stem}.html">7. Optimizers' in page
-    assert "valley" in (clone / "site" / "lessons" / f"{lesson.stem}.html").read_text()
-    assert (clone / "site" / "report.html").read_text() == "<p>the report</p>"
 
 
 def test_actions_are_pinned_by_hash_and_scripts_are_there(repository: Path) -> None:

@@ -1,0 +1,1 @@
+"""The documentation as pages: `make docs`. It renders README, guides, lessons and docstrings with Zensical."""
