@@ -71,6 +71,7 @@ def main() -> None:
         config = (ROOT / "website" / "zensical.toml").read_text(encoding="utf-8")
         (BUILD / "zensical.toml").write_text(config.replace("nav = []", f"nav = {navigation.toml(menu)}"), "utf-8")
         _render()
+        (SITE / "404.html").unlink()  # it would need to know the address of the site
         if REPORT.exists():
             shutil.copy(REPORT, SITE / "report.html")
         check.check(SITE, {re.sub(r"\.md$", ".html", page) for page in navigation.pages(menu)})

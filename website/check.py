@@ -49,8 +49,6 @@ def check(site: Path, expected: set[str]) -> None:
         With all problems, a line each.
     """
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
-    # The report is one file with a script of its own, and tests of its own.
-    pages.pop(site / "404.html", None)
     problems = [f"{name}: missing" for name in sorted(expected) if not (site / name).exists()]
     for path, page in pages.items():
         name = path.relative_to(site).as_posix()
@@ -63,7 +61,7 @@ def check(site: Path, expected: set[str]) -> None:
             there = (path.parent / unquote(target)).resolve() if target else path
             if not there.is_file():
                 problems.append(f"{name}: leads nowhere: {address}")
-            elif there in pages and anchor and unquote(anchor) not in pages[there].ids and there.name != "report.html":
+            elif there in pages and anchor and unquote(anchor) not in pages[there].ids:
                 problems.append(f"{name}: no such place: {address}")
     if problems:
         raise UserError("found broken pages:\n" + "\n".join(problems), "mend the Markdown or docstring they come from")

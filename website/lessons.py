@@ -87,6 +87,6 @@ def _walkthrough(plain: str) -> str:
     starts = list(TITLE.finditer(plain))
     ends = [*(start.start() for start in starts[1:]), len(plain)]
     return "\n\n".join(
-        fenced(plain[start.end() : end], "python", f' .walkthrough title="{start["title"]}"')
+        fenced(plain[start.end() : end].replace("``", "`"), "python", f' .walkthrough title="{start["title"]}"')
         for start, end in zip(starts, ends, strict=True)
     )

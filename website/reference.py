@@ -46,6 +46,8 @@ def text_of(name: str, names: list[str], source: Path) -> str:
     text = f"# {name.replace('.', '.<wbr>')}\n\n::: {name}\n"  # a long name may be broken after a dot
     below = [other for other in names if other.rpartition(".")[0] == name]
     if below:
+        # Names that the package only imports are on the page of the module that defines them.
+        text += f"    options:\n      members: {_defined(file_of(name, source))}\n"
         rows = (
             f"| [`{other.rpartition('.')[2]}`]({_link(other, name, source)}) | {_first_line(other, source)} |"
             for other in below
@@ -64,6 +66,17 @@ def menu(names: list[str], source: Path, above: str = PACKAGE) -> list[Entry]:
         page = page_of(name, source)
         entries.append({name.rpartition(".")[2]: [page, *below] if below else page})
     return entries
+
+
+def _defined(file: Path) -> list[str]:
+    names = []
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.append(node.name)
+        elif isinstance(node, ast.AnnAssign | ast.Assign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return [name for name in names if not name.startswith("_")]
 
 
 def _link(other: str, package: str, source: Path) -> str:
