@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "website" / "diagrams"
 DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LABEL = re.compile(r"[\[(]+\"?([^\]\")]+)\"?[\])]+")
+WIDTH = re.compile(r'viewBox="0 0 ([\d.]+)')
+READABLE = 600  # pixels: a wider picture is not shrunk to a phone's width, but scrolls
 THEMES = {"light": "neutral", "dark": "dark"}
 LOAD = "const tag = document.createElement('script'); tag.text = arguments[0]; document.body.append(tag)"
 DRAW = """
@@ -45,9 +47,11 @@ def replaced(text: str, page: str) -> str:
                 f"{page}: found no picture of the diagram that begins with {match[1].splitlines()[:2]}",
                 "draw it: `npm pack mermaid`, unpack it, then `python -m website.diagrams package/dist/mermaid.min.js`",
             )
+        svg = (FOLDER / f"{name}-light.svg").read_text(encoding="utf-8")
+        look = ".diagram .wide" if float(WIDTH.findall(svg)[0]) > READABLE else ".diagram"
         labels = dict.fromkeys(label.replace("<br>", ": ") for label in LABEL.findall(match[1]))
         seen = f"Diagram: {'; '.join(labels)}"
-        return "\n".join(f"![{seen}]({up}diagrams/{name}-{kind}.svg#only-{kind}){{ .diagram }}" for kind in THEMES)
+        return "\n".join(f"![{seen}]({up}diagrams/{name}-{kind}.svg#only-{kind}){{ {look} }}" for kind in THEMES)
 
     return DIAGRAM.sub(picture, text)
 

@@ -65,13 +65,15 @@ class Repurchase:
 
 @dataclass(frozen=True)
 class ItemKNN:
-    """The articles that are most similar to those that the customer bought [1]_.
+    """The articles that are most similar to those that the customer bought.
 
     The similarity of two articles is the cosine of their columns in the matrix of customers and articles. An article's
     score is its similarity summed over the customer's last purchases. Customers without purchases get the articles that
     sold most.
 
-    .. [1] Deshpande and Karypis, "Item-Based Top-N Recommendation Algorithms", ACM TOIS 2004.
+    References
+    ----------
+    Deshpande and Karypis, "Item-Based Top-N Recommendation Algorithms", ACM TOIS 2004.
     """
 
     articles: int

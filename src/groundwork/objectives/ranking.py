@@ -80,10 +80,12 @@ def _ties(prediction: Array, groups: Array | None) -> _Ties:
 def _expected_gain(gain: Array, ties: _Ties, discount: Array) -> Array:
     """Sum ``gain * discount`` over the first ``len(discount)`` ranks of each query, averaged over the orders of ties.
 
-    Each row of a run can be at each of the run's ranks, so every rank of the run has the run's mean gain [1]_.
+    Each row of a run can be at each of the run's ranks, so every rank of the run has the run's mean gain.
 
-    .. [1] McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in the Presence of
-       Tied Scores", ECIR 2008.
+    References
+    ----------
+    McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
+    Scores", ECIR 2008.
     """
     first_ranks = np.append(0.0, np.cumsum(discount))
     upper = first_ranks[np.minimum(ties.above, len(discount))]
@@ -119,18 +121,20 @@ def _where(counts: Array, scores: Array) -> Array:
 
 
 def ndcg(k: int) -> Score:
-    """Make NDCG@k with a gain of ``2 ** relevance - 1`` [1]_, the mean over queries.
+    """Make NDCG@k with a gain of ``2 ** relevance - 1``, the mean over queries.
 
     Rows with equal scores count with the mean over their orders. Queries without relevance above 0 and queries of one
     row are left out, because there is nothing to rank. The score is that of scikit-learn's `ndcg_score` with these
     gains, which however gives 0 to the former, refuses the latter and needs queries of equal length.
 
-    .. [1] Burges et al., "Learning to Rank Using Gradient Descent", ICML 2005.
-
     Raises
     ------
     ValueError
         If a relevance is negative, a score is not finite, or `groups` is missing.
+
+    References
+    ----------
+    Burges et al., "Learning to Rank Using Gradient Descent", ICML 2005.
     """
     discount = 1 / np.log2(np.arange(k) + 2)
 

@@ -4,10 +4,9 @@ A score moves for three reasons: other rows, another seed, and both together, be
 unlucky on others. Resampled rows show the first and the third; the spread of scores over seeds shows the second and the
 third. Their sum counts the third twice, and the larger of the two leaves one out. So the part of the seeds' spread that
 comes from the rows is estimated by itself, from resampled differences between seeds, and taken off: the analysis of
-variance of readers and cases [1]_ for any metric. `benchmarks/honesty.py` compares all three by simulation.
-
-.. [1] Gallas et al., "A framework for random-effects ROC analysis: biases with the bootstrap and other variance
-   estimators", Communications in Statistics 38 (2009).
+variance of readers and cases for any metric (Gallas et al., "A framework for random-effects ROC analysis: biases with
+the bootstrap and other variance estimators", Communications in Statistics 38, 2009). `benchmarks/honesty.py` compares
+all three by simulation.
 """
 
 from collections.abc import Sequence

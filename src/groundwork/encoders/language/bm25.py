@@ -13,7 +13,7 @@ Sparse: TypeAlias = Any
 
 
 class BM25:
-    """Weights of a document's words. Their sum over a query's words is the document's score [1]_.
+    """Weights of a document's words. Their sum over a query's words is the document's score.
 
     Words are hashed instead of listed. A word in no fitted document counts as the rarest, and a query without known
     words scores 0 for all documents.
@@ -30,8 +30,8 @@ class BM25:
 
     References
     ----------
-    .. [1] Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond",
-       https://doi.org/10.1561/1500000019.
+    Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond",
+    https://doi.org/10.1561/1500000019.
     """
 
     def __init__(self, k1: float = 1.2, b: float = 0.75, **options: Any) -> None:
