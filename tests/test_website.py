@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from website import build, check, diagrams, lessons, links, navigation
+from website import build, check, commands, diagrams, lessons, links, navigation
 
 from groundwork.errors import UserError
 from groundwork.lessons import course
@@ -52,6 +52,22 @@ def test_every_public_module_has_a_page_of_the_reference(
     public = [name for name in names if "._" not in name]
     assert f"groundwork.{room}" in public
     assert [name for name in public if f"\n::: {name}\n" not in texts] == []
+
+
+def test_every_command_is_on_the_page_of_commands_and_pages_name_no_other(
+    written: tuple[Path, list[str]], repository: Path
+) -> None:
+    pages, _ = written
+    text = (pages / commands.PAGE).read_text(encoding="utf-8")
+    known = {name.split()[1] for name in commands.names()}
+    assert (
+        {"try", "sweep", "submit", "lesson"} <= known <= set(re.findall(r"^### groundwork (\w+)", text, re.MULTILINE))
+    )
+    assert "`--minutes MINUTES`: Start no fold that would probably end later." in text
+    for path in (repository / file for file in navigation.FILES):
+        code = "\n".join(re.findall(r"^```(?:console)?\n.*?^```|`[^`\n]+`", path.read_text("utf-8"), re.M | re.S))
+        typed = set(re.findall(r"(?:^|`|\$ )groundwork ([a-z]+)\b", code, re.MULTILINE))
+        assert typed - known == set(), path.name
 
 
 def test_code_of_a_walkthrough_is_not_broken(written: tuple[Path, list[str]], repository: Path) -> None:

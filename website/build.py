@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from groundwork.errors import UserError
-from website import check, diagrams, lessons, links, navigation, reference
+from website import check, commands, diagrams, lessons, links, navigation, reference
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
@@ -48,11 +48,14 @@ def write_pages(pages: Path) -> list[navigation.Entry]:
             (pages / "notebooks" / name).write_bytes(picture)
     for name in modules:
         _write(pages / reference.page_of(name, SOURCE), reference.text_of(name, modules, SOURCE))
+    _write(pages / commands.PAGE, commands.text_of())
     for drawn in ROOT.glob("docs/*.png"):
         shutil.copy(drawn, pages / "docs")
     for folder in ("assets", "diagrams"):
         shutil.copytree(ROOT / "website" / folder, pages / folder)
-    return navigation.menu(titles, reference.menu(modules, SOURCE), report=REPORT.exists())
+    return navigation.menu(
+        titles, [{"Commands": commands.PAGE}, *reference.menu(modules, SOURCE)], report=REPORT.exists()
+    )
 
 
 def _write(path: Path, text: str) -> None:

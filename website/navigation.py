@@ -88,7 +88,7 @@ def menu(lessons: dict[str, str], reference: list[Entry], *, report: bool) -> li
         {"Guides": entries(GUIDES)},
         {"Lessons": [page_of(LESSONS), *({title: page} for title, page in lessons.items())]},
         {"Results": results},
-        {"Reference": [{"From scratch": page_of(SCRATCH)}, *reference]},
+        {"Reference": [*reference, {"From scratch, by topic": page_of(SCRATCH)}]},
         {"Project": entries(PROJECT)},
     ]
 
