@@ -16,7 +16,6 @@ BUILD = ROOT / "build"
 PAGES, SITE = BUILD / "pages", BUILD / "site"
 SOURCE = ROOT / "src"
 REPORT = ROOT / "results" / "report" / "index.html"
-ALONE = "---\nhide: [navigation]\n---\n"  # the first page has no neighbours to list
 NOISE = r"\x1b\[[0-9;]*m|^Build .*|^No issues found|^Traceback[^\x00]*"  # of the generator: colors, progress, itself
 
 
@@ -38,7 +37,8 @@ def write_pages(pages: Path) -> list[navigation.Entry]:
 
     for file in files:
         text = links.rewrite((ROOT / file).read_text(encoding="utf-8"), file, page_of)
-        _write(pages / page_of[file], (ALONE if file == "README.md" else "") + diagrams.replaced(text, page_of[file]))
+        text = diagrams.replaced(text, page_of[file]).replace(" ± ", "\N{NO-BREAK SPACE}± ")
+        _write(pages / page_of[file], _layout(file, text) + text)
     titles = {}
     for path in notebooks:
         file, lesson = f"notebooks/{path.name}", lessons.page(path)
@@ -56,6 +56,12 @@ def write_pages(pages: Path) -> list[navigation.Entry]:
     return navigation.menu(
         titles, [{"Commands": commands.PAGE}, *reference.menu(modules, SOURCE)], report=REPORT.exists()
     )
+
+
+def _layout(file: str, text: str) -> str:
+    # The first page has no neighbours to list; without sections, a wide table gets the room of their list.
+    hidden = ["navigation"] * (file == "README.md") + ["toc"] * ("\n## " not in text)
+    return f"---\nhide: [{', '.join(hidden)}]\n---\n" if hidden else ""
 
 
 def _write(path: Path, text: str) -> None:

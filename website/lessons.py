@@ -62,8 +62,10 @@ def page(notebook: Path) -> Page:
             name = f"{notebook.stem}_{len(pictures) + 1}.png"
             pictures[name] = base64.b64decode("".join(picture))
             parts.append(f"![{' '.join(seen.split())}]({name})")
-    title = next(line for line in "\n".join(parts).splitlines() if line.startswith("# ")).removeprefix("# ")
-    return Page(title, "\n\n".join(parts) + "\n", pictures)
+    first, _, rest = "\n\n".join(parts).partition("\n")
+    number = int(notebook.name[:2])
+    start = f"*`groundwork lesson start {number}` copies this page as a notebook, to run and to change.*"
+    return Page(first.removeprefix("# "), f"{first}\n\n{start}\n{rest}\n", pictures)
 
 
 def fenced(text: str, language: str, more: str = "") -> str:
