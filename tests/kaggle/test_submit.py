@@ -602,7 +602,7 @@ def test_a_ledger_that_cannot_be_written_does_not_hide_that_the_file_was_handed_
 def test_a_silent_server_during_the_upload_is_said_and_nothing_counts(
     kaggle_server: KaggleServer, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(transport, "SILENCE", 0.3)
+    monkeypatch.setattr(transport, "SILENCE", 1.0)
     kaggle_server.fail("PUT", *[Fault(200, silent=True)] * 3)
     error = refusal()
     assert "the file's bytes were not accepted" in error.problem
