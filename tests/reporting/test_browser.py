@@ -170,7 +170,6 @@ def test_two_ticked_runs_are_compared_fold_by_fold_with_the_verdict(browser: Any
     said = re.sub(r"\s+", " ", tick(browser, "run0005", "run0004"))
     assert "fold 0 0.8567 0.8233 +0.0333" in said
     assert "mean of the folds 0.8667 0.8333 +0.0333 ± 0.0000" in said
-    assert "no verdict on run0005 and run0004: " in said, "the same words as everywhere"
     assert "model.width 2 1" in said
     titles = browser.execute_script("return [...document.querySelectorAll('.curves h3')].map((one) => one.innerText)")
     assert titles[0] == "Loss of run0005, run0004; dashed: training"
@@ -179,7 +178,29 @@ def test_two_ticked_runs_are_compared_fold_by_fold_with_the_verdict(browser: Any
     assert "Folds, pair by pair" not in said
     assert "model.width 2 1 8" in said
     said = re.sub(r"\s+", " ", tick(browser, "run0004"))
+    known = "return JSON.parse(document.querySelector('script.lane').textContent).verdicts"
+    bases = {run: base for run, base, _ in browser.execute_script(known)}
+    assert bases["run0005"] != "run0003"
     assert "groundwork compare run0005 run0003" in said, "this pair has no verdict in the page"
+    said = re.sub(r"\s+", " ", tick(browser, "run0003", bases["run0005"]))
+    assert f"no verdict on run0005 and {bases['run0005']}: " in said, "the same words as everywhere"
+
+
+def test_what_led_no_further_is_folded_away_and_opens_by_a_click(browser: Any, experiment: Write) -> None:
+    write_runs(experiment, 12)
+    for number in range(1, 12):
+        name = f"run{number:04d}"
+        small = json.loads(Path(f"results/experiments/titanic/{name}.json").read_text()) | {"base": "run0000"}
+        path = Path(f"results/memory/titanic/{name}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(small))
+    report()
+    opened(browser)
+    shown = "return [...document.querySelectorAll('.tree .id')].filter((one) => one.checkVisibility()).length"
+    assert browser.execute_script(shown) == 1 + 8
+    click(browser, ".tree summary")
+    assert browser.execute_script(shown) == 12
+    assert browser.execute_script("return document.querySelectorAll('.tree ul > :not(li)').length") == 0
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -138,6 +138,9 @@ def test_killed_at_random_instants_it_goes_on_and_ends_with_a_verdict(prepared: 
     assert small["changes"] == {"model.dropout": 0.1}
     assert small["verdict"]["sentence"] == best["verdict"]["sentence"]
     assert small["note"] == "rates"
+    assert (small["sweep"], small["base"]) == (outcome["sweep"], ""), "the current settings were never reproduced"
+    (path,) = (prepared / "results/.sweeps" / LANE).glob("*/outcome.json")
+    assert json.loads(path.read_text()) == outcome, "the report shows it"
     assert outcome["optimism"]["optimism"] == outcome["optimism"]["naive"] - outcome["optimism"]["honest"]
     assert git(prepared, "status", "--porcelain") == ""
 

@@ -130,6 +130,7 @@ def test_an_idea_is_tried_judged_kept_and_reproduced_without_training(reproduced
     remembered = {path.stem: json.loads(path.read_text()) for path in (reproduced / "results/memory" / LANE).iterdir()}
     assert set(remembered) == set(records)
     assert remembered[run_id]["verdict"]["sentence"] == variant["verdict"]["sentence"]
+    assert remembered[run_id]["base"] in set(records) - {run_id}, "whatever its number of seeds"
     assert "has these settings already" in succeeded(reproduced, "keep", run_id[:5])
 
     said = succeeded(reproduced, "repro", LANE)

@@ -39,7 +39,7 @@ def small(record: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     record
         As the evaluate stage writes it.
     more
-        ``changes``, ``verdict`` and ``note`` of a variant that was tried.
+        ``changes``, ``base``, ``sweep``, ``verdict`` and ``note`` of a variant that was tried.
     """
     run = {name: record["run"][name] for name in RUN if name in record["run"]}
     return {"format": FORMAT, "lane": record["lane"], "run": run, "metrics": record["metrics"], **more}

@@ -151,13 +151,22 @@ def against_leaderboard(experiments: Iterable[Experiment]) -> Chart | None:
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
-def parallel(experiments: Sequence[Experiment], keys: Sequence[str]) -> Chart | None:
-    """Draw the settings that differ, and the score, as parallel coordinates; None below three experiments."""
+def parallel(
+    experiments: Sequence[Experiment], keys: Sequence[str], importance: Mapping[str, float] | None = None
+) -> Chart | None:
+    """Draw the settings that differ, and the score, as parallel coordinates; None below three experiments.
+
+    Keys of large `importance`, by their names or the ends of them, come first, then those of many values.
+    """
     keys = [key for key in keys if not key.endswith("_sha256")]
     if len(experiments) < 3 or not keys:
         return None
     counts = {key: len({setting(one.settings.get(key)) for one in experiments}) for key in keys}
-    keys = sorted(keys, key=lambda key: -counts[key])[:AXES]
+    shares = {
+        key: next((share for name, share in (importance or {}).items() if f".{key}".endswith(f".{name}")), 0.0)
+        for key in keys
+    }
+    keys = sorted(keys, key=lambda key: (-shares[key], -counts[key]))[:AXES]
     metric = experiments[0].metric
     rows: list[dict[str, Any]] = [{"run": one.run_id, "score": one.score} for one in experiments]
     long: list[dict[str, Any]] = []

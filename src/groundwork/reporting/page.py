@@ -53,7 +53,7 @@ def report(
             experiments = [one for one in experiments if one.current or one in best]
         if experiments:
             sections.append(section(lane_name, experiments, compared, results))
-            problems += [sections[-1]["problem"]] if sections[-1]["problem"] else []
+            problems += sections[-1]["problems"]
     if not sections:
         raise UserError("; ".join([f"{results}: no experiments", *problems]), "run each lane: `dvc repro`")
     folder = Path(__file__).parent

@@ -1,8 +1,7 @@
 """Collects what the page shows of one lane."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise, zip_longest
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ from groundwork.experiments.evidence import PREPARED
 from groundwork.experiments.openings import summary
 from groundwork.experiments.records import Baseline, Experiment
 from groundwork.experiments.selection import differing, folded, further_names, setting, split
-from groundwork.experiments.verdicts import told, verdicts_of
+from groundwork.experiments.verdicts import told
 from groundwork.files import write_json
-from groundwork.reporting import charts, failures, plots, tables
+from groundwork.reporting import charts, failures, lineage, plots, tables
 from groundwork.reporting.standings import standing
+from groundwork.reporting.sweeps import swept
 
-JUDGED = 10  # changes that get a verdict, each of which may take seconds when it is new
 NOTHING: dict[str, Any] = {"worst": None, "failing": [], "tables": None}
 VERSION = 2  # of what is kept of a look at the rows
 ROWS = 30_000  # out-of-fold rows whose errors are looked at
@@ -37,12 +36,13 @@ def section(
     """
     ranked, others, shown = split(experiments)
     keys = differing(ranked)
-    changes = _changes(ranked, keys, results)
+    nodes = lineage.tree(folded(ranked), keys, results)
     verdicts = told(shown, folded(ranked), compared, results)
     looked, problem = _looked_at(shown, results)
     place, medals, unread = standing(shown, ranked)
     drawn = [charts.scores(ranked, compared), charts.against_leaderboard(ranked), medals]
-    drawn.append(charts.parallel(ranked, keys))
+    found, unswept = swept(lane_name, results)
+    drawn.append(charts.parallel(ranked, keys, found["importance"] if found else None))
     return {
         "lane_name": lane_name,
         "sample": shown.settings.get("source") == "sample",
@@ -60,12 +60,14 @@ def section(
         "dirty": any(experiment.dirty for experiment in experiments),
         "noted": any(experiment.note for experiment in ranked),
         "differing": keys,
-        "changes": changes,
+        "guessed": any(node.base and not node.recorded for node in nodes.values()),
+        "tree": lineage.lines(nodes) if len(nodes) > 1 else [],
         "compared": [chart for chart in drawn if chart],
         "confusion": _confusion(shown.plot),
         "bars": _bars(shown.plot),
         "scatter": plots.scatter(shown.plot) if shown.plot.get("kind") == "scatter" else [],
-        "problem": problem or unread,
+        "swept": found,
+        "problems": [one for one in (problem, unread, unswept) if one],
         "standing": place,
         **looked,
         "data": {
@@ -74,9 +76,9 @@ def section(
             "shown": shown.run_id,
             "runs": {one.run_id: _for_script(one) for one in experiments},
             "verdicts": [
-                [change["after"].run_id, change["before"].run_id, change["verdict"]["sentence"]]
-                for change in changes
-                if change["verdict"]
+                [run_id, node.base, node.verdict["sentence"]]
+                for run_id, node in nodes.items()
+                if node.verdict and node.base in nodes
             ],
         },
     }
@@ -100,21 +102,10 @@ def _rows(ranked: Sequence[Experiment], compared: Sequence[Baseline]) -> list[tu
     return sorted(rows, key=lambda row: -row[1].score if ranked[0].higher_is_better else row[1].score)
 
 
-def _changes(experiments: Sequence[Experiment], keys: Iterable[str], results: Path) -> list[dict[str, Any]]:
-    """Compare each experiment with the one trained before it, newest first; the newest ones get a verdict."""
-    ordered = sorted(experiments, key=lambda experiment: (experiment.started, experiment.run_id))
-    pairs = list(pairwise(ordered))[::-1]
-    verdicts = verdicts_of([(after, before) for before, after in pairs[:JUDGED]], experiments, results)
-    changes = []
-    for (before, after), verdict in zip_longest(pairs, verdicts):
-        settings = [(key, before.settings.get(key), after.settings.get(key)) for key in keys]
-        changed = [(key, old, new) for key, old, new in settings if old != new]
-        changes.append({"before": before, "after": after, "verdict": verdict, "settings": changed})
-    return changes
-
-
 def _looked_at(shown: Experiment, results: Path) -> tuple[dict[str, Any], str]:
     """Look at the current experiment's out-of-fold rows and at the prepared tables, where they are here.
+
+    The rows of a blend are those of its members, which show the tables.
 
     Returns
     -------

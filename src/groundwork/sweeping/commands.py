@@ -1,5 +1,6 @@
 """The command ``sweep``: from ranges of keys to a verdict on the best of many trials."""
 
+import json
 import sys
 from typing import Annotated
 
@@ -33,6 +34,8 @@ def sweep(
 
     wanted = plan(lane_name, seeds)
     # Loaded now, so that the fingerprints that are a part of the folds' keys cover all the code.
+    from groundwork.files import write_json
+    from groundwork.reporting.sweeps import FOUND
     from groundwork.sweeping.outcome import outcome
     from groundwork.sweeping.run import Sweep
     from groundwork.sweeping.show import as_text, to_json
@@ -40,4 +43,6 @@ def sweep(
     stream = sys.stderr if as_json else sys.stdout
     running = Sweep(wanted, trials, note, minutes, stream)
     found = outcome(running, running.run())
-    typer.echo(to_json(found) if as_json else as_text(found))
+    content = to_json(found)
+    write_json(running.trials.folder / FOUND, content)
+    typer.echo(json.dumps(content, indent=2, allow_nan=False) if as_json else as_text(found))

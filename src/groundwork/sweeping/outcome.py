@@ -153,7 +153,7 @@ def _judged(
     found = verdict(plan, sides, bench.prepared.folds_sha256, max(tried, 1))
     run = former_run(RESULTS / plan.lane_name, plan.lane_name, bench.keys(candidate)) or bench.tracker(candidate, None)
     record = bench.experiment(candidate, bench.keys(candidate), folds[0], run, datetime.now(UTC), 0.0)
-    bench.record(record, {"changes": dict(candidate.changes), "verdict": found.to_json()}, sweep.note, anew=True)
+    bench.record(record, bench.found(candidate, sweep=sweep.name, verdict=found.to_json()), sweep.note, anew=True)
     return record, found
 
 

@@ -200,7 +200,7 @@ class Sweep:
         run_id = None
         if candidate is not plan.current:
             run_id = record["run"]["run_id"]
-            bench.record(record, {"changes": dict(candidate.changes)}, self.note)
+            bench.record(record, bench.found(candidate, sweep=self.name), self.note)
         facts = {"folds": metrics["folds"], "run_id": run_id, "name": candidate.name}
         self.trials.end(trial, TrialState.COMPLETE, metrics["mean"], facts)
         best = self.best()

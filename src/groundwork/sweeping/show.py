@@ -1,6 +1,5 @@
 """Says what a sweep has found, to people and to programs."""
 
-import json
 import shlex
 from typing import Any
 
@@ -89,10 +88,10 @@ def _changes(outcome: Outcome) -> dict[str, Any]:
     return dict(outcome.sweep.plan.candidate(outcome.best.number, outcome.best.params).changes)
 
 
-def to_json(outcome: Outcome) -> str:
-    """Return the outcome as JSON; docs/sweeps.md documents it."""
+def to_json(outcome: Outcome) -> dict[str, Any]:
+    """Return the outcome as plain data; docs/sweeps.md documents it."""
     sweep, best, luck = outcome.sweep, outcome.best, outcome.optimism
-    content = {
+    return {
         "schema": SCHEMA,
         "lane": sweep.plan.plan.lane_name,
         "sweep": sweep.name,
@@ -119,7 +118,6 @@ def to_json(outcome: Outcome) -> str:
         "optimism": {"naive": luck.naive, "honest": luck.honest, "optimism": luck.value} if luck else None,
         "all": [_trial(outcome, trial) for trial in outcome.trials],
     }
-    return json.dumps(content, indent=2, allow_nan=False)
 
 
 def _trial(outcome: Outcome, trial: FrozenTrial) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import IO, Any
 
 from groundwork.data.load import load
@@ -11,7 +12,7 @@ from groundwork.experiments import memory
 from groundwork.files import write_json
 from groundwork.settings import Hardware, Tracking
 from groundwork.stages.evaluate import experiment
-from groundwork.stages.train import facts_of, log, run_of, train_part
+from groundwork.stages.train import facts_of, former_run, log, run_of, train_part
 from groundwork.tracking.tracker import Tracker
 from groundwork.training.checkpoint import part_name
 from groundwork.training.origin import resolved
@@ -111,6 +112,18 @@ class Bench:
     def identity(self, candidate: Candidate) -> str:
         """Return what identifies its folds, as in `groundwork.experiments.evidence.of_experiment`."""
         return " ".join(sorted(f"{part_name(fold, 0)} {key}" for (fold, _), key in self.keys(candidate).items()))
+
+    @cached_property
+    def base(self) -> str:
+        """The run of the current settings, with their own number of seeds or the trial's; empty if there is none."""
+        lane_name, order = self.plan.lane_name, self.order(self.plan.current)
+        own = self.plan.settings.lane(lane_name).training.seeds
+        runs = (former_run(RESULTS / lane_name, lane_name, order.keys(seeds)) for seeds in (own, self.plan.seeds))
+        return next((str(run["run_id"]) for run in runs if run), "")
+
+    def found(self, candidate: Candidate, **more: Any) -> dict[str, Any]:
+        """Return what the small record of a candidate says of where it comes from, and `more`."""
+        return {"changes": dict(candidate.changes), "base": self.base, **more}
 
     def tracker(self, candidate: Candidate, labels: Labels | None) -> Tracker:
         """Make the candidate's W&B run; without labels, one that logs nothing."""

@@ -124,7 +124,7 @@ class Trial:
             scores = cross_validated(tried.metrics["metric"], tried.metrics["folds"], tried.metrics["oof"])
             tracker.summarize({**scores, "verdict": tried.verdict.outcome, "gain": tried.verdict.gain})
         if first_process():
-            found = {"changes": dict(candidate.changes), "verdict": tried.verdict.to_json()}
+            found = self.bench.found(candidate, verdict=tried.verdict.to_json())
             self.bench.record(record, found, self.note)
         return tried
 
