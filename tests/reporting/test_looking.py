@@ -2,13 +2,18 @@
 
 import base64
 import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from groundwork.competitions import Inputs, Labelled
+from groundwork.files import write_json
 from groundwork.reporting import failures, tables
+from groundwork.reporting.page import report
 
 ROWS = 400
 
@@ -173,3 +178,28 @@ def test_ids_and_whole_numbers_stay_whole_where_all_columns_are_numbers():
     assert found is not None
     row = failures.worst(found)["rows"][0]
     assert (row["id"], row["cells"]) == (str(2**60 + 1), ["1,234,567"])
+
+
+def test_a_blend_shows_where_it_fails_in_the_tables_of_its_members(experiment: Callable[..., Any]) -> None:
+    target = np.arange(ROWS) % 2
+    folder, results = Path("data/prepared/one"), Path("results")
+    for path in (folder, *(results / name for name in ("blend", "of-blends"))):
+        path.mkdir(parents=True)
+    train = table(PassengerId=np.arange(ROWS), Survived=target, Sex=np.array(["male", "female"])[target])
+    for name in ("train", "test"):
+        train.to_parquet(folder / f"{name}.parquet")
+    oof = pd.DataFrame({"id": train["PassengerId"], "fold": 0, "target": target, "p0": 0.5, "p1": 0.5})
+    oof.loc[17, ["p0", "p1"]] = [0.999, 0.001]
+    for lane, members in (("blend", ("one", "two")), ("of-blends", ("blend", "three"))):
+        oof.to_parquet(results / lane / "oof.parquet")
+        params = {"competition": "titanic", "source": "sample", "members": dict.fromkeys(members, "abcdefgh")}
+        record = experiment(lane, lane, params=params)
+        write_json(results / lane / "run.json", record["run"])
+    assert report() == []
+    page = Path("results/report/index.html").read_text()
+    for lane in ("blend", "of-blends"):
+        section = page.partition(f'data-lane="{lane}"')[2].partition("</section>")[0]
+        worst = section.partition("Where it fails")[2]
+        assert "<td>0 (100%)</td>" in worst.partition('<span class="id">17</span>')[2].partition("</tr>")[0]
+        assert "Calibration" in section
+        assert "training rows, " not in section, "the members show the data"

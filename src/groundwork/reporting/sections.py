@@ -115,7 +115,7 @@ def _looked_at(shown: Experiment, results: Path) -> tuple[dict[str, Any], str]:
         Why something is missing; empty if nothing is.
     """
     name = str(shown.settings.get("competition", ""))
-    folder = PREPARED / shown.lane_name
+    folder = PREPARED / _prepared_as(shown.lane_name, results)
     files = (folder / TRAIN, folder / TEST, results / shown.lane_name / "oof.parquet")
     if not shown.current or not all(path.is_file() for path in files) or name not in competitions.names():
         return NOTHING, ""
@@ -128,19 +128,31 @@ def _looked_at(shown: Experiment, results: Path) -> tuple[dict[str, Any], str]:
             return known["found"], ""
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    found, problem = _look(shown, name, files)
+    found, problem = _look(shown, name, files, own=folder.name == shown.lane_name)
     if not problem:
         write_json(kept, {"key": key, "found": found})
     return found, problem
 
 
-def _look(shown: Experiment, name: str, files: tuple[Path, Path, Path]) -> tuple[dict[str, Any], str]:
+def _prepared_as(lane_name: str, results: Path) -> str:
+    """Return the lane whose prepared tables a lane's rows are from: its own, or those of a blend's first member."""
+    own = lane_name
+    while not (PREPARED / own).is_dir():
+        try:
+            run = json.loads((results / own / "run.json").read_text(encoding="utf-8"))
+            own = next(iter(run["params"]["members"]))  # the members have the same rows, and may be blends
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+            return lane_name
+    return own
+
+
+def _look(shown: Experiment, name: str, files: tuple[Path, Path, Path], *, own: bool) -> tuple[dict[str, Any], str]:
     try:
         competition = competitions.load(name)
         train, test, oof = map(read_table, files)
         if len(oof) > ROWS:
             oof = oof.sample(ROWS, random_state=0)
-        described = tables.described(competition, train, test)
+        described = tables.described(competition, train, test) if own else None
     except (UserError, OSError, ValueError, KeyError) as error:
         return NOTHING, f"{shown.lane_name}: the data and where it fails are not shown: {error}"
     try:
