@@ -17,6 +17,7 @@ import typer
 from groundwork import processes
 from groundwork.adding.commands import add, remove
 from groundwork.arguments import LaneName, LaneNames
+from groundwork.ask.commands import importance
 from groundwork.errors import UserError
 from groundwork.experiments.commands import compare, leaderboard, private
 from groundwork.kaggle.commands import board, submissions, submit
@@ -125,6 +126,7 @@ def _command(stage: str) -> Callable[[str], None]:
 for _name, _help in STAGES.items():
     app.command(_name, help=_help, rich_help_panel="Pipeline")(_command(_name))
 app.command(rich_help_panel="Pipeline")(checks)
+app.command(rich_help_panel="Use a trained network")(importance)
 app.command(rich_help_panel="Kaggle")(submit)
 app.command(rich_help_panel="Kaggle")(submissions)
 app.command(rich_help_panel="Kaggle")(board)

@@ -16,6 +16,7 @@ from groundwork.experiments.selection import differing, folded, further_names, s
 from groundwork.experiments.verdicts import told
 from groundwork.files import write_json
 from groundwork.reporting import charts, failures, lineage, plots, tables
+from groundwork.reporting.columns import relied
 from groundwork.reporting.standings import standing
 from groundwork.reporting.sweeps import swept
 
@@ -42,6 +43,7 @@ def section(
     place, medals, unread = standing(shown, ranked)
     drawn = [charts.scores(ranked, compared), charts.against_leaderboard(ranked), medals]
     found, unswept = swept(lane_name, results)
+    columns, measurable, unmeasured = relied(shown, results)
     drawn.append(charts.parallel(ranked, keys, found["importance"] if found else None))
     return {
         "lane_name": lane_name,
@@ -67,7 +69,9 @@ def section(
         "bars": _bars(shown.plot),
         "scatter": plots.scatter(shown.plot) if shown.plot.get("kind") == "scatter" else [],
         "swept": found,
-        "problems": [one for one in (problem, unread, unswept) if one],
+        "columns": columns,
+        "measurable": measurable,
+        "problems": [one for one in (problem, unread, unswept, unmeasured) if one],
         "standing": place,
         **looked,
         "data": {
