@@ -1,5 +1,6 @@
 """The shell steps of the workflows, which lie in .github/scripts, run here as GitHub would run them."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -86,6 +87,44 @@ def test_a_training_is_proposed_on_a_branch_of_its_own(clone: Path, tmp_path: Pa
     assert git(origin, "log", "--format=%s", "train/titanic-1").splitlines() == ["Train titanic", "start"]
     assert git(origin, "show", "--stat", "--format=", "train/titanic-1").startswith("results/metrics/titanic.json")
     assert "pr create --head train/titanic-1 --base main --title Train titanic" in asked.read_text()
+
+
+def test_a_comment_on_a_pull_request_has_scores_a_picture_and_the_link(
+    clone: Path, repository: Path, tmp_path: Path
+) -> None:
+    programs, asked, summary = tmp_path / "bin", tmp_path / "asked", tmp_path / "summary.md"
+    programs.mkdir()
+    (programs / "gh").write_text(GH)
+    (programs / "gh").chmod(0o755)
+    shutil.copy(repository / "params.yaml", clone)
+    git(clone, "init", "--quiet")
+    metrics: dict[str, object] = {"metric": "accuracy", "higher_is_better": True, "sd": 0.01}
+    (clone / "results" / "metrics").mkdir(parents=True)
+    for mean in (0.8, 0.9):
+        committed = json.dumps({**metrics, "mean": mean, "oof": mean, "folds": [mean - 0.01, mean + 0.01]})
+        (clone / "results/metrics/titanic.json").write_text(committed)
+        git(clone, "add", ".")
+        git(clone, "commit", "--quiet", "--message", "results")
+    more = {
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "ASKED": str(asked),
+        "GITHUB_STEP_SUMMARY": str(summary),
+    }
+    done = run(clone, "comment", "write", "HEAD~1", **more)
+    assert done.returncode == 0, done.stderr
+    written = (clone / "comment.md").read_text()
+    assert "| accuracy ↑ | 0.8000 ± 0.0100 | 0.9000 ± 0.0100 |" in written
+    assert written.count("```mermaid") == 1
+    done = run(clone, "comment", "post", "", **more)
+    assert done.returncode == 0, done.stderr
+    assert not asked.exists(), "a fork cannot comment"
+    assert "There is no report" in summary.read_text()
+    (clone / "comment.md").write_text(written)
+    done = run(clone, "comment", "post", "7", REPORT_URL="https://github.invalid/report", **more)
+    assert done.returncode == 0, done.stderr
+    assert asked.read_text() == "pr comment 7 --edit-last --create-if-none --body-file comment.md\n"
+    assert "[The report](https://github.invalid/report)" in (clone / "comment.md").read_text()
+    assert run(clone, "comment", "edit").returncode == 2
 
 
 def test_actions_are_pinned_by_hash_and_scripts_are_there(repository: Path) -> None:

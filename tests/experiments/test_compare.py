@@ -247,8 +247,18 @@ def test_the_command_prints_json_and_its_exit_code_means_something_on_request(ru
     assert command(nothing, first, "--exit-code").returncode == 4
     assert command(first, second, "--exit-code").returncode == 0
     assert command(first, "nobody").returncode == 2
-    listed = command("HEAD", "nothing", "--markdown").stdout
+    listed = command("titanic", nothing, "--markdown").stdout
     assert listed.startswith(f"- **titanic**: {second} is better than {nothing}: accuracy")
+    shown = command("HEAD", "nothing", "--markdown").stdout
+    heading, verdict, scores, key, picture = shown.split("\n\n")
+    assert heading == "### titanic"
+    assert verdict.startswith(f"{second} is better than {nothing}: accuracy")
+    assert scores.splitlines()[:2] == ["| | nothing | HEAD |", "|---|--:|--:|"]
+    metrics = json.loads((RESULTS / "metrics/titanic.json").read_text())
+    assert f"| {metrics['mean']:.4f} ± {metrics['sd']:.4f} |" in scores.splitlines()[2]
+    assert key == "🟦 HEAD · 🟧 nothing"
+    assert "accuracy by fold" in picture, "a single epoch is no curve"
+    assert f"  line [{', '.join(f'{score:.5g}' for score in metrics['folds'])}]" in picture
 
 
 def test_leaderboard_and_report_speak_with_the_same_voice(runs: list[str], capsys: Any) -> None:
@@ -259,7 +269,9 @@ def test_leaderboard_and_report_speak_with_the_same_voice(runs: list[str], capsy
     page = Path("page.html").read_text()
     assert sentence in page
     nothing, first, _ = runs
-    assert outcome(first, nothing).sentence in page, "what changed from one training to the next"
+    # Runs that began in one second stand in the order of their ids.
+    pair = (outcome(first, nothing).sentence, outcome(nothing, first).sentence)
+    assert any(one in page for one in pair), "what was tried from what"
     remembered = list(Path("results/.verdicts/titanic").glob("*.json"))
     assert len(remembered) >= 3
     shutil.rmtree("results/.folds")

@@ -54,7 +54,9 @@ def compare(
     b: Named,
     lane_name: Annotated[str | None, typer.Option("--lane", help="The lane, where neither name tells it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; docs/verdict.md documents it.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print a list for a pull request.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print what a pull request shows of two commits.")
+    ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 3 if A is better than B in a lane, 4 if it is worse in one.")
     ] = False,
@@ -64,14 +66,21 @@ def compare(
     Rows (or groups, queries, customers) are resampled in pairs, and the spread of seeds is taken from replicates of
     both (`training.seeds`), or of other runs of the lane. Two commits are compared in each lane whose metrics differ.
     """
-    from groundwork.experiments.compare import compare
+    from groundwork.experiments.compare import Finder, compare
 
     compared = compare(a, b, lane_name)
     if as_json:
         content = {"schema": SCHEMA, "verdicts": [_plain(one) for one in compared]}
         typer.echo(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False))
+    elif markdown:
+        from groundwork.experiments.committed import markdown as written
+        from groundwork.experiments.records import RESULTS
+
+        finder = Finder(RESULTS)
+        commits = None not in [finder.commit(name) for name in (a, b)]
+        typer.echo(written(a, b, compared, finder) if commits else _listed(compared))
     else:
-        typer.echo("\n".join(_lines(compared, markdown)) or f"{a} and {b} have equal metrics in every lane")
+        typer.echo("\n".join(_lines(compared)) or f"{a} and {b} have equal metrics in every lane")
     if exit_code:
         outcomes = {one.verdict.outcome for one in compared if one.verdict}
         raise typer.Exit(max((CODES.get(outcome, 0) for outcome in outcomes), default=0))
@@ -106,12 +115,16 @@ def _plain(one: "Compared") -> dict[str, Any]:
     return {"lane": one.lane_name, **one.verdict.to_json()}
 
 
-def _lines(compared: "list[Compared]", markdown: bool) -> list[str]:
+def _lines(compared: "list[Compared]") -> list[str]:
     several, lines = len(compared) > 1, []
     for one in compared:
-        told = one.verdict.lines if one.verdict else [f"no verdict: {one.refused}"]
-        if markdown:
-            lines.append(f"- **{one.lane_name}**: {told[0].splitlines()[0]}")
-        else:
-            lines += [f"{one.lane_name}:", *told] if several else told
+        lines += [*([f"{one.lane_name}:"] if several else []), *_told(one)]
     return lines
+
+
+def _listed(compared: "list[Compared]") -> str:
+    return "\n".join(f"- **{one.lane_name}**: {_told(one)[0].splitlines()[0]}" for one in compared)
+
+
+def _told(one: "Compared") -> list[str]:
+    return one.verdict.lines if one.verdict else [f"no verdict: {one.refused}"]

@@ -123,12 +123,12 @@ class Finder:
 
     def commit(self, name: str) -> str | None:
         """Return the full hash of a commit; None if git knows none of this name."""
-        found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return found.strip() if found else None
 
     def lanes_between(self, a: str, b: str) -> list[str]:
         """Return the lanes whose committed metrics differ between two commits."""
-        changed = _git("diff", "--name-only", a, b, "--", (self.results / "metrics").as_posix()) or ""
+        changed = git("diff", "--name-only", a, b, "--", (self.results / "metrics").as_posix()) or ""
         return sorted(Path(line).stem for line in changed.splitlines())
 
     def unknown(self, name: str) -> UserError:
@@ -169,7 +169,7 @@ class Finder:
     def _at(self, commit: str, name: str, lane_name: str, experiments: Sequence[Experiment]) -> Evidence:
         """Find the run of a lane's committed metrics, or its out-of-fold rows in DVC's cache."""
         path = self.results / "metrics" / f"{lane_name}.json"
-        committed = _git("show", f"{commit}:{path.as_posix()}")
+        committed = git("show", f"{commit}:{path.as_posix()}")
         if committed is None:
             raise UserError(f"{name}: has no {path}", f"`git log -- {path}` lists the commits that have it")
         try:
@@ -190,28 +190,30 @@ class Finder:
 
     def _cached(self, commit: str, name: str, lane_name: str) -> Evidence | None:
         """Find what a commit's dvc.lock records of a lane in DVC's cache; None if it is not there."""
-        stages = parsed(_git("show", f"{commit}:{LOCK}") or "{}").get("stages") or {}
+        stages = parsed(git("show", f"{commit}:{LOCK}") or "{}").get("stages") or {}
         outs = hashes(stages.get(f"train@{lane_name}", {}), "outs")
         params = recorded_params(stages.get(f"evaluate@{lane_name}", {}))
         oof, folder = (
-            _in_cache(outs.get((self.results / lane_name / out).as_posix(), ""))
+            in_cache(outs.get((self.results / lane_name / out).as_posix(), ""))
             for out in ("oof.parquet", "checkpoints")
         )
         if oof is None:
             return None
         listed = json.loads(folder.read_text(encoding="utf-8")) if folder else []
-        folds = {str(file["relpath"]): _in_cache(file["md5"]) for file in listed}
+        folds = {str(file["relpath"]): in_cache(file["md5"]) for file in listed}
         whole = {file: path for file, path in folds.items() if path}
         competition = str(params.get(f"competitions.{lane_name}.competition", ""))
         return of_files(name, lane_name, competition, oof, whole if len(whole) == len(folds) else {})
 
 
-def _in_cache(md5: str) -> Path | None:
+def in_cache(md5: str) -> Path | None:
+    """Return the path of a file in DVC's cache; None if it is not there."""
     path = CACHE / md5[:2] / md5[2:]
     return path if md5 and path.is_file() else None
 
 
-def _git(*arguments: str) -> str | None:
+def git(*arguments: str) -> str | None:
+    """Return what a command of git prints; None if it fails."""
     try:
         return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

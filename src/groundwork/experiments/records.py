@@ -230,7 +230,7 @@ def _experiment(record: Any, lane_name: str, current: str | None, scores: Mappin
         settings={
             "training.seeds": 1,
             "private": 0.0,
-            **_flat(run["params"]),
+            **dotted(run["params"]),
             "data_sha256": data[:7],
             "folds_sha256": folds[:7],
         },
@@ -274,11 +274,11 @@ def _further(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.get("further", {}).items()}
 
 
-def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def dotted(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Name nested values by dotted key, as `dvc exp run -S` does."""
     flat: dict[str, Any] = {}
     for key, value in params.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        flat |= dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
 
 

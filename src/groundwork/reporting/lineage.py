@@ -98,7 +98,7 @@ def tree(experiments: Sequence[Experiment], keys: Sequence[str], results: Path) 
 
 def _facts(lane_name: str, results: Path) -> dict[str, Mapping[str, Any]]:
     """Read what commands have recorded of the runs that they tried; broken records are named elsewhere."""
-    facts = {}
+    facts: dict[str, Mapping[str, Any]] = {}
     for path in memory.files(lane_name, results):
         try:
             content = memory.read(path)
