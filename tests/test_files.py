@@ -23,6 +23,7 @@ from groundwork.files import (
     sha256,
     sha256_of_all,
     taking_turns,
+    workroom,
     write_json,
     write_text,
     writing,
@@ -343,9 +344,17 @@ def test_turns_are_taken_also_after_a_process_that_was_killed(
     threading.Timer(0.5, process.kill).start()
     with taking_turns(lock, "the work"):
         assert process.wait() == -signal.SIGKILL
-        assert lock.read_text().startswith(f"process {os.getpid()} on ")
+        holder = lock.with_name("lock.holder")
+        assert holder.read_text().startswith(f"process {os.getpid()} on ")
     assert f"the work: process {process.pid} on " in capsys.readouterr().err
-    assert lock.read_text() == ""
+    assert holder.read_text() == ""
     with taking_turns(lock, "the work"):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_a_workroom_is_empty_and_goes_with_all_that_is_in_it(tmp_path: Path) -> None:
+    with workroom(tmp_path / "train") as room:
+        assert list(room.iterdir()) == []
+        (room / "results").mkdir()
+    assert list(tmp_path.iterdir()) == []

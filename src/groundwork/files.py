@@ -1,7 +1,6 @@
 """Writes files atomically, reads and writes JSON, hashes files, and turns disk errors into user errors."""
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -14,15 +13,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from groundwork.errors import UserError
+from groundwork.locks import acquire
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 # Error numbers of a full disk (space, quota, limit on a file's size) and of missing permissions.
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
 # Name in the temporary folder of a former output that was moved away for the new one.
 REPLACED = "replaced"
+HOLDER = ".holder"  # the ending of a file that names the process which holds a lock
+LOCK = "lock"  # in the temporary folder: a folder itself can be locked on some systems only
 
 
 @contextmanager
@@ -59,8 +64,7 @@ def writing(path: Path) -> Iterator[Path]:
             raise _unwritable(path, refused, before, folder) from error
         raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        _remove(folder, lock)
 
 
 @contextmanager
@@ -69,11 +73,12 @@ def workroom(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
     folder, lock = _locked_folder(path)
+    room = folder / path.name  # the folder itself has the file that is locked
     try:
-        yield folder
+        room.mkdir()
+        yield room
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        _remove(folder, lock)
 
 
 def remove_leftovers(path: Path) -> None:
@@ -87,32 +92,37 @@ def remove_leftovers(path: Path) -> None:
         for folder in folders:
             # The lock is free if its process has died. On a file system without locks, nothing is removed.
             with suppress(OSError):
-                lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not folder.is_dir() or folder.is_symlink():
+                    continue
+                lock = acquire(folder / LOCK, wait=False)
+                if lock is not None:
                     _put_back(folder, path)
-                    shutil.rmtree(folder, ignore_errors=True)
-                finally:
-                    os.close(lock)
+                    _remove(folder, lock)
 
 
 def _prefix(path: Path) -> str:
     return f".{path.name}.writing-"
 
 
-def _locked_folder(path: Path) -> tuple[Path, int]:
-    """Create and lock a temporary folder next to `path`; return it with the descriptor of the lock."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
-        with suppress(FileNotFoundError):
-            lock = os.open(folder, os.O_RDONLY)
-            # Some network drives cannot lock folders; leftovers stay there.
-            with suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            # Another process may have removed it as a leftover before it was locked.
-            if folder.exists():
-                return folder, lock
-            os.close(lock)
+def _locked_folder(path: Path) -> "tuple[Path, BaseFileLock | None]":
+    """Create and lock a temporary folder next to `path`; return it with its lock.
+
+    Another process may remove the folder as a leftover before it is locked: then the lock is waited for, and the folder
+    is made again.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
+    # Some network drives have no locks; leftovers stay there.
+    with suppress(OSError):
+        return folder, acquire(folder / LOCK)
+    return folder, None
+
+
+def _remove(folder: Path, lock: "BaseFileLock | None") -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock is not None:
+        lock.release()
+        # Windows keeps a file that is locked, and its folder.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_back(folder: Path, path: Path) -> None:
@@ -210,33 +220,32 @@ def _next_step(error: OSError, folder: Path) -> str:
 def taking_turns(lock: Path, doing: str) -> Iterator[None]:
     """Run the block while no other process runs one with the same `lock`; name the other process and wait for it.
 
-    The kernel releases the lock when its process dies, for whatever reason. The file stays; it names the process that
-    has the lock and is empty otherwise.
+    The system releases the lock when its process dies, for whatever reason. The file stays; another one beside it,
+    `HOLDER`, names the process that has the lock and is empty otherwise.
 
     Parameters
     ----------
     doing
         The command, for the message that explains the wait.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            message = f"{doing}: {holder} is running; waiting until it has ended (Ctrl-C gives up)"
-            print(message, file=sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        file.truncate(0)
+    holder = lock.with_name(f"{lock.name}{HOLDER}")
+    mine = acquire(lock, wait=False)
+    if mine is None:
+        name = ""
+        with suppress(OSError):
+            name = holder.read_text(encoding="utf-8").strip()
+        message = f"{doing}: {name or 'another process'} is running; waiting until it has ended (Ctrl-C gives up)"
+        print(message, file=sys.stderr, flush=True)
+        mine = acquire(lock)
+    try:
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}\n")
-        file.flush()
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                file.truncate(0)
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}, since {now}\n", encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            holder.write_text("", encoding="utf-8")
+        if mine is not None:
+            mine.release()
 
 
 def write_text(path: Path, text: str) -> None:

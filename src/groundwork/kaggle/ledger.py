@@ -1,16 +1,15 @@
 """The ledger of submissions: a CSV file in git with one row for each submitted file."""
 
 import csv
-import fcntl
 import io
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from groundwork.errors import UserError
 from groundwork.files import write_text
+from groundwork.locks import locked
 
 LEDGER = Path("submissions/ledger.csv")
 
@@ -126,16 +125,11 @@ def _key(entry: Entry) -> tuple[str, ...]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Lock the ledger against other processes, so that no row is lost."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The folder itself is locked: a separate lock file would have to be ignored by git.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # Some network drives cannot lock folders.
-            fcntl.flock(folder, fcntl.LOCK_EX)
+    """Lock the ledger against other processes, so that no row is lost; git ignores the file that is locked."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # Some network drives have no locks.
+            stack.enter_context(locked(path.with_name(f".{path.name}.lock")))
         yield
-    finally:
-        os.close(folder)
 
 
 def _write(entries: Sequence[Entry], path: Path) -> None:

@@ -4,7 +4,6 @@ Optuna's own lock is a file that a killed process leaves behind, and that others
 kernel holds the lock, as in the fold store, and releases it with its process.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -15,7 +14,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from groundwork.training.store import locked
+from groundwork.locks import locked
 
 NAME = "journal.log"
 
@@ -56,7 +55,7 @@ class _Lock(JournalFileOpenLock):
 
     def acquire(self) -> bool:
         """Wait for the lock; cut an unfinished last line off."""
-        self.held.enter_context(locked(self.path.with_name("journal.lock"), fcntl.LOCK_EX))
+        self.held.enter_context(locked(self.path.with_name("journal.lock")))
         if cut := _cut(self.path):
             self.say(f"{self.path}: its last line was cut in the middle; its {cut} bytes are removed")
         return True

@@ -1,6 +1,5 @@
 """The trials of a sweep: who starts the next one, with which values, and what becomes of those whose process died."""
 
-import fcntl
 import os
 import secrets
 import socket
@@ -16,8 +15,8 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from groundwork.locks import locked
 from groundwork.sweeping.journal import storage
-from groundwork.training.store import locked
 
 # What a trial knows of itself: the lock and the place of its process, the trial that it repeats, and why it failed. A
 # trial that failed for no known reason is one whose process ended, of itself (Ctrl-C, no time left) or by a kill.
@@ -68,7 +67,7 @@ class Trials:
         """Hold this process's own lock while the block runs."""
         with ExitStack() as stack:
             stack.callback(self._worker(self.worker).unlink, missing_ok=True)
-            stack.enter_context(locked(self._worker(self.worker), fcntl.LOCK_EX))
+            stack.enter_context(locked(self._worker(self.worker)))
             killed = False
             try:
                 yield
@@ -173,17 +172,18 @@ class Trials:
         if trial.state != TrialState.RUNNING or worker is None or worker == self.worker:
             return False
         path = self._worker(worker)
-        with locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
-            if free:
-                path.unlink(missing_ok=True)
-            return not free
+        with locked(path, wait=False) as free:
+            pass
+        if free:
+            path.unlink(missing_ok=True)
+        return not free
 
     def _worker(self, name: str) -> Path:
         return self.folder / "workers" / name
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with locked(self.folder / "claim.lock", fcntl.LOCK_EX):
+        with locked(self.folder / "claim.lock"):
             yield
 
 

@@ -1,6 +1,5 @@
 """Starts, ends and reads back W&B runs on this machine, and never delays a training by more than 9 s in all."""
 
-import fcntl
 import json
 import logging
 import os
@@ -8,10 +7,13 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from groundwork.files import is_full, strerror
+from groundwork.locks import locked
 from groundwork.tracking import journal
 from groundwork.tracking.server import first_line, offline_reason, without_invalid_address
 
@@ -211,23 +213,19 @@ def read_back(folder: Path) -> dict[str, Any]:
     }
 
 
-def hold(folder: Path) -> IO[str]:
-    """Lock the unfinished run in `folder` against `sync`, until the result is closed or this process dies."""
-    lock = (folder / LOCK).open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return lock
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Lock the unfinished run in `folder` against `sync`, until the block or this process ends."""
+    with locked(folder / LOCK, wait=False):
+        yield
 
 
 def is_held(folder: Path) -> bool:
     """Return whether a process has locked the run in `folder`."""
-    try:
-        with (folder / LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    if not (folder / LOCK).exists():
         return False
-    except BlockingIOError:
-        return True
-    return False
+    with locked(folder / LOCK, wait=False) as free:
+        return not free
 
 
 def is_sent(folder: Path) -> bool:

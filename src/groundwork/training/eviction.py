@@ -1,6 +1,5 @@
 """Lists the folds of the fold store, and prunes the least recently used ones to a size."""
 
-import fcntl
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from groundwork.errors import UserError
 from groundwork.sections.base import UNITS
 from groundwork.training.checkpoint import has_weights, without_weights
-from groundwork.training.store import KEPT, LEASE, FoldStore, locked, made_by, read_or_empty
+from groundwork.training.store import KEPT, LEASE, FoldStore, made_by, read_or_empty, unleased
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _entry(store: FoldStore, path: Path) -> Entry | None:
             reasons.append((folder / KEPT).read_text(encoding="utf-8").strip() or "noted")
         used = (lease if lease.exists() else path).stat().st_mtime
         if lease.exists():
-            with locked(lease, fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
+            with unleased(lease) as free:
                 reasons += [] if free else ["in use"]
         size, whole = _size(folder), has_weights(path)
         return Entry(lane_name, folder.name, path.stem, path, size, used, whole, tuple(reasons))
@@ -96,7 +95,7 @@ def _entry(store: FoldStore, path: Path) -> Entry | None:
 
 
 def _under_lock(entry: Entry, remove: Callable[[Entry], bool]) -> bool:
-    with locked(entry.path.with_name(LEASE), fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
+    with unleased(entry.path.with_name(LEASE)) as free:
         # Checked again under the lock: the fold may have been marked since it was listed.
         return free and not entry.path.with_name(KEPT).exists() and remove(entry)
 

@@ -1,26 +1,28 @@
 """The fold store keeps finished folds by their keys.
 
 ``results/.folds/<lane>/<key>/`` has the files of one fold: the fold itself, `ABOUT` (facts that differ between two runs
-on one machine, such as how long it took), `LEASE` (locked while a command uses the fold; its modification time is the
-last use), and `KEPT` if a command marked the fold to be kept. Folds are written by renaming, so that two processes may
-finish the same fold.
+on one machine, such as how long it took), `LEASE` (its modification time is the last use; it is locked while a command
+takes a lease or looks for them), ``lease-xxxxxxxx`` for each command that uses the fold, which keeps it locked, and
+`KEPT` if a command marked the fold to be kept. Folds are written by renaming, so that two processes may finish the same
+fold.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
 from groundwork.files import write_json, write_text, writing
+from groundwork.locks import locked
 from groundwork.settings import Lane
 from groundwork.training.checkpoint import FoldRecord, TrainedFold, fold_file, has_weights, identity_of
 
@@ -146,39 +148,28 @@ class FoldStore:
         with ExitStack() as stack:
             for key in keys:
                 lease = self.folder / lane_name / key / LEASE
-                stack.enter_context(locked(lease, fcntl.LOCK_SH))
-                os.utime(lease)
+                own = lease.with_name(f"{LEASE}-{secrets.token_hex(4)}")
+                with locked(lease):
+                    stack.callback(own.unlink, missing_ok=True)
+                    stack.enter_context(locked(own))
+                    os.utime(lease)
             yield
 
 
 @contextmanager
-def locked(path: Path, how: int) -> Iterator[bool]:
-    """Lock the file `path`; create it if it is missing.
-
-    Yields
-    ------
-    bool
-        False where another process holds the lock and `how` says not to wait.
-    """
-    with ExitStack() as stack:
-        while True:
-            stream = stack.enter_context(_opened(path))
-            try:
-                fcntl.flock(stream, how)
-            except BlockingIOError:
-                yield False
-                return
-            # If the file was removed while this process waited, the lock protects nothing: try again.
-            if path.exists() and path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
-                break
-        yield True
+def unleased(lease: Path) -> Iterator[bool]:
+    """Lock a fold against new leases while the block runs; yield False where some process has one, or begins one."""
+    with locked(lease, wait=False) as free:
+        yield free and not any(_is_held(own) for own in lease.parent.glob(f"{LEASE}-*"))
 
 
-def _opened(path: Path) -> IO[bytes]:
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # another process removed the folder
-            return path.open("ab")
+def _is_held(own: Path) -> bool:
+    """Whether the process of a lease lives; remove what a killed one has left."""
+    with locked(own, wait=False) as free:
+        pass
+    if free:
+        own.unlink(missing_ok=True)
+    return not free
 
 
 def replicates_of(run: dict[str, Any]) -> list[dict[str, dict[str, Any]]]:
