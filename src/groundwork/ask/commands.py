@@ -21,7 +21,7 @@ def importance(
     Each fold's networks predict the rows of their own fold, which they were not trained on. Nothing is trained.
     """
     from groundwork import competitions, params
-    from groundwork.ask.importance import importance
+    from groundwork.ask.importance import importance, with_columns
     from groundwork.data.load import load
     from groundwork.experiments.importance import kept
     from groundwork.files import write_json
@@ -31,6 +31,7 @@ def importance(
     if lane_name in settings.blends:
         members = ", ".join(settings.lanes_of(lane_name))
         raise UserError(f"{lane_name}: found a blend, which has no networks of its own", f"name one of: {members}")
+    with_columns(lane_name, competition)
     found = importance(lane_name, competition, load(competition, PREPARED / lane_name), RESULTS / lane_name)
     write_json(kept(lane_name), found)
     typer.echo(json.dumps(found, indent=2, allow_nan=False) if as_json else as_text(lane_name, found))

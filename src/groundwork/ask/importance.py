@@ -51,11 +51,7 @@ def importance(lane_name: str, competition: Competition, prepared: Prepared, res
     UserError
         If the lane has no columns, is not trained, or was trained on other data.
     """
-    if not isinstance(competition, Labelled) or not has_columns(competition):
-        read = " and ".join(competition.inputs.encodings) if isinstance(competition, Labelled) else competition.layout
-        raise UserError(
-            f"{lane_name}: its networks read {read}; expected a table", "name a lane of a table, such as titanic"
-        )
+    competition = with_columns(lane_name, competition)
     run = read_json(results / "run.json", f"groundwork repro {lane_name}")
     networks = predicting(lane_name, results / "checkpoints", final=False)
     if run["data_sha256"] != prepared.data_sha256:
@@ -96,6 +92,16 @@ def importance(lane_name: str, competition: Competition, prepared: Prepared, res
         "shuffles": shuffles,
         "columns": sorted(columns, key=lambda column: -float(column["loss"])),
     }
+
+
+def with_columns(lane_name: str, competition: Competition) -> Labelled:
+    """Return the competition; raise `UserError` if its networks read no table."""
+    if not isinstance(competition, Labelled) or not has_columns(competition):
+        read = " and ".join(competition.inputs.encodings) if isinstance(competition, Labelled) else competition.layout
+        raise UserError(
+            f"{lane_name}: its networks read {read}; expected a table", "name a lane of a table, such as titanic"
+        )
+    return competition
 
 
 def _held_out(
