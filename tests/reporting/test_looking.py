@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from groundwork import mistakes
 from groundwork.competitions import Inputs, Labelled
 from groundwork.files import write_json
 from groundwork.reporting import failures, tables
@@ -36,11 +37,11 @@ def table(**columns: object) -> pd.DataFrame:
     return pd.DataFrame({"id": np.arange(ROWS), "city": city, "size": draw.normal(size=ROWS)} | columns)
 
 
-def classified(predicted: np.ndarray, target: np.ndarray, train: pd.DataFrame) -> failures.Judged:
+def classified(predicted: np.ndarray, target: np.ndarray, train: pd.DataFrame) -> mistakes.Judged:
     frame = {"id": train["id"], "fold": 0, "target": target}
     oof = pd.DataFrame(frame | {f"p{code}": predicted[:, code] for code in range(predicted.shape[1])})
     chosen = competition("classification", "accuracy", "won", categorical=("city",), numeric=("size",))
-    found = failures.judged(chosen, oof.sample(frac=1, random_state=0), train)
+    found = mistakes.judged(chosen, oof.sample(frac=1, random_state=0), train)
     assert found is not None
     return found
 
@@ -66,7 +67,7 @@ def test_pictures_are_shown_as_they_are():
         slug="a-b", kind="classification", metric="accuracy", id="id", targets=("label",), types=types,
         inputs=Inputs(image=(2, 3)),
     )  # fmt: skip
-    found = failures.judged(chosen, oof, train)
+    found = mistakes.judged(chosen, oof, train)
     assert found is not None
     from PIL import Image
 
@@ -81,7 +82,7 @@ def test_a_group_with_a_larger_error_is_found_and_chance_is_not():
     off = np.random.default_rng(1).normal(size=ROWS) * np.where(train["city"] == "north", 5.0, 1.0)
     oof = pd.DataFrame({"id": train["id"], "fold": 0, "target": np.zeros(ROWS), "prediction": off})
     chosen = competition("regression", "rmse", "y", categorical=("city",), numeric=("size",))
-    found = failures.judged(chosen, oof, train)
+    found = mistakes.judged(chosen, oof, train)
     assert found is not None
     chart = failures.by_group(found)
     assert chart is not None
@@ -92,7 +93,7 @@ def test_a_group_with_a_larger_error_is_found_and_chance_is_not():
     assert [shown[0][key] for key in ("error", "low", "high")] == pytest.approx(
         [north.mean(), north.mean() - margin, north.mean() + margin], abs=1e-4
     )
-    even = failures.judged(chosen, oof.assign(prediction=np.random.default_rng(2).normal(size=ROWS)), train)
+    even = mistakes.judged(chosen, oof.assign(prediction=np.random.default_rng(2).normal(size=ROWS)), train)
     assert even is not None
     assert failures.by_group(even) is None
 
@@ -100,7 +101,7 @@ def test_a_group_with_a_larger_error_is_found_and_chance_is_not():
 def test_errors_are_on_the_scale_of_the_metric():
     train = table()
     oof = pd.DataFrame({"id": train["id"], "fold": 0, "target": np.full(ROWS, 100.0), "prediction": 200.0})
-    found = failures.judged(competition("regression", "rmse_log", "y", numeric=("size",)), oof, train)
+    found = mistakes.judged(competition("regression", "rmse_log", "y", numeric=("size",)), oof, train)
     assert found is not None
     assert found.error == pytest.approx(np.log(2))
     assert found.measure == "absolute error on the metric's scale"
@@ -127,7 +128,7 @@ def test_tags_are_judged_together():
     predicted = np.tile([[0.8, 0.4]], (ROWS, 1))
     columns = {f"t{tag}": target[:, tag] for tag in range(2)} | {f"p{tag}": predicted[:, tag] for tag in range(2)}
     oof = pd.DataFrame({"id": train["id"], "fold": 0} | columns)
-    found = failures.judged(competition("tagging", "auc", "a", "b", numeric=("size",)), oof, train)
+    found = mistakes.judged(competition("tagging", "auc", "a", "b", numeric=("size",)), oof, train)
     assert found is not None
     assert found.error == pytest.approx(-(np.log(0.8) + np.log(0.6)) / 2)
     row = failures.worst(found)["rows"][0]
@@ -137,7 +138,7 @@ def test_tags_are_judged_together():
 
 def test_rows_that_are_not_the_tables_are_not_judged():
     oof = pd.DataFrame({"id": [1, 999_999], "fold": 0, "target": [0.0, 1.0], "prediction": [0.0, 1.0]})
-    assert failures.judged(competition("regression", "rmse", "y", numeric=("size",)), oof, table()) is None
+    assert mistakes.judged(competition("regression", "rmse", "y", numeric=("size",)), oof, table()) is None
 
 
 def test_the_column_that_shifts_most_comes_first():
@@ -174,7 +175,7 @@ def test_bins_of_years_have_names_of_their_own():
 def test_ids_and_whole_numbers_stay_whole_where_all_columns_are_numbers():
     train = pd.DataFrame({"id": [2**60 + 1, 2**60 + 2], "size": [1234567.0, 0.5], "y": [0.0, 1.0]})
     oof = pd.DataFrame({"id": train["id"], "fold": 0, "target": train["y"], "prediction": [9.0, 1.0]})
-    found = failures.judged(competition("regression", "rmse", "y", numeric=("size",)), oof, train)
+    found = mistakes.judged(competition("regression", "rmse", "y", numeric=("size",)), oof, train)
     assert found is not None
     row = failures.worst(found)["rows"][0]
     assert (row["id"], row["cells"]) == (str(2**60 + 1), ["1,234,567"])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from groundwork import competitions
+from groundwork import competitions, mistakes
 from groundwork.checks.alarms import CHECKS, sounding
 from groundwork.data.prepared import TEST, TRAIN, read_table
 from groundwork.errors import UserError
@@ -160,7 +160,7 @@ def _look(shown: Experiment, name: str, files: tuple[Path, Path, Path], *, own: 
     except (UserError, OSError, ValueError, KeyError) as error:
         return NOTHING, f"{shown.lane_name}: the data and where it fails are not shown: {error}"
     try:
-        found = failures.judged(competition, oof, train)
+        found = mistakes.judged(competition, oof, train)
     except (UserError, ValueError, KeyError) as error:
         return {**NOTHING, "tables": described}, f"{shown.lane_name}: where it fails is not shown: {error}"
     if found is None:
