@@ -1,5 +1,6 @@
-"""Turns names from params.yaml into objects: the type of lookup tables, and the import of dotted paths."""
+"""Turns names from params.yaml into objects: the type of lookup tables, the import of dotted paths, dotted keys."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, TypeAlias, TypeVar
 
@@ -21,3 +22,11 @@ def load(path: str) -> Any:
     if not hasattr(module, name):
         raise ImportError(f"another module of this name comes first, which has no {name}: {module.__file__}")
     return getattr(module, name)
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name nested values by dotted key, as `dvc exp run -S` does."""
+    named: dict[str, Any] = {}
+    for key, value in nested.items():
+        named |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return named

@@ -13,8 +13,8 @@ from typing import Any
 
 from groundwork.experiments.compare import Compared, Finder, git, in_cache
 from groundwork.experiments.dvcfiles import BLEND, LOCK, dvc_name, hashes, parsed, recorded_params
-from groundwork.experiments.records import dotted
 from groundwork.experiments.selection import number, setting
+from groundwork.naming import flat
 from groundwork.settings import PARAMS
 
 POINTS = 30  # the most of a curve
@@ -54,7 +54,7 @@ def read(finder: Finder, name: str, lane_name: str) -> Committed:
         return Committed(name)
     stages = parsed(git("show", f"{name}:{LOCK}") or "{}").get("stages") or {}
     entry = stages.get(dvc_name("train", lane_name)) or stages.get(dvc_name(BLEND, lane_name)) or {}
-    params = {_short(key, lane_name): value for key, value in dotted(recorded_params(entry)).items()}
+    params = {_short(key, lane_name): value for key, value in flat(recorded_params(entry)).items()}
     history = in_cache(hashes(entry, "outs").get((finder.results / lane_name / "history.csv").as_posix(), ""))
     rows: Sequence[Mapping[str, Any]] = ()
     if history:

@@ -10,6 +10,7 @@ from typing import Any
 
 from groundwork.errors import UserError, meant
 from groundwork.experiments import memory
+from groundwork.naming import flat
 
 RESULTS = Path("results")
 LEDGER = Path("submissions/ledger.csv")
@@ -230,7 +231,7 @@ def _experiment(record: Any, lane_name: str, current: str | None, scores: Mappin
         settings={
             "training.seeds": 1,
             "private": 0.0,
-            **dotted(run["params"]),
+            **flat(run["params"]),
             "data_sha256": data[:7],
             "folds_sha256": folds[:7],
         },
@@ -272,14 +273,6 @@ def _baseline(record: Any) -> Baseline:
 
 def _further(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.get("further", {}).items()}
-
-
-def dotted(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name nested values by dotted key, as `dvc exp run -S` does."""
-    flat: dict[str, Any] = {}
-    for key, value in params.items():
-        flat |= dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _current(path: Path) -> str | None:
