@@ -216,6 +216,19 @@ def test_a_class_that_the_lane_names_by_dotted_path_counts(of: Fingerprint, lane
     assert "own.monitor.Monitor" not in fingerprint("train", lane, tmp_path)
 
 
+def test_what_is_logged_does_not_count(of: Fingerprint) -> None:
+    stage = """
+        from groundwork.tracking.tracker import Tracker
+
+        def run(job):
+            Tracker()
+        """
+    logs = {"stages/train.py": stage, "tracking/__init__.py": "", "tracking/tracker.py": "class Tracker:\n    pass\n"}
+    before = of(logs)
+    assert before["groundwork.tracking.tracker:Tracker"] == "external"
+    assert of({**logs, "tracking/tracker.py": "class Tracker:\n    epoch = 1\n"}) == before
+
+
 def test_a_star_is_refused(of: Fingerprint) -> None:
     with pytest.raises(HiddenNameError, match=r"import \* hides where np\.pi comes from"):
         of({"stages/train.py": ("import numpy as np", "from numpy import *")})

@@ -11,6 +11,7 @@ DVC's dependencies, the keys of folds and the seals of runs all come from this f
   Where the competition's file makes such an object itself (a metric of its own), it takes the place of an entry.
 - Statements that run when a module is imported count as soon as one of the module's definitions does.
 - Where a stage calls `groundwork.naming.load`, the classes that the lane names by dotted path are followed.
+- The room `tracking` counts as another package: what is logged does not influence what is made.
 - Files that a definition opens by ``__file__`` and a name count with their bytes.
 """
 

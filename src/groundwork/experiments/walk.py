@@ -22,6 +22,9 @@ COMPETITIONS = f"{PACKAGE}.competitions"
 # These builtins look names up at run time, which would hide them from this walk.
 DYNAMIC = frozenset({"__import__", "eval", "exec", "globals", "import_module"})
 
+# What is logged of a stage has no influence on what it makes, so a change there must train nothing again.
+WATCHING = f"{PACKAGE}.tracking"
+
 Place = tuple[str, str]
 
 
@@ -230,7 +233,9 @@ class Walk:
             self.hashes[f"{module.name}:{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
     def _is_ours(self, name: str) -> bool:
-        """Whether a module is in the source folder."""
+        """Whether a module is in the source folder, and more than a spectator."""
+        if name == WATCHING or name.startswith(f"{WATCHING}."):
+            return False
         top = name.partition(".")[0]
         if top not in self.ours:
             self.ours[top] = (self.source / top).is_dir() or (self.source / f"{top}.py").is_file()
