@@ -31,10 +31,19 @@ TRAININGS: ByName[type[Settings]] = {
 
 
 class Tracking(Settings):
-    """Where runs are logged. `offline` needs no account; `groundwork sync` sends the stored runs later."""
+    """Where and how runs are logged. `offline` needs no account; `groundwork sync` sends the stored runs later.
+
+    `artifacts` names a run's data, folds and submission in W&B (`references`), or uploads the latter two (`files`).
+    Without `entity`, runs belong to the account's default one. `rows` is the number of out-of-fold rows in a run's
+    table of mistakes; 0 sends no row of the data. `system_metrics` logs the load of the machine, and what it is.
+    """
 
     mode: Literal["offline", "online", "disabled"]
     project: Annotated[str, Field(pattern=PROJECT, max_length=128)]
+    artifacts: Literal["none", "references", "files"] = "none"
+    entity: Annotated[str, Field(pattern=PROJECT, max_length=128)] | None = None
+    rows: Annotated[int, Field(ge=0, le=1000)] = 100
+    system_metrics: bool = False
 
 
 class Hardware(Settings):

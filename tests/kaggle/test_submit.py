@@ -33,7 +33,7 @@ from groundwork.kaggle.submissions import submissions
 from groundwork.kaggle.submit import submit
 from groundwork.kaggle.upload import Timing
 from groundwork.settings import Tracking
-from groundwork.tracking.runs import read_back
+from groundwork.tracking.reading import read_back
 from groundwork.tracking.tracker import Tracker
 
 kaggle_server = kaggle_fixture.kaggle_server

@@ -5,11 +5,40 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from tests.services.wandb_server import KEY, WandbServer
 
+from groundwork.competitions import Inputs, Labelled
 from groundwork.settings import Tracking
-from groundwork.tracking.tracker import Tracker, cross_validated
+from groundwork.tracking.tracker import Tracker
+
+FOLDS, EPOCHS, ROWS, PIXELS = 2, 10, 20, 12
+# Rows of curves, of their means, and one of tables and plots.
+LOGGED = FOLDS * EPOCHS + EPOCHS + 1
+DIGITS = Labelled(
+    slug="digits",
+    kind="classification",
+    metric="accuracy",
+    id="Id",
+    targets=("label",),
+    types=dict.fromkeys(["Id", "label", *(f"pixel{number}" for number in range(PIXELS))], int),
+    inputs=Inputs(image=(3, 4)),
+)
+
+
+def pictures() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make labelled pictures, and out-of-fold rows of which fold 0 has 8 of 10 right and fold 1 has 9 of 10."""
+    draw = np.random.default_rng(0)
+    target = np.arange(ROWS) % 2
+    rows = pd.DataFrame(draw.integers(0, 256, (ROWS, PIXELS)), columns=[f"pixel{number}" for number in range(PIXELS)])
+    rows = rows.assign(Id=np.arange(ROWS), label=np.array([3, 7])[target])
+    stated = draw.uniform(0.5, 1, ROWS)
+    wrong = np.isin(np.arange(ROWS), [1, 4, 15])
+    second = np.where(wrong == (target == 1), 1 - stated, stated)
+    folds = np.repeat([0, 1], ROWS // 2)
+    return rows, pd.DataFrame({"id": rows["Id"], "fold": folds, "target": target, "p0": 1 - second, "p1": second})
 
 
 @pytest.fixture
@@ -38,18 +67,27 @@ def end_session() -> None:
 
 @pytest.fixture
 def tracked(server: WandbServer, tmp_path: Path) -> Callable[..., Tracker]:
-    """Track a training of two folds with ten epochs each; `between` is called after the first fold."""
+    """Track a training of two folds with ten epochs each, of pictures; `between` is called after the first fold.
 
-    def train(mode: str, between: Callable[[], Any] = lambda: None) -> Tracker:
-        settings = Tracking(mode=mode, project="tests")
-        config = {"model": {"dropout": 0.2}, "commit": "abc123", "folds_sha256": "f" * 64}
+    Further arguments are settings of the tracking.
+    """
+
+    def train(mode: str, between: Callable[[], Any] = lambda: None, **more: Any) -> Tracker:
+        settings = Tracking(mode=mode, project="tests", **more)
+        rows, oof = pictures()
+        config = {"model": {"dropout": 0.2}, "commit": "abc123", "data_sha256": "d" * 64, "folds_sha256": "f" * 64}
         with Tracker(settings, "titanic", "a run", config, tmp_path) as tracker:
-            for fold in range(2):
-                for epoch in range(10):
+            for fold in range(FOLDS):
+                for epoch in range(EPOCHS):
                     tracker.log(f"fold_{fold}", epoch, {"val_loss": 1 / (epoch + 1), "val_accuracy": 0.8})
                 if fold == 0:
                     between()
-            tracker.summarize(cross_validated("accuracy", [0.8, 0.9], 0.86))
+            tracker.use_data("titanic")
+            tracker.evaluate(DIGITS, oof, rows)
+            weights = tmp_path / "results" / ".folds" / "fold_0.fold"
+            weights.parent.mkdir(parents=True, exist_ok=True)
+            weights.write_bytes(b"weights")
+            tracker.keep("titanic-folds", "model", {"fold_0.fold": (weights, "a1b2")})
         return tracker
 
     return train

@@ -8,10 +8,12 @@ import base64
 import gzip
 import json
 import threading
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
+from urllib.parse import quote, unquote
 
 Behaviour = Literal["good", "hanging", "broken"]
 
@@ -34,6 +36,23 @@ class StoredRun:
         return [self.lines[number] for number in sorted(self.lines)]
 
 
+@dataclass
+class StoredArtifact:
+    """What the server knows of a version of an artifact."""
+
+    kind: str
+    digest: str
+    made_by: str | None
+    files: dict[str, bytes] = field(default_factory=dict)
+    used_by: set[str] = field(default_factory=set)
+    committed: bool = False
+
+    @property
+    def contents(self) -> dict[str, Any]:
+        """The entries of the manifest, by name."""
+        return json.loads(self.files["wandb_manifest.json"])["contents"]
+
+
 class WandbServer:
     """The stand-in; a context manager that serves from `url` until it leaves.
 
@@ -41,6 +60,10 @@ class WandbServer:
     ----------
     runs
         What arrived, by run id.
+    artifacts
+        Those that arrived, by name, such as ``titanic-data``; a new version replaces the former one.
+    uploads
+        Files of runs, by name.
     operations
         Names of the GraphQL operations in the order they came.
     received
@@ -50,7 +73,10 @@ class WandbServer:
     def __init__(self, key: str = KEY) -> None:
         self.key = key
         self.behaviour: Behaviour = "good"
+        self.latency = 0.0  # seconds before each answer
         self.runs: defaultdict[str, StoredRun] = defaultdict(StoredRun)
+        self.artifacts: dict[str, StoredArtifact] = {}
+        self.uploads: dict[str, bytes] = {}
         self.operations: list[str] = []
         self.received = bytearray()
         self._port = 0
@@ -95,6 +121,8 @@ class WandbServer:
             case "Viewer":
                 viewer = {"id": "1", "entity": "ada", "username": "ada", "email": "ada@example.org", "flags": "{}"}
                 return {"viewer": {**viewer, "teams": {"edges": []}}, "serverInfo": {}}
+            case "ServerFeaturesQuery":
+                return {"serverInfo": {"features": []}}
             case "UpsertBucket":
                 run = self.runs[variables["name"]]
                 inserted = not run.variables
@@ -109,11 +137,63 @@ class WandbServer:
             case "CreateRunFiles":
                 files = [{"name": name, "uploadUrl": f"{self.url}/upload/{name}"} for name in variables["files"]]
                 return {"createRunFiles": {"runID": "3", "uploadHeaders": [], "files": files}}
+        return self._of_artifacts(operation, variables)
+
+    def _of_artifacts(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Answer what concerns artifacts; an artifact's id is its name."""
+        match operation:
+            case "CreateArtifact":
+                asked = variables["input"]
+                name = asked["artifactCollectionName"]
+                known = self.artifacts.get(name)
+                if known is None or known.digest != asked["digest"]:
+                    known = StoredArtifact(asked["artifactTypeName"], asked["digest"], asked["runName"])
+                    self.artifacts[name] = known
+                state = "COMMITTED" if known.committed else "PENDING"
+                made = {"id": name, "state": state, "artifactSequence": {"id": name, "latestArtifact": None}}
+                return {"createArtifact": {"artifact": made}}
+            case "CreateArtifactManifest" | "UpdateArtifactManifest":
+                name = variables.get("artifactID") or variables["artifactManifestID"]
+                file = {"id": "4", "uploadUrl": self._upload(name, "wandb_manifest.json"), "uploadHeaders": []}
+                manifest = {"artifactManifest": {"id": name, "file": file}}
+                return {operation[0].lower() + operation[1:]: manifest}
+            case "CreateArtifactFiles":
+                nodes = [
+                    {
+                        "name": file["name"],
+                        "storagePath": file["name"],
+                        "uploadUrl": self._upload(file["artifactID"], file["name"]),
+                        "uploadHeaders": [],
+                        "uploadMultipartUrls": None,
+                        "artifact": {"id": file["artifactID"]},
+                    }
+                    for file in variables["input"]["artifactFiles"]
+                ]
+                return {"createArtifactFiles": {"files": {"edges": [{"node": node} for node in nodes]}}}
+            case "CommitArtifact":
+                self.artifacts[variables["artifactID"]].committed = True
+                return {"commitArtifact": {"artifact": {"id": variables["artifactID"], "digest": ""}}}
+            case "UseArtifact":
+                asked = variables["input"]
+                self.artifacts[asked["artifactID"]].used_by.add(asked["runName"])
+                return {"useArtifact": {"artifact": {"id": asked["artifactID"]}}}
         return {}
+
+    def _upload(self, artifact: str, name: str) -> str:
+        return f"{self.url}/artifact/{quote(artifact, safe='')}/{quote(name, safe='')}"
+
+    def keep(self, path: str, body: bytes) -> None:
+        """Keep an uploaded file of a run, or of an artifact."""
+        _, place, *names = (unquote(part) for part in path.split("/"))
+        if place == "artifact":
+            self.artifacts[names[0]].files[names[1]] = body
+        else:
+            self.uploads["/".join(names)] = body
 
     def _bucket(self, name: str) -> dict[str, Any]:
         run = self.runs[name]
-        project = {"id": "2", "name": run.variables.get("project"), "entity": {"id": "1", "name": "ada"}}
+        entity = {"id": "1", "name": run.variables.get("entity") or "ada"}
+        project = {"id": "2", "name": run.variables.get("project"), "entity": entity}
         tail = json.dumps([json.dumps(row) for row in run.history[-1:]])
         return {
             "id": "3",
@@ -143,7 +223,9 @@ class WandbServer:
 
 
 class _Http(ThreadingHTTPServer):
-    """Says nothing when a client goes away."""
+    """Says nothing when a client goes away, and takes many connections at once."""
+
+    request_queue_size = 128
 
     def handle_error(self, *_: object) -> None:
         pass
@@ -169,13 +251,16 @@ class _Handler(BaseHTTPRequestHandler):
         service.received += self.path.encode() + b"\n" + body + b"\n"
         while service.behaviour == "hanging" and service._alive.wait(0.05):
             threading.Event().wait(0.05)
+        time.sleep(service.latency)
         if service.behaviour == "broken":
             return self._send(500, {"error": "the stand-in was told to break"})
         if self.path == "/graphql":
             return self._graphql(json.loads(body or b"{}"))
         if self.path.endswith("/file_stream"):
             service.stream(service.runs[self.path.split("/")[-2]], json.loads(body))
-        elif not self.path.startswith("/upload/"):
+        elif self.path.startswith(("/upload/", "/artifact/")):
+            service.keep(self.path, body)
+        else:
             return self._send(404, {"error": "unknown path"})
         self._send(200, {})
 

@@ -84,7 +84,9 @@ def test_each_is_a_run_of_the_lanes_group(server: WandbServer) -> None:
         assert sent.variables["displayName"] == f"survival baseline: {record['name']}"
         assert sent.config["params"]["value"]["model"] == {"network": "baseline", "baseline": record["name"]}
         assert sent.config["folds_sha256"]["value"] == record["folds_sha256"]
-        assert sent.summary["cv/mean"] == pytest.approx(record["metrics"]["mean"])
+        assert sent.summary["cv/mean"] == sent.summary["cv/score"] == pytest.approx(record["metrics"]["mean"])
+        assert sent.summary["oof/worst_rows"]["nrows"] == 100
+        assert sent.variables["tags"] == ["survival", "classification", "baseline"]
         assert (Path(record["wandb_dir"]) / f"run-{record['run_id']}.wandb").exists()
 
 

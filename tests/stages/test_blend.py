@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.services.wandb_server import WandbServer
 from tests.training.boosted import trees
 from tests.training.tiny import CPU, PRICES, QUIETLY, SURVIVAL, lane, prepared
 
@@ -17,10 +18,12 @@ from groundwork.experiments.records import load as experiments
 from groundwork.files import write_json
 from groundwork.objectives.oof import cross_validate
 from groundwork.reporting.page import report
+from groundwork.settings import Tracking
 from groundwork.stages.blend import blend
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.predict import predict
 from groundwork.stages.train import train
+from groundwork.tracking.reading import read_back
 
 RESULTS = Path("results")
 TWO = {"one": ["one"], "two": ["two"]}
@@ -40,9 +43,9 @@ def member(name: str, competition: Labelled = SURVIVAL, seed: int = 0, settings:
 
 
 def blended(
-    competition: Competition = SURVIVAL, lanes: Mapping[str, list[str]] = TWO, name: str = "mean", **method: str
+    competition: Competition = SURVIVAL, lanes: Mapping[str, list[str]] = TWO, name: str = "mean", **more: Any
 ) -> Any:
-    return blend(name, lanes, competition, prepared(competition), RESULTS, RESULTS, **method)  # type: ignore[arg-type]
+    return blend(name, lanes, competition, prepared(competition), RESULTS, RESULTS, **more)
 
 
 def table(name: str, file: str) -> pd.DataFrame:
@@ -204,3 +207,16 @@ def test_a_broken_file_of_predictions_is_refused() -> None:
     with pytest.raises(UserError, match=r"results/two/test.parquet: cannot be read") as caught:
         blended()
     assert caught.value.next_step == "make it again: `groundwork repro two`"
+
+
+def test_it_is_a_run_that_is_logged_once(server: WandbServer) -> None:
+    member("one")
+    member("two", seed=1)
+    for _ in range(2):
+        metrics = blended(tracking=Tracking(mode="offline", project="tests"))
+    (folder,) = Path("wandb").glob("offline-run-*")
+    run = read_back(folder)
+    assert json.loads((RESULTS / "mean" / "run.json").read_text())["wandb_dir"] == str(folder)
+    assert (run["group"], run["name"]) == ("mean", "mean mean of one, two")
+    assert run["summary"]["cv/mean"] == run["summary"]["cv/score"] == metrics["mean"]
+    assert run["summary"]["oof/worst_rows"]["nrows"] == 100

@@ -15,7 +15,7 @@ from tests.clone import GROUNDWORK, LANE, groundwork
 
 from groundwork.errors import UserError
 from groundwork.sweeping.commands import sweep
-from groundwork.tracking.runs import read_back
+from groundwork.tracking.reading import read_back
 from groundwork.trying.keep import keep
 
 FOLDS, TRIALS = 2, 9

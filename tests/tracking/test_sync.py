@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.services.wandb_fixture import end_session
+from tests.services.wandb_fixture import LOGGED, end_session
 from tests.services.wandb_server import WandbServer
 
 from groundwork.errors import UserError
 from groundwork.tracking import server as server_module
 from groundwork.tracking import sync
-from groundwork.tracking.tracker import Tracker, record_score
+from groundwork.tracking.scores import record_score
+from groundwork.tracking.tracker import Tracker
 
 Train = Callable[..., Tracker]
 
@@ -21,16 +22,25 @@ Train = Callable[..., Tracker]
 def test_an_offline_run_and_its_later_score_arrive_once(
     tracked: Train, server: WandbServer, tmp_path: Path, capsys: Any
 ) -> None:
-    tracker = tracked("offline")
+    tracker = tracked("offline", artifacts="files")
+    (tmp_path / "submission.csv").write_text("id,label\n")
     record_score(
-        {"run_id": tracker.run_id, "wandb_dir": str(tmp_path / str(tracker.directory))}, {"public_score": 0.775}
+        {"run_id": tracker.run_id, "wandb_dir": str(tmp_path / str(tracker.directory))},
+        {"public_score": 0.775},
+        ("titanic-submission", {"submission.csv": (tmp_path / "submission.csv", "c4")}),
     )
     sync.sync(tmp_path)
+    made = {artifact.kind: artifact for artifact in server.artifacts.values()}
+    assert made.keys() == {"dataset", "model", "submission", "run_table"}
+    assert all(artifact.committed for artifact in server.artifacts.values())
+    assert made["dataset"].used_by == {tracker.run_id}
+    assert made["submission"].files["submission.csv"] == b"id,label\n"
     run = server.runs[tracker.run_id]
-    assert len(run.history) == 20
+    assert len(run.history) == LOGGED
     assert run.config["model"] == {"value": {"dropout": 0.2}}
     assert run.summary["cv/mean"] == pytest.approx(0.85)
     assert run.summary["public_score"] == 0.775
+    assert run.summary["oof/worst_rows"]["_type"] == "table-file"
     assert run.variables["displayName"] == "a run"
     assert run.variables["groupName"] == "titanic"
     printed = capsys.readouterr().out
@@ -46,13 +56,13 @@ def test_a_run_whose_server_died_is_sent_whole_when_it_is_back(
     tracked: Train, server: WandbServer, tmp_path: Path, capsys: Any
 ) -> None:
     tracker = tracked("online", between=server.die)
-    assert len(server.runs[tracker.run_id].history) < 20
+    assert len(server.runs[tracker.run_id].history) < LOGGED
     server.start()
     sync.sync(tmp_path)
     run = server.runs[tracker.run_id]
-    assert len(run.history) == 20
+    assert len(run.history) == LOGGED
     assert run.complete
-    assert run.summary["cv/oof"] == 0.86
+    assert run.summary["cv/oof"] == 0.85
 
 
 def test_without_runs_it_says_what_makes_them(server: WandbServer, tmp_path: Path, capsys: Any) -> None:
@@ -132,7 +142,7 @@ def test_a_run_killed_in_its_first_seconds_keeps_no_other_back(
     others.append(tracked("offline"))
     with pytest.raises(UserError) as raised:
         sync.sync(tmp_path)
-    assert [len(server.runs[other.run_id].history) for other in others] == [20, 20, 20]
+    assert [len(server.runs[other.run_id].history) for other in others] == [LOGGED] * 3
     folder = file_of(killed, tmp_path).parent
     assert raised.value.exit_code == 2
     assert "1 run cannot be sent; all others are on the server" in raised.value.problem
@@ -154,8 +164,8 @@ def test_a_run_that_was_cut_is_sent_as_far_as_it_goes_and_once(
     sync.sync(tmp_path)
     said = capsys.readouterr().out
     assert f"{file.parent.name}: was cut off when its process was killed; sent as far as it goes" in said
-    assert 0 < len(server.runs[killed.run_id].history) <= 20
-    assert len(server.runs[other.run_id].history) == 20
+    assert 0 < len(server.runs[killed.run_id].history) <= LOGGED
+    assert len(server.runs[other.run_id].history) == LOGGED
     sync.sync(tmp_path)
     assert "nothing to send" in capsys.readouterr().out
 

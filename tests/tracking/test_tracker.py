@@ -1,5 +1,6 @@
 """The real W&B client, against the stand-in server."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,12 +11,16 @@ from typing import Any
 
 import pytest
 from tests.services.full_disk import fill
-from tests.services.wandb_fixture import end_session
+from tests.services.wandb_fixture import LOGGED, ROWS, end_session
 from tests.services.wandb_server import WandbServer
 
 from groundwork.settings import Tracking
-from groundwork.tracking.runs import read_back, read_records
-from groundwork.tracking.tracker import Tracker, cross_validated, record_score
+from groundwork.tracking import runs
+from groundwork.tracking.names import labels
+from groundwork.tracking.reading import read_back, read_records
+from groundwork.tracking.scores import record_score
+from groundwork.tracking.sync import sync
+from groundwork.tracking.tracker import Tracker
 
 Train = Callable[..., Tracker]
 
@@ -52,8 +57,11 @@ def test_an_offline_run_is_read_back_whole_and_asks_the_server_nothing(
         None: None,
         "fold_0/*": "epoch",
         "fold_1/*": "epoch",
+        "mean/*": "epoch",
+        "low/*": "epoch",
+        "high/*": "epoch",
     }
-    assert len(rows(records)) == 20
+    assert len(rows(records)) == LOGGED
     assert not server.received
     assert capsys.readouterr() == ("", "")
 
@@ -86,10 +94,10 @@ def test_an_online_run_arrives_with_config_curves_and_the_cross_validated_metric
     assert run.config["commit"] == {"value": "abc123"}
     assert run.variables["groupName"] == "titanic"
     assert [row["fold_1/val_loss"] for row in run.history if "fold_1/val_loss" in row] == [1 / n for n in range(1, 11)]
-    assert [row["epoch"] for row in run.history] == [*range(10), *range(10)]
+    assert [row["epoch"] for row in run.history if "epoch" in row] == [*range(10)] * 3
     assert run.summary["cv/mean"] == pytest.approx(0.85)
     assert run.summary["cv/sd"] == pytest.approx(0.05)
-    assert (run.summary["cv/fold_0"], run.summary["cv/fold_1"], run.summary["cv/oof"]) == (0.8, 0.9, 0.86)
+    assert (run.summary["cv/fold_0"], run.summary["cv/fold_1"], run.summary["cv/oof"]) == (0.8, 0.9, 0.85)
     assert list((tmp_path / str(tracker.directory)).glob("*.wandb.synced")), "must not be sent again"
     assert capsys.readouterr() == ("", "")
 
@@ -139,7 +147,7 @@ def test_trouble_at_the_start_is_one_warning_and_an_offline_run(
     folder = tmp_path / str(tracker.directory)
     assert folder.name.startswith("offline-run-")
     assert folder.name.endswith(tracker.run_id)
-    assert len(rows(read_records(folder))) == 20
+    assert len(rows(read_records(folder))) == LOGGED
     kept = {path.parent for path in (tmp_path / "wandb").glob("*run-*/*.wandb") if "latest" not in str(path)}
     assert kept == {folder, tmp_path / str(offline.directory)}
 
@@ -163,7 +171,7 @@ def test_a_server_lost_during_training_is_one_warning_and_the_run_is_kept(
     assert err.startswith("warning: W&B: the server did not take the whole run")
     assert err.count("\n") == 1
     folder = tmp_path / str(tracker.directory)
-    assert len(rows(read_records(folder))) == 20
+    assert len(rows(read_records(folder))) == LOGGED
     assert not list(folder.glob("*.synced"))
 
 
@@ -251,7 +259,7 @@ def test_a_score_joins_an_online_run_on_the_server(tracked: Train, server: Wandb
     assert stored.summary["public_score"] == 0.775
     assert stored.summary["cv/mean"] == pytest.approx(0.85)
     assert stored.config["commit"] == {"value": "abc123"}
-    assert len(stored.history) == 20
+    assert len(stored.history) == LOGGED
 
 
 def test_a_score_that_cannot_be_written_is_one_warning(server: WandbServer, tmp_path: Path, capsys: Any) -> None:
@@ -261,12 +269,6 @@ def test_a_score_that_cannot_be_written_is_one_warning(server: WandbServer, tmp_
     err = capsys.readouterr().err
     assert err.startswith("warning: W&B: the score was not written into run x")
     assert err.count("\n") == 1
-
-
-def test_cross_validated_names_every_fold() -> None:
-    summary = cross_validated("rmse_log", [0.1, 0.3])
-    assert list(summary) == ["cv/metric", "cv/mean", "cv/sd", "cv/fold_0", "cv/fold_1"]
-    assert summary["cv/sd"] == pytest.approx(0.1)
 
 
 def _environment() -> dict[str, str]:
@@ -297,7 +299,7 @@ def test_an_address_that_is_none_leaves_an_offline_run_that_is_truly_kept(
     problem = "WANDB_BASE_URL is not a valid address"
     kept = f"warning: W&B: {problem}; this run is kept offline, `groundwork sync` sends it later\n"
     assert said == (kept if mode == "online" else "")
-    assert len(rows(read_records(tmp_path / str(tracker.directory)))) == 20
+    assert len(rows(read_records(tmp_path / str(tracker.directory)))) == LOGGED
     assert os.environ["WANDB_BASE_URL"] == address
 
 
@@ -352,11 +354,92 @@ def test_a_disk_with_space_is_no_warning(
     assert capsys.readouterr().err == ""
 
 
-def test_a_run_says_whether_its_data_are_a_sample(server: WandbServer, tmp_path: Path) -> None:
-    config = {"params": {"source": "sample"}}
-    with Tracker(Tracking(mode="offline", project="tests"), "titanic", "a run", config, tmp_path) as tracker:
+def test_a_run_has_the_labels_by_which_it_is_filtered(server: WandbServer, tmp_path: Path) -> None:
+    more = labels("try", "titanic", "classification", ["dropout=0.3", "x" * 80], "why not", "sample")
+    settings = Tracking(mode="online", project="tests", entity="friends")
+    with Tracker(settings, "titanic", "titanic dropout=0.3", {}, tmp_path, more) as tracker:
         pass
-    (started,) = [
-        record["run"] for record in read_records(tmp_path / str(tracker.directory)) if record["type"] == "run"
-    ]
-    assert started["tags"] == ["sample"]
+    run = server.runs[tracker.run_id].variables
+    assert run["tags"] == ["sample", "titanic", "classification", "try", "dropout=0.3", "x" * 64]
+    assert (run["jobType"], run["notes"], run["entity"]) == ("try", "why not", "friends")
+
+
+def table(server: WandbServer, run_id: str, name: str) -> dict[str, Any]:
+    """The table that arrived as an artifact of a run."""
+    (kept,) = [one for key, one in server.artifacts.items() if key.startswith(f"run-{run_id}-oof{name}")]
+    assert kept.committed
+    assert kept.made_by == run_id
+    return json.loads(next(content for file, content in kept.files.items() if file.endswith(".table.json")))
+
+
+def test_a_run_shows_what_it_got_wrong(tracked: Train, server: WandbServer) -> None:
+    tracker = tracked("online")
+    run = server.runs[tracker.run_id]
+    assert run.summary["cv/score"] == pytest.approx(0.85), "higher is better, as it is"
+    worst = table(server, tracker.run_id, "worst_rows")
+    assert worst["columns"] == ["id", "actual", "predicted", "log loss", "picture"]
+    assert {row[0] for row in worst["data"][:3]} == {"1", "4", "15"}, "the mistakes come first"
+    assert {row[1] for row in worst["data"]} == {"3", "7"}, "by the names of the classes"
+    assert worst["data"][0][4]["width"] == 4
+    pictures = run.summary["oof/mistakes"]
+    assert (pictures["width"], pictures["count"]) == (4, ROWS)
+    assert len([name for name in server.uploads if name.startswith("media/images/oof/mistakes")]) == ROWS
+    confusion = table(server, tracker.run_id, "confusion_table")
+    assert confusion["data"] == [["3", "3", 9], ["3", "7", 1], ["7", "3", 2], ["7", "7", 8]]
+    for name in ("roc_table", "pr_table"):
+        assert {row[0] for row in table(server, tracker.run_id, name)["data"]} == {"3", "7"}
+    means = [row for row in run.history if "mean/val_loss" in row]
+    assert [(row["mean/val_loss"], row["low/val_loss"]) for row in means] == [(1 / n, 1 / n) for n in range(1, 11)]
+
+
+def test_no_row_of_the_data_is_sent_where_none_may_be(tracked: Train, server: WandbServer) -> None:
+    tracker = tracked("online", rows=0)
+    assert not [name for name in (*server.artifacts, *server.uploads) if "worst" in name or "mistakes" in name]
+    assert table(server, tracker.run_id, "confusion_table")
+
+
+def test_without_artifacts_there_are_only_tables(tracked: Train, server: WandbServer) -> None:
+    tracked("online")
+    assert {artifact.kind for artifact in server.artifacts.values()} == {"run_table"}
+
+
+@pytest.mark.parametrize("how", ["references", "files"])
+def test_artifacts_say_what_was_made_from_what(how: str, tracked: Train, server: WandbServer, tmp_path: Path) -> None:
+    tracker = tracked("online", artifacts=how)
+    data, folds = server.artifacts["titanic-data"], server.artifacts["titanic-folds"]
+    assert (data.kind, data.used_by, data.made_by) == ("dataset", {tracker.run_id}, None)
+    assert data.contents["prepared"]["ref"] == f"groundwork://data/prepared/titanic?{'d' * 64}"
+    assert (folds.kind, folds.used_by, folds.made_by) == ("model", set(), tracker.run_id)
+    if how == "files":
+        assert folds.files["fold_0.fold"] == b"weights"
+    else:
+        assert folds.contents["fold_0.fold"]["ref"].endswith("fold_0.fold?a1b2")
+        assert folds.files.keys() == {"wandb_manifest.json"}
+
+
+def test_the_load_of_the_machine_is_logged_where_it_is_wanted(
+    server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_X_STATS_SAMPLING_INTERVAL", "0.1")
+    for wanted in (False, True):
+        settings = Tracking(mode="offline", project="tests", system_metrics=wanted)
+        with Tracker(settings, "titanic", "a run", {}, tmp_path) as tracker:
+            time.sleep(0.5)
+        kinds = {record["type"] for record in read_records(tmp_path / str(tracker.directory))}
+        assert ("stats" in kinds) is wanted
+
+
+def test_a_service_that_never_ends_is_stopped_and_the_run_written_again(
+    tracked: Train, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(runs, "HARD_SECONDS", 0.01)
+    tracker = tracked("online", between=server.die, artifacts="references")
+    assert capsys.readouterr().err.count("warning: W&B: the server did not take the whole run in time") == 1
+    (folder,) = (tmp_path / "wandb").glob(f"*run-*-{tracker.run_id}")
+    assert str(tracker.directory) == f"wandb/{folder.name}"
+    assert folder.name.startswith("offline-run-")
+    assert len(rows(read_records(folder))) == LOGGED
+    server.start()
+    sync(tmp_path)
+    assert len(server.runs[tracker.run_id].history) == LOGGED
+    assert server.artifacts["titanic-data"].used_by == {tracker.run_id}

@@ -20,7 +20,7 @@ from groundwork.experiments.selection import differing
 from groundwork.sections.encodings import ImageEncoding
 from groundwork.sections.networks import CNNSettings
 from groundwork.settings import Lane
-from groundwork.tracking.runs import read_records
+from groundwork.tracking.reading import read_records
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fold import train_fold
 

@@ -9,7 +9,7 @@ from tests import clone
 from tests.clone import GROUNDWORK, LANE, groundwork
 
 from groundwork.adding.params_text import ParamsText
-from groundwork.tracking.runs import read_records
+from groundwork.tracking.reading import read_records
 
 FOLDS = 2
 PARAMS = Path("params.yaml")

@@ -5,7 +5,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundwork.files import read_json
+from groundwork.files import read_json, sha256
 from groundwork.kaggle.ledger import COMPLETE, LEDGER, Entry, replace_entry
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def record(entry: Entry, answer: "ApiSubmission") -> Entry:
 
 
 def _score_run(entry: Entry) -> None:
-    from groundwork.tracking.tracker import record_score
+    from groundwork.tracking.scores import record_score
 
     # The run of an older submission is no longer in results/<lane>/run.json.
     path = RESULTS / "experiments" / entry.lane / f"{entry.wandb_run}.json"
@@ -61,4 +61,8 @@ def _score_run(entry: Entry) -> None:
     for name, score in (("public_score", entry.public_score), ("private_score", entry.private_score)):
         if score:
             summary[name] = float(score)
-    record_score(run, summary)
+    file = RESULTS / entry.lane / "submission.csv"
+    handed_in = {file.name: (file, entry.file_sha256)}
+    # The file may have been made again since.
+    same = file.is_file() and sha256(file) == entry.file_sha256
+    record_score(run, summary, (f"{entry.lane}-submission", handed_in) if same else None)

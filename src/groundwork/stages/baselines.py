@@ -20,7 +20,8 @@ from groundwork.objectives.oof import concatenate, out_of_fold_rows
 from groundwork.sections.encodings import EncodingSettings
 from groundwork.settings import Tracking
 from groundwork.stages.job import Job
-from groundwork.tracking.tracker import Tracker, cross_validated
+from groundwork.tracking.names import labels
+from groundwork.tracking.tracker import Tracker
 
 
 def run(job: Job) -> None:
@@ -33,6 +34,7 @@ def run(job: Job) -> None:
         job.place(job.results),
         seed=job.params.seed,
         tracking=job.params.tracking,
+        source=job.lane.source,
     )
 
 
@@ -45,6 +47,7 @@ def baselines(
     *,
     seed: int,
     tracking: Tracking,
+    source: str | None = None,
 ) -> list[dict[str, Any]]:
     """Score the lane's baselines, log a run for each, and write ``baselines.json`` and ``baselines.parquet``.
 
@@ -61,6 +64,8 @@ def baselines(
         The output of the prepare stage.
     results
         The lane's folder of results.
+    source
+        Where the data are from, for the runs' tags.
 
     Returns
     -------
@@ -76,13 +81,14 @@ def baselines(
     for baseline in baselines_of(competition, encoding, prepared, seed):
         started = time.monotonic()
         model = {"model": {"network": "baseline", "baseline": baseline.name}}
-        config = {**facts, "params": {"seed": seed, **model}}
-        with Tracker(
-            tracking, group=lane_name, name=f"{lane_name} baseline: {baseline.name}", config=config
-        ) as tracker:
+        config = {**facts, "params": {"seed": seed, "source": source, **model}}
+        more = labels("baseline", lane_name, competition.kind, source=source)
+        name = f"{lane_name} baseline: {baseline.name}"
+        with Tracker(tracking, group=lane_name, name=name, config=config, more=more) as tracker:
             oof = concatenate([predict_fold(baseline, competition, prepared, fold) for fold in prepared.folds])
             metrics, _ = evaluated(oof, competition.scorer, judged_as, competition.further_metrics)
-            tracker.summarize(cross_validated(competition.scorer.name, metrics["folds"], metrics["oof"]))
+            tracker.use_data(lane_name)
+            tracker.evaluate(competition, oof, prepared.labels, metrics)
         rows.append(oof.sort_values(["id", "fold"], ignore_index=True).assign(baseline=baseline.name))
         records.append(
             {

@@ -21,9 +21,13 @@ from groundwork.objectives import KINDS
 from groundwork.objectives.base import Array
 from groundwork.objectives.oof import columns, groups, predictions, read_oof, same_values, targets
 from groundwork.objectives.weights import Rows, average, scale_of, weigh
+from groundwork.settings import Tracking
 from groundwork.stages.evaluate import evaluate
 from groundwork.stages.job import PREDICTIONS, PREPARED, RESULTS, Job
 from groundwork.stages.submission import submission
+from groundwork.tracking.names import labels
+from groundwork.tracking.tracker import Tracker
+from groundwork.training.store import read_or_empty
 
 MEAN, WEIGHTS = "mean", "weights"
 
@@ -34,7 +38,14 @@ def run(job: Job) -> str:
     lanes = {member: job.params.lanes_of(member) for member in settings.members}
     prepared = load(job.competition, PREPARED / job.params.lanes_of(job.lane_name)[0])
     metrics = blend(
-        job.lane_name, lanes, job.competition, prepared, RESULTS, job.place(RESULTS), method=settings.method
+        job.lane_name,
+        lanes,
+        job.competition,
+        prepared,
+        RESULTS,
+        job.place(RESULTS),
+        method=settings.method,
+        tracking=job.params.tracking,
     )
     return (
         f"{job.lane_name}: {metrics['metric']} {metrics['mean']:.4f} ± {metrics['sd']:.4f} over "
@@ -60,6 +71,7 @@ def blend(
     out: Path,
     *,
     method: str = MEAN,
+    tracking: Tracking | None = None,
 ) -> dict[str, Any]:
     """Write what a lane has, from the average of the members' predictions: all but checkpoints.
 
@@ -78,6 +90,8 @@ def blend(
     method
         `MEAN`, or a key of `groundwork.objectives.weights.METHODS`: then each fold's rows are averaged with weights
         that were chosen on the other folds, and the test rows with weights that were chosen on all of them.
+    tracking
+        Section of params.yaml; None to log nothing.
 
     Returns
     -------
@@ -119,28 +133,36 @@ def blend(
     write_text(folder / "history.csv", "fold,epoch\n")
     members = {member: run["run_id"] for member, run in runs.items()}
     chosen_by = {} if method == MEAN else {"method": method}
-    identity = hashlib.sha256(repr([name, *sorted(members.items()), *chosen_by.values()]).encode()).hexdigest()
-    write_json(
-        folder / "run.json",
-        {
-            **git_state(),
-            "params": {
-                **{key: facts["params"].get(key) for key in ("competition", "source")},
-                "members": members,
-                **chosen_by,
+    run_id = hashlib.sha256(repr([name, *sorted(members.items()), *chosen_by.values()]).encode()).hexdigest()[:8]
+    described = {key: facts["params"].get(key) for key in ("competition", "source")}
+    config = {
+        **git_state(),
+        "params": {**described, "members": members, **chosen_by},
+        "data_sha256": facts["data_sha256"],
+        "folds_sha256": facts["folds_sha256"],
+    }
+    former = read_or_empty(results / name / "run.json")
+    if tracking is None or former.get("run_id") == run_id:
+        # The same members are the same run, which W&B has.
+        tracking = Tracking(mode="disabled", project="none")
+    more = labels("blend", name, competition.kind, [*lanes], source=described["source"])
+    title = f"{name} {weights[WEIGHTS]['method'] if weights else MEAN} of {', '.join(lanes)}"
+    with Tracker(tracking, group=name, name=title, config=config, more=more, run_id=run_id) as tracker:
+        write_json(
+            folder / "run.json",
+            {
+                **config,
+                "run_id": run_id,
+                "wandb_dir": tracker.directory or former.get("wandb_dir"),
+                "started": started.isoformat(timespec="seconds"),
+                "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+                "hardware": "",
+                "folds": {},
+                **weights,
             },
-            "data_sha256": facts["data_sha256"],
-            "folds_sha256": facts["folds_sha256"],
-            "run_id": identity[:8],
-            "wandb_dir": None,
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
-            "hardware": "",
-            "folds": {},
-            **weights,
-        },
-    )
-    metrics = evaluate(name, competition, out)
+        )
+        metrics = evaluate(name, competition, out)
+        tracker.evaluate(competition, oof, prepared.labels, metrics)
     if weights:
         metrics |= weights
         write_json(out / "metrics" / f"{name}.json", metrics)

@@ -25,7 +25,8 @@ from groundwork.objectives.oof import cross_validate
 from groundwork.sections.base import size_in_bytes
 from groundwork.settings import Hardware, Lane, Tracking
 from groundwork.stages.job import Job
-from groundwork.tracking.tracker import Tracker, cross_validated
+from groundwork.tracking.names import labels, named
+from groundwork.tracking.tracker import Tracker
 from groundwork.training.checkpoint import TrainedFold, fold_file, has_weights, part_name
 from groundwork.training.eviction import prune, summary
 from groundwork.training.fold import train_fold
@@ -109,9 +110,10 @@ def train(
         tracking = tracking.model_copy(update={"mode": "disabled"})
     else:
         former = None
-    tracker = Tracker(
-        tracking, group=lane_name, name=f"{lane_name} {started:%Y-%m-%d %H:%M:%S}", config=facts_of(order)
-    )
+    facts = facts_of(order)
+    name, note = named(lane_name, read_or_empty(results / "run.json"), facts)
+    more = labels("train", lane_name, competition.kind, note=note, source=lane.source)
+    tracker = Tracker(tracking, group=lane_name, name=name, config=facts, more=more)
     # In data-parallel training, only the first process logs a run.
     run_open = tracker if first_process() else nullcontext()
     showing = TrainingProgress(lane_name, len(keys), lane.training.epochs, f"val_{metric.name}")
@@ -130,8 +132,9 @@ def train(
             done.append(trained)
         seeds = replicates(done)
         oof = averaged(seeds, competition.kind)
-        scores = cross_validate(oof, metric)
-        tracker.summarize(cross_validated(metric.name, scores["folds"], scores["oof"]))
+        tracker.use_data(lane_name)
+        tracker.evaluate(competition, oof, prepared.labels)
+        tracker.keep(f"{lane_name}-folds", "model", files_of(store, lane_name, keys))
         if differing := mixed(done):
             progress.line(differing)
 
@@ -173,6 +176,11 @@ def run_of(
         **_folds_made(store, order.lane_name, keys),
     }
     return run if len(seeds) == 1 else {**run, "seeds": by_seed(seeds, order.competition.scorer)}
+
+
+def files_of(store: FoldStore, lane_name: str, keys: Mapping[Part, str]) -> dict[str, tuple[Path, str]]:
+    """Return the path and the key of each trained fold, by its name in ``checkpoints/``."""
+    return {fold_file(*part): (store.path(lane_name, key, part[0]), key) for part, key in keys.items()}
 
 
 def _folds_made(store: FoldStore, lane_name: str, keys: Mapping[Part, str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from groundwork.stages.train import former_run
 from groundwork.sweeping.plan import SweepPlan
 from groundwork.sweeping.promise import promising
 from groundwork.sweeping.trials import PROBLEM, Trials
-from groundwork.tracking.tracker import Tracker, cross_validated
+from groundwork.tracking.tracker import Tracker
 from groundwork.training.eviction import prune
 from groundwork.training.progress import SECONDS_BETWEEN_LINES, TrainingProgress
 from groundwork.training.replicates import Fold, Part, replicates
@@ -185,8 +185,8 @@ class Sweep:
                     continue
                 trial.report(fmean(found.a.folds), len(seen))
                 if not promising(found):
-                    scores = cross_validated(self.metric.name, found.a.folds)
-                    tracker.summarize({**scores, "state": "pruned", "gain": found.gain})
+                    bench.evaluate(tracker, [*side.folds.values()], rows=False)
+                    tracker.summarize({"state": "pruned", "gain": found.gain})
                     self.trials.end(trial, TrialState.PRUNED, facts={"folds": [*found.a.folds], "name": candidate.name})
                     return f"pruned after {len(seen)} of {len(numbers)} folds, {self._scores(found)}"
             self._extend(side, [part for part in keys if part[0] == FINAL], tracker, progress)
@@ -194,9 +194,9 @@ class Sweep:
             folds = [side.folds[part] for part in keys]
             record = bench.experiment(candidate, keys, folds, former or tracker, started, time.monotonic() - clock)
             metrics = record["metrics"]
-            tracker.summarize(
-                {**cross_validated(metrics["metric"], metrics["folds"], metrics["oof"]), "state": "complete"}
-            )
+            # Its folds are a point of a plot of many; `try` makes a table and plots of the best one.
+            bench.evaluate(tracker, folds, metrics, rows=False)
+            tracker.summarize({"state": "complete"})
         run_id = None
         if candidate is not plan.current:
             run_id = record["run"]["run_id"]

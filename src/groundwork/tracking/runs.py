@@ -1,20 +1,21 @@
-"""Starts, ends and reads back W&B runs on this machine, and never delays a training by more than 9 s in all."""
+"""Starts and ends W&B runs on this machine, and never delays a training by more than 10 s in all."""
 
-import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from groundwork.files import is_full, strerror
 from groundwork.locks import locked
 from groundwork.tracking import journal
+from groundwork.tracking.artifacts import publish
 from groundwork.tracking.server import first_line, offline_reason, without_invalid_address
 
 if TYPE_CHECKING:
@@ -26,12 +27,18 @@ Mode = Literal["offline", "online", "disabled"]
 # 240 s at the end.
 INIT_SECONDS = 4.0
 FINISH_SECONDS = 3.0
+# W&B's limit does not count for tables and artifacts, for which it would ask a dead server for ten minutes.
+HARD_SECONDS = 3.5
 # Limits what a full disk can cost; W&B normally writes the end of a run within hundredths of a second.
 WRITE_SECONDS = 2.0
 
 LOCK = "training.lock"
 FREE = "free some space (`df -h wandb`)"
 LATER = "`groundwork sync` sends it later"
+
+
+class _StoppedError(TimeoutError):
+    """W&B's background process was ended."""
 
 
 class FirstWarning:
@@ -60,23 +67,31 @@ def choose_mode(settings: Mode, warn: FirstWarning) -> Mode:
     return settings
 
 
-def start_run(project: str, mode: Mode, root: Path, warn: FirstWarning, **details: Any) -> "wandb.Run | None":
-    """Start a run. Fall back from online to offline; return None if no run can be started at all."""
+def start_run(
+    project: str, mode: Mode, root: Path, warn: FirstWarning, *, load: bool = False, **details: Any
+) -> "wandb.Run | None":
+    """Start a run. Fall back from online to offline; return None if no run can be started at all.
+
+    `load` logs the load of the machine, and what it is.
+    """
     if mode == "disabled":
         return None
     problem = None
     try:
         root.mkdir(parents=True, exist_ok=True)
+        # A run that is continued has a folder already.
+        same_id = f"run-*-{details['id']}"
+        before = {*(root / "wandb").glob(same_id)}
         if mode == "online":
             try:
                 problem = offline_reason()
                 if problem is None:
-                    return _init(project, "online", root, **details)
+                    return _init(project, "online", root, load, **details)
             except Exception as error:
                 problem = first_line(error)
-                _forget(root, details["id"])
+                forget({*(root / "wandb").glob(same_id)} - before)
         with without_invalid_address():
-            run = _init(project, "offline", root, **details)
+            run = _init(project, "offline", root, load, **details)
     except Exception as error:
         reasons = "; ".join(dict.fromkeys(reason for reason in (problem, first_line(error)) if reason))
         warn(f"this run is not tracked ({reasons}); training goes on")
@@ -92,7 +107,7 @@ def start_run(project: str, mode: Mode, root: Path, warn: FirstWarning, **detail
     return run
 
 
-def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
+def _init(project: str, mode: Mode, root: Path, load: bool, **details: Any) -> "wandb.Run":
     # W&B would send its own error reports even from offline runs, and wait for them at the end.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
@@ -106,13 +121,16 @@ def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
         disable_code=True,
         disable_git=True,
         x_disable_meta=True,
-        x_disable_machine_info=True,
-        x_disable_stats=True,
+        x_disable_machine_info=not load,
+        x_disable_stats=not load,
         x_save_requirements=False,
         init_timeout=INIT_SECONDS,
         finish_timeout=FINISH_SECONDS,
         finish_timeout_raises=True,
     )
+    # Tables and artifacts wait here until they are sent. By default that would be a folder of the user's home, which
+    # another disk may hold, and which `rm -r wandb` would not empty.
+    os.environ.setdefault("WANDB_DATA_DIR", str(root.absolute() / "wandb"))
     # W&B's background process writes the run. It keeps the working directory of its first run, so a relative path would
     # lose the run without an error.
     folder = str(root.absolute())
@@ -124,42 +142,83 @@ def _init(project: str, mode: Mode, root: Path, **details: Any) -> "wandb.Run":
         )
         for handler in logging.getLogger("wandb").handlers:
             handler.handleError = lambda record: None  # type: ignore[method-assign]  # only this handler
+        # Tables are artifacts, too.
+        run.log_artifact = partial(publish, run)  # type: ignore[method-assign, assignment]  # W&B's own waits
         return run
     finally:
         logging.raiseExceptions = previous
 
 
-def _forget(root: Path, run_id: str) -> None:
-    """Delete a run that failed to start, so that an offline run can reuse its id."""
-    import wandb
-
-    wandb.teardown()
-    for folder in (root / "wandb").glob(f"run-*-{run_id}"):
+def forget(folders: Iterable[Path]) -> None:
+    """Delete online runs that failed to start or to end, so that an offline run can take their id."""
+    _end_service()
+    for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def finish_run(run: "wandb.Run", warn: FirstWarning, exit_code: int) -> None:
-    """End a run, and mark it as sent if the server has all of it."""
+def finish_run(run: "wandb.Run", warn: FirstWarning, exit_code: int) -> bool:
+    """End a run, and mark it as sent if the server has all of it.
+
+    Returns
+    -------
+    bool
+        False where W&B had to be stopped while the end of the run was not yet written: it must be written again.
+    """
     folder = Path(run.settings.sync_dir)
     try:
-        run.finish(exit_code=exit_code)
+        _finish(run, exit_code)
         if not _wait_until_complete(folder):
             # W&B's background process does not report a full disk.
             reason = f" ({strerror(disk_error)})" if (disk_error := is_full(folder)) else ""
             warn(f"{folder}: the end of this run could not be written{reason}; {FREE}")
         if folder.name.startswith("offline-"):
-            return
+            return True
         # A key that is revoked during the run raises no exception: W&B only writes it into its log.
         if '"level":"ERROR"' in (folder / "logs" / "debug-internal.log").read_text(encoding="utf-8"):
             warn(f"the server did not take the whole run; {LATER}")
         else:
             mark_sent(folder)
-    except TimeoutError:
-        # W&B's background process is still writing: wait for it before `sync` may read the run.
-        _wait_until_complete(folder)
-        warn(f"the server did not take the whole run within {FINISH_SECONDS:.0f} s; {LATER}")
+    except TimeoutError as error:
+        warn(f"the server did not take the whole run in time; {LATER}")
+        # W&B's background process may still be writing: wait for it before `sync` may read the run.
+        return journal.is_whole(folder) if isinstance(error, _StoppedError) else _wait_until_complete(folder)
     except Exception as error:
         warn(f"the run did not finish ({first_line(error)}); {LATER}")
+    return True
+
+
+def _finish(run: "wandb.Run", exit_code: int) -> None:
+    """Finish a run; raise `TimeoutError` where W&B gives up, or does not within `HARD_SECONDS` and is stopped."""
+    errors: list[BaseException] = []
+
+    def finish() -> None:
+        try:
+            run.finish(exit_code=exit_code)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=finish, daemon=True)
+    thread.start()
+    thread.join(HARD_SECONDS)
+    if thread.is_alive():
+        _end_service()
+        raise _StoppedError
+    if errors:
+        raise errors[0]
+
+
+def _end_service() -> None:
+    """End W&B's background process, for which this process would wait at its own end, too."""
+    import psutil
+    import wandb
+
+    for child in psutil.Process().children():
+        if child.name().startswith("wandb-core"):
+            child.kill()
+    # It reports the end of its process as an exit, and in its log.
+    logging.getLogger("wandb.sdk.lib.asyncio_manager").setLevel(logging.CRITICAL)
+    with suppress(Exception, SystemExit):
+        wandb.teardown()
 
 
 def _wait_until_complete(folder: Path) -> bool:
@@ -174,43 +233,6 @@ def mark_sent(folder: Path) -> None:
     """Create the marker file by which `wandb sync` recognizes and skips a run that was sent."""
     for file in folder.glob("run-*.wandb"):
         file.with_suffix(".wandb.synced").touch()
-
-
-def read_records(folder: Path) -> list[dict[str, Any]]:
-    """Read all records of a local run folder with W&B's own reader, in the order they were written.
-
-    Raises
-    ------
-    OSError
-        If the folder contains no readable run; the message is the reader's.
-    """
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
-    # Far more time than a busy machine needs: only a reader that hangs is stopped.
-    with without_invalid_address():
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode:
-        message = done.stderr.strip().splitlines() or [f"wandb leet inspect: exit status {done.returncode}"]
-        # The last line states the error, whether W&B or Python wrote it.
-        raise OSError(message[-1])
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def read_back(folder: Path) -> dict[str, Any]:
-    """Read project, group, name, config and summary back from a local run folder; raise as `read_records` does."""
-    records = read_records(folder)
-    first = next((record["run"] for record in records if record["type"] == "run"), None)
-    if first is None:
-        raise OSError(f"{folder}: nothing of a run is in it: it was stopped as it began")
-    summary: dict[str, Any] = {}
-    for record in records:
-        summary |= record.get("summary", {}).get("update", {})
-    return {
-        "project": first["project"],
-        "group": first.get("run_group"),
-        "name": first.get("display_name"),
-        "config": {key: value for key, value in first["config"]["update"].items() if key != "_wandb"},
-        "summary": {key: value for key, value in summary.items() if not key.startswith("_")},
-    }
 
 
 @contextmanager

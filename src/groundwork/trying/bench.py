@@ -13,6 +13,7 @@ from groundwork.files import write_json
 from groundwork.settings import Hardware, Tracking
 from groundwork.stages.evaluate import experiment
 from groundwork.stages.train import facts_of, former_run, log, run_of, train_part
+from groundwork.tracking.names import labels as named_labels
 from groundwork.tracking.tracker import Tracker
 from groundwork.training.checkpoint import part_name
 from groundwork.training.origin import resolved
@@ -20,8 +21,6 @@ from groundwork.training.progress import TrainingProgress
 from groundwork.training.replicates import Fold, Order, Part, averaged, history_of, replicates
 from groundwork.training.store import FoldStore
 from groundwork.trying.plan import PREPARED, RESULTS, Candidate, Plan
-
-TAG = 64  # the most characters of a tag in W&B
 
 
 @dataclass
@@ -131,13 +130,13 @@ class Bench:
         labels, settings = (
             (labels, settings) if labels else (Labels("", ""), Tracking(mode="disabled", project=settings.project))
         )
-        tags = [labels.job, *(tag[:TAG] for tag in labels.tags)]
+        source, kind = candidate.lane.source, self.plan.competition.kind
         return Tracker(
             settings,
             group=labels.group,
             name=f"{self.plan.lane_name} {candidate.name}",
             config={**facts_of(self.order(candidate)), **labels.more},
-            more={"job_type": labels.job, "tags": tags, "notes": labels.note or None},
+            more=named_labels(labels.job, self.plan.lane_name, kind, labels.tags, labels.note, source),
         )
 
     def progress(self, candidate: Candidate, cls: type[TrainingProgress] = TrainingProgress) -> TrainingProgress:
@@ -198,6 +197,13 @@ class Bench:
             run = run_of(self.order(candidate), run, self.store, keys, seeds, started, seconds)
         oof = averaged(seeds, self.plan.competition.kind)
         return experiment(self.plan.lane_name, self.plan.competition, run, oof, history_of(folds))
+
+    def evaluate(
+        self, tracker: Tracker, folds: Sequence[Fold], metrics: Mapping[str, Any] | None = None, *, rows: bool = True
+    ) -> None:
+        """Log what a candidate's folds predicted; without `rows`, scores and curves only."""
+        oof = averaged(replicates(folds), self.plan.competition.kind)
+        tracker.evaluate(self.plan.competition, oof, self.prepared.labels if rows else None, metrics)
 
     def record(self, record: Mapping[str, Any], found: Mapping[str, Any], note: str = "", anew: bool = False) -> None:
         """Write the experiment, and its small record with what was `found`, unless they are there.

@@ -10,8 +10,8 @@ from typing import IO, Any
 import pandas as pd
 
 from groundwork.sections.base import size_in_bytes
-from groundwork.stages.train import first_process, former_run
-from groundwork.tracking.tracker import Tracker, cross_validated
+from groundwork.stages.train import files_of, first_process, former_run
+from groundwork.tracking.tracker import Tracker
 from groundwork.training.eviction import prune
 from groundwork.training.replicates import Fold, replicates
 from groundwork.trying.bench import Bench, Labels
@@ -121,8 +121,10 @@ class Trial:
             seconds = time.monotonic() - clock
             record = self.bench.experiment(candidate, keys, folds, former or tracker, started, seconds)
             tried.run_id, tried.metrics = record["run"]["run_id"], record["metrics"]
-            scores = cross_validated(tried.metrics["metric"], tried.metrics["folds"], tried.metrics["oof"])
-            tracker.summarize({**scores, "verdict": tried.verdict.outcome, "gain": tried.verdict.gain})
+            tracker.use_data(self.plan.lane_name)
+            self.bench.evaluate(tracker, folds, tried.metrics)
+            tracker.summarize({"verdict": tried.verdict.outcome, "gain": tried.verdict.gain})
+            tracker.keep(f"{self.plan.lane_name}-folds", "model", files_of(self.bench.store, self.plan.lane_name, keys))
         if first_process():
             found = self.bench.found(candidate, verdict=tried.verdict.to_json())
             self.bench.record(record, found, self.note)
