@@ -25,6 +25,7 @@ from groundwork.lessons.commands import app as lesson
 from groundwork.pipeline import ERRORS, MESSAGES, VALIDATED, begin_stage
 from groundwork.stages.commands import checks
 from groundwork.sweeping.commands import sweep
+from groundwork.tracking.commands import dashboard, sync
 from groundwork.training.commands import app as store
 from groundwork.trying.commands import keep, note, remember, try_
 
@@ -226,12 +227,8 @@ def pull(lane_names: LaneNames = None) -> None:
     pull(lane_names or settings.names)
 
 
-@app.command(rich_help_panel="Every day")
-def sync() -> None:
-    """Send the runs that W&B does not have yet."""
-    from groundwork.tracking.sync import sync
-
-    sync(Path("."))
+app.command(rich_help_panel="Every day")(sync)
+app.command(rich_help_panel="Every day")(dashboard)
 
 
 @app.command(rich_help_panel="Learn")

@@ -44,7 +44,7 @@ def pictures() -> tuple[pd.DataFrame, pd.DataFrame]:
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
     """A stand-in that this process and its children take for W&B; nothing else of the machine's W&B is seen."""
-    for name in ("HOME", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "NETRC"):
+    for name in ("HOME", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "NETRC"):
         monkeypatch.setenv(name, str(tmp_path / "home" / name.lower()))
     for name in ("WANDB_MODE", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -7,6 +7,7 @@ key, to hang, to answer with errors, to die and to come back on the same port.
 import base64
 import gzip
 import json
+import re
 import threading
 import time
 from collections import defaultdict
@@ -64,6 +65,8 @@ class WandbServer:
         Those that arrived, by name, such as ``titanic-data``; a new version replaces the former one.
     uploads
         Files of runs, by name.
+    views
+        Workspaces and reports, by id.
     operations
         Names of the GraphQL operations in the order they came.
     received
@@ -77,6 +80,7 @@ class WandbServer:
         self.runs: defaultdict[str, StoredRun] = defaultdict(StoredRun)
         self.artifacts: dict[str, StoredArtifact] = {}
         self.uploads: dict[str, bytes] = {}
+        self.views: dict[str, dict[str, Any]] = {}
         self.operations: list[str] = []
         self.received = bytearray()
         self._port = 0
@@ -118,7 +122,7 @@ class WandbServer:
     def answer(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
         """The data of one GraphQL operation; what the client does without is an empty answer."""
         match operation:
-            case "Viewer":
+            case "Viewer" | "GetDefaultEntity":
                 viewer = {"id": "1", "entity": "ada", "username": "ada", "email": "ada@example.org", "flags": "{}"}
                 return {"viewer": {**viewer, "teams": {"edges": []}}, "serverInfo": {}}
             case "ServerFeaturesQuery":
@@ -137,6 +141,18 @@ class WandbServer:
             case "CreateRunFiles":
                 files = [{"name": name, "uploadUrl": f"{self.url}/upload/{name}"} for name in variables["files"]]
                 return {"createRunFiles": {"runID": "3", "uploadHeaders": [], "files": files}}
+            case "UpsertView2" | "upsertView":
+                view_id = variables.get("id") or f"view{len(self.views)}"
+                self.views[view_id] = {**variables, "id": view_id, "spec": json.loads(variables["spec"])}
+                project = {"id": "2", "name": variables["projectName"], "entityName": variables["entityName"]}
+                view = {**variables, "id": view_id, "project": project, "updatedAt": "2026-01-01T00:00:00Z"}
+                return {"upsertView": {"view": view, "inserted": True}}
+            case "GetProjects":
+                project = {"id": "2", "name": "tests", "entityName": variables["entity"], "isBenchmark": False}
+                node = {**project, "createdAt": "2026-01-01T00:00:00Z", "user": None}
+                return {"models": {"pageInfo": {"endCursor": None, "hasNextPage": False}, "edges": [{"node": node}]}}
+            case "ProjectInternalId":
+                return {"project": {"id": "2", "internalId": "2"}}
         return self._of_artifacts(operation, variables)
 
     def _of_artifacts(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -270,7 +286,9 @@ class _Handler(BaseHTTPRequestHandler):
         expected = "Basic " + base64.b64encode(f"api:{self.owner.key}".encode()).decode()
         if self.headers.get("Authorization") != expected:
             return self._send(401, {"errors": [{"message": "user is not logged in"}]})
-        operation = request.get("operationName") or ""
+        # W&B's public interface gives the name in the query only.
+        named = re.search(r"(?:query|mutation)\s+(\w+)", request["query"])
+        operation = request.get("operationName") or (named[1] if named else "")
         self.owner.operations.append(operation)
         self._send(200, {"data": self.owner.answer(operation, request.get("variables") or {})})
 

@@ -46,6 +46,7 @@ def test_an_offline_run_and_its_later_score_arrive_once(
     printed = capsys.readouterr().out
     assert "2/2" in printed
     assert f"{server.url}/ada/tests" in printed
+    assert [*(tmp_path / "wandb" / "artifacts" / "staging").iterdir()], "they are young"
     before = len(server.received)
     sync.sync(tmp_path)
     assert "nothing to send" in capsys.readouterr().out

@@ -438,7 +438,9 @@ def test_a_service_that_never_ends_is_stopped_and_the_run_written_again(
     (folder,) = (tmp_path / "wandb").glob(f"*run-*-{tracker.run_id}")
     assert str(tracker.directory) == f"wandb/{folder.name}"
     assert folder.name.startswith("offline-run-")
-    assert len(rows(read_records(folder))) == LOGGED
+    records = read_records(folder)
+    assert len(rows(records)) == LOGGED
+    assert "fold_1/*" in {record["metric"].get("glob_name") for record in records if record["type"] == "metric"}
     server.start()
     sync(tmp_path)
     assert len(server.runs[tracker.run_id].history) == LOGGED

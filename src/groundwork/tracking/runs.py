@@ -32,6 +32,10 @@ HARD_SECONDS = 3.5
 # Limits what a full disk can cost; W&B normally writes the end of a run within hundredths of a second.
 WRITE_SECONDS = 2.0
 
+# Its values that are not the user's.
+DATA_DIR = "WANDB_DATA_DIR"
+_set_here: set[str | None] = {None, ""}
+
 LOCK = "training.lock"
 FREE = "free some space (`df -h wandb`)"
 LATER = "`groundwork sync` sends it later"
@@ -130,7 +134,9 @@ def _init(project: str, mode: Mode, root: Path, load: bool, **details: Any) -> "
     )
     # Tables and artifacts wait here until they are sent. By default that would be a folder of the user's home, which
     # another disk may hold, and which `rm -r wandb` would not empty.
-    os.environ.setdefault("WANDB_DATA_DIR", str(root.absolute() / "wandb"))
+    if os.environ.get(DATA_DIR) in _set_here:
+        os.environ[DATA_DIR] = str(root.absolute() / "wandb")
+        _set_here.add(os.environ[DATA_DIR])
     # W&B's background process writes the run. It keeps the working directory of its first run, so a relative path would
     # lose the run without an error.
     folder = str(root.absolute())

@@ -48,7 +48,7 @@ def sync(root: Path = Path(".")) -> None:
     if not folders:
         print("W&B: nothing to send: every finished run is on the server" if _folders(root) else _no_runs(root))
         return
-    _require_server()
+    require_server()
     # A run that was killed in its first seconds contains nothing to send, and W&B would stop at it.
     empty = [folder for folder in folders if not is_sendable(folder)]
     folders = [folder for folder in folders if folder not in empty]
@@ -77,6 +77,7 @@ def sync(root: Path = Path(".")) -> None:
     left = [folder for folder in _not_sent(folders) if folder not in unreadable]
     if left:
         _explain(len(folders) - len(left), len(folders), output)
+    _clean(root)
     sent = len(folders) - len(unreadable)
     pages = [line.split(" at ")[-1].rsplit("/runs/", 1)[0] for line in output.splitlines() if "/runs/" in line]
     if sent > 0:
@@ -89,6 +90,16 @@ def sync(root: Path = Path(".")) -> None:
         )
 
 
+def _clean(root: Path) -> None:
+    """Delete what tables and artifacts had left to be sent, once no run is left to be sent."""
+    if unsent(root):
+        return
+    for file in (root / "wandb" / "artifacts" / "staging").glob("*"):
+        # That of a run which starts just now is young.
+        if time.time() - file.stat().st_mtime > YOUNG_SECONDS:
+            file.unlink(missing_ok=True)
+
+
 def _not_sent(folders: list[Path]) -> list[Path]:
     return [folder for folder in folders if not is_sent(folder)]
 
@@ -98,23 +109,32 @@ def unsent(root: Path) -> list[Path]:
     return [folder for folder in _folders(root) if not is_sent(folder)]
 
 
-def _require_server() -> None:
+def require_server(command: str = "groundwork sync") -> None:
+    """Refuse to go on without a server that answers and a key; messages name the command to type then.
+
+    Raises
+    ------
+    UserError
+        With what is missing.
+    """
     import wandb
     from pydantic import ValidationError
 
+    new_key = NEW_KEY.replace("groundwork sync", command)
     try:
         problem = offline_reason()
     except wandb.errors.AuthenticationError as error:
-        raise UserError(f"W&B: {error}", NEW_KEY) from None
+        raise UserError(f"W&B: {error}", new_key) from None
     except ValidationError as error:
-        step = "unset or fix that WANDB_… variable, then `groundwork sync`"
+        step = f"unset or fix that WANDB_… variable, then `{command}`"
         raise UserError(f"W&B: invalid settings: {first_line(error)}", step) from None
     if problem is not None:
         steps = {
-            NO_KEY: NEW_KEY,
-            NO_ADDRESS: f"`unset {ADDRESS}`, or set it to your server's address, then `groundwork sync`",
+            NO_KEY: new_key,
+            NO_ADDRESS: f"`unset {ADDRESS}`, or set it to your server's address, then `{command}`",
         }
-        raise UserError(f"W&B: {problem}", steps.get(problem, f"check the network, then {HELD_BACK}"))
+        later = HELD_BACK.replace("groundwork sync", command)
+        raise UserError(f"W&B: {problem}", steps.get(problem, f"check the network, then {later}"))
 
 
 def _send(root: Path, folders: list[Path]) -> str:

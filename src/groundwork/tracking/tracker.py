@@ -170,6 +170,7 @@ class Tracker:
         with self._open:
             if self._run is not None and not finish_run(self._run, self._warn, exit_code):
                 forget([Path(self._run.settings.sync_dir)])
+                self._curves, self._broken = {}, False
                 self._start("offline")
                 for action in self._logged:
                     self._try(action)
