@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
+from tests.services.wandb_server import WandbServer
 from tests.training.tiny import CPU, FOLDS, PRICES, ROWS, SURVIVAL, lane, prepared, trained
 
 from groundwork.competitions import Labelled
@@ -22,6 +23,8 @@ from groundwork.data.rows import PreparedRows
 from groundwork.encoders.table import TableEncoder
 from groundwork.errors import UserError
 from groundwork.objectives.oof import cross_validate
+from groundwork.settings import Tracking
+from groundwork.tracking.reading import read_back, read_records
 from groundwork.training.archive import pack_state
 from groundwork.training.checkpoint import TrainedFold
 from groundwork.training.fold import train_fold
@@ -106,6 +109,21 @@ def test_more_folds_than_there_are_is_refused() -> None:
     with pytest.raises(UserError, match=r"training.folds: found 4; the data has 3 folds"):
         trained(folds=4)
     assert not Path("results/survival").exists()
+
+
+def test_its_run_in_wandb_is_named_by_what_changed_and_shows_the_worst_rows(server: WandbServer) -> None:
+    tracking = Tracking(mode="offline", project="tests", artifacts="references")
+    for epochs in (1, 2):
+        results = trained(epochs=epochs, tracking=tracking)
+        logged = json.loads((results / "run.json").read_text())
+    run = read_back(Path(logged["wandb_dir"]))
+    assert run["name"] == "survival epochs=2"
+    assert run["summary"]["cv/score"] == run["summary"]["cv/mean"]
+    assert run["summary"]["mean/val_loss"] > 0
+    assert run["summary"]["oof/worst_rows"]["nrows"] == 100
+    records = read_records(Path(logged["wandb_dir"]))
+    made = {record["artifact"]["name"] for record in records if record["type"] == "artifact"}
+    assert {"survival-data", "survival-folds"} <= made
 
 
 # --- seeds ------------------------------------------------------------------------------------------------------------
@@ -345,6 +363,7 @@ def test_the_store_gives_up_weights_of_former_settings_and_trains_them_anew_with
 SCRIPT = """
 import sys, time
 from pathlib import Path
+from tests.services.wandb_server import WandbServer
 from tests.training.tiny import CPU, trained
 from groundwork.errors import UserError
 from groundwork.stages import train
