@@ -75,7 +75,7 @@ IDLE = {
     "a new network": ("models/new.py", "", "class New:\n    pass\n"),
     "a comment in what lessons alone use": ("scratch/hardware.py", "", "# a comment\n"),
     "a comment in the progress bar": ("training/progress.py", "", "# a comment\n"),
-    "a comment in the tracker": ("tracking/runs.py", "", "# a comment\n"),
+    "a real change in what logs": ("tracking/tracker.py", "self._broken = True", "self._broken = 1 == 1"),
     "a comment in an encoder": ("encoders/language/words.py", "", "# a comment\n"),
     "a comment in the schema": ("settings.py", "", "# a comment\n"),
     "a new metric": (
