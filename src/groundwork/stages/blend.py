@@ -1,7 +1,9 @@
 """The blend stage weighs the predictions of a blend's members, scores their average, and writes its submission."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,6 @@ from groundwork.stages.job import PREDICTIONS, PREPARED, RESULTS, Job
 from groundwork.stages.submission import submission
 from groundwork.tracking.names import labels
 from groundwork.tracking.tracker import Tracker
-from groundwork.training.store import read_or_empty
 
 MEAN, WEIGHTS = "mean", "weights"
 
@@ -141,7 +142,9 @@ def blend(
         "data_sha256": facts["data_sha256"],
         "folds_sha256": facts["folds_sha256"],
     }
-    former = read_or_empty(results / name / "run.json")
+    former: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        former = json.loads((results / name / "run.json").read_text(encoding="utf-8"))
     if tracking is None or former.get("run_id") == run_id:
         # The same members are the same run, which W&B has.
         tracking = Tracking(mode="disabled", project="none")
