@@ -13,6 +13,7 @@ GUIDES = {
     "Add a competition": "docs/competitions.md",
     "Compare": "docs/verdict.md",
     "Leaderboard": "docs/leaderboard.md",
+    "Report": "docs/report.md",
     "Sweep": "docs/sweeps.md",
     "Submit": "docs/submit.md",
     "Optimizers, GPUs, sharing": "docs/training.md",
