@@ -13,7 +13,7 @@ from groundwork.competitions import Inputs, Pair
 from groundwork.errors import UserError
 from groundwork.objectives.metrics import Metric
 from groundwork.sections.losses import Loss, LossSettings, Poisson
-from groundwork.settings import Params
+from groundwork.settings import Blend, Params
 from groundwork.stages.validate import validate
 
 
@@ -64,6 +64,18 @@ def test_all_mismatches_of_a_lane_come_in_one_message(shipped: Params, monkeypat
 def test_an_unknown_kind_is_named(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(shipped, "titanic", monkeypatch, kind="clasification")
     assert problem.endswith("titanic.py: kind: found 'clasification'; did you mean 'classification'?")
+
+
+def test_an_unknown_kind_of_two_lanes_and_their_blend_is_named_once(
+    shipped: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("groundwork.competitions.titanic")
+    monkeypatch.setattr(module, "competition", dataclasses.replace(module.competition, kind="clasification"))
+    titanic = shipped.competitions["titanic"]
+    lanes = {"titanic": titanic, "titanic-2": titanic}
+    blends = TypeAdapter(dict[str, Blend]).validate_python({"mean": {"members": [*lanes], "method": "nnls"}})
+    with pytest.raises(UserError, match=r"\A[^\n]*did you mean 'classification'\?\n[^\n]*\Z"):
+        validate(shipped.model_copy(update={"competitions": lanes, "blends": blends}))
 
 
 @pytest.mark.parametrize(

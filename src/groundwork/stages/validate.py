@@ -43,7 +43,8 @@ def validate(params: Params) -> None:
     problems = [problem for lane_name, lane in params.competitions.items() for problem in _mismatches(lane_name, lane)]
     problems += [f"{PARAMS}: blends.{name}: {problem}" for name in params.blends for problem in _members(name, params)]
     if problems:
-        raise UserError("\n".join(problems), "fix these and run the command again")
+        # Lanes of one competition share the mistakes of its file.
+        raise UserError("\n".join(dict.fromkeys(problems)), "fix these and run the command again")
 
 
 def write_fingerprints(params: Params) -> None:
@@ -137,8 +138,11 @@ def _members(name: str, params: Params) -> list[str]:
             if len(values := dict.fromkeys(str(getattr(lane, key)) for lane in settings)) > 1
         ]
     method = params.blends[name].method
-    if not problems and method != "mean" and KINDS[competitions.load(settings[0].competition).kind].head == "lists":
-        problems.append(f"method: found {method}; expected mean: lists of items have no weighted mean")
+    if not problems and method != "mean":
+        # A competition's unknown kind is a problem of its lanes.
+        kind = KINDS.get(competitions.load(settings[0].competition).kind)
+        if kind is not None and kind.head == "lists":
+            problems.append(f"method: found {method}; expected mean: lists of items have no weighted mean")
     return problems
 
 
