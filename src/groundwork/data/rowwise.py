@@ -11,7 +11,7 @@ import pandas as pd
 
 from groundwork.errors import UserError
 
-TRIED = 2000  # rows on which the order of rows and the rows themselves are varied
+TRIED = 2000  # rows, at most half of all, on which the order of rows and the rows themselves are varied
 
 Function = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -41,7 +41,7 @@ def applied(function: Function, name: str, frame: pd.DataFrame, key: str, groups
     """
     result = _called(function, name, frame, file)
     _check_rows(result, frame, key, name, file)
-    some = frame.iloc[:TRIED].reset_index(drop=True)
+    some = frame.iloc[: min(TRIED, (len(frame) + 1) // 2)].reset_index(drop=True)
     small = _called(function, name, some, file)
     _check_rows(small, some, key, name, file)
     turned = _called(function, name, some.iloc[::-1].reset_index(drop=True), file)
