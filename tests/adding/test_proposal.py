@@ -4,13 +4,14 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
-from tests.adding.archives_of import BASE, CASES, ROWS, Case, proposal, tables_of
+from tests.adding.archives_of import BASE, CASES, ROWS, Case, Tables, proposal, tables_of
 
 from groundwork import params
 from groundwork.adding import competition_file, files, lane, relations, sample, splits
@@ -166,6 +167,11 @@ APART = {"train.csv": "id,a\n1,2\n2,3\n", "test.csv": TEST, "sample_submission.c
     [
         ({"readme.md": "hello"}, "found no table; expected train.csv"),
         ({"train.csv.7z": "7z"}, "found train.csv.7z, which cannot be read"),
+        ({"train.7z": "7z", "test.csv": TEST, "sample_submission.csv": ASKED}, "found train.7z, which cannot be read"),
+        (
+            {"train.csv": ROW, "test.csv": TEST, "sample_submission.csv.7z": "7z"},
+            "found sample_submission.csv.7z, which",
+        ),
         ({"train.csv": ROW, "test.csv": TEST}, "found no sample submission among train.csv, test.csv"),
         (
             {"other.csv": "id,b\n1,2\n", "test.csv": TEST, "sample_submission.csv": ASKED},
@@ -241,6 +247,50 @@ def test_a_target_with_missing_values_or_one_value_is_refused(tmp_path, blank):
         proposal(Case({"y": target}, {"y": blank}, {}), tmp_path)
     with pytest.raises(UserError, match="in every row; expected two values or more"):
         proposal(Case({"y": 1}, {"y": blank}, {}), tmp_path)
+
+
+def changed(table: str, column: str, value: object) -> Callable[[Tables], Tables]:
+    """Change the first value of a column."""
+    return lambda tables: {**tables, table: tables[table].assign(**{column: [value, *tables[table][column][1:]]})}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (changed("train.csv", "id", 2), "train.csv: column 'id': found 2 in row 2, missing or as in an earlier row"),
+        (changed("test.csv", "id", 202), "test.csv: column 'id': found 202 in row 2"),
+        (changed("sample_submission.csv", "id", "0201"),
+         "1 of the 100 ids of sample_submission.csv are not in test.csv, the first is 0201; expected"),
+        (changed("test.csv", "id", 0.5), "100 of the 100 ids of sample_submission.csv are not in test.csv"),
+        (lambda tables: {**tables, "sample_submission.csv": tables["sample_submission.csv"][:90]},
+         "10 of the 100 ids of test.csv are not in sample_submission.csv, the first is 291"),
+    ],
+)  # fmt: skip
+def test_ids_that_do_not_match_are_refused_before_anything_is_written(tmp_path, change, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        proposal(Case({"y": YES_NO}, {"y": 0}, {}, change=change), tmp_path)
+
+
+def test_a_target_of_numbers_as_text_is_no_class(tmp_path):
+    money = Case({"y": [f"${value:,}.50" for value in range(900, 900 + ROWS)]}, {"y": 0}, {})
+    with pytest.raises(UserError, match=r"column 'y': found numbers written as text, such as '\$900\.50'"):
+        proposal(money, tmp_path)
+
+
+def test_a_text_of_its_own_in_each_row_is_no_class(tmp_path):
+    with pytest.raises(UserError, match="found 200 different texts in 200 rows; expected classes"):
+        proposal(Case({"y": [f"answer {i}" for i in range(ROWS)]}, {"y": "none"}, {}), tmp_path)
+
+
+def test_an_archive_without_a_column_to_read_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"found no column to predict y from: same \(constant: every row has '1'\)"):
+        proposal(Case({"y": YES_NO}, {"y": 0}, {}, base=BASE[["id"]].assign(same=1)), tmp_path)
+
+
+def test_a_metric_of_another_kind_is_refused_with_what_helps(tmp_path):
+    with pytest.raises(UserError, match=r"rmse \(told\) does not suit classification .*\n.*, or `--kind regression`"):
+        proposal(Case({"y": YES_NO}, {"y": 0}, {}, metric="rmse"), tmp_path)
+    assert proposal(Case({"y": YES_NO}, {"y": 0}, {}, metric="rmse"), tmp_path, kind="regression")
 
 
 def test_a_picture_of_pixels_is_an_image(tmp_path):

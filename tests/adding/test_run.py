@@ -222,7 +222,10 @@ def test_an_archive_is_downloaded_where_a_token_is(kaggle_server, tmp_path, monk
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--metric", "rmse"), "metric: found rmse, which suits regression or search; classification needs accuracy"),
+        (
+            ("--metric", "rmse"),
+            "the metric rmse (--metric) does not suit classification (2 labels: False, True); expected",
+        ),
         (("--metric", "f11"), "--metric: found 'f11'; did you mean 'f1'?"),
         (("--target", "nothing"), "nothing"),
     ],

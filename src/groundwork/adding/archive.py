@@ -9,6 +9,7 @@ from pathlib import Path
 from groundwork.adding.kind import Guess
 from groundwork.competitions import Competition
 from groundwork.data.archives import Archive, verify
+from groundwork.data.packing import REFUSED
 from groundwork.errors import UserError, meant
 from groundwork.files import sha256, writing
 from groundwork.objectives.base import Task
@@ -78,6 +79,11 @@ def _given(given: Path, store: Path) -> Archive:
     if not given.is_file():
         found = "a folder" if given.is_dir() else "nothing"
         raise UserError(f"{given}: found {found}; expected the competition's zip file", again)
+    if given.suffix.lower() in REFUSED:
+        raise UserError(
+            f"{given}: {given.suffix} files cannot be read; expected a zip file",
+            f"unpack it and pack the tables again: `zip {given.stem}.zip train.csv test.csv …`",
+        )
     verify(Archive(given, given, again, again), ())
     if store.exists() and not store.samefile(given) and sha256(store) != sha256(given):
         raise UserError(

@@ -97,18 +97,22 @@ def read(
 def _require_tables(archive: Archive, names: Sequence[str]) -> None:
     if names:
         return
-    others = archives.others(archive)
-    refused = [name for name in others if name.lower().endswith(REFUSED)]
+    _require_readable(archive)
+    raise UserError(
+        f"{archive}: found no table; expected train.csv, test.csv and a sample submission, perhaps in a folder",
+        f"`unzip -l {archive.path}` lists what is in it",
+    )
+
+
+def _require_readable(archive: Archive) -> None:
+    """Where a table is lacking: refuse files that may be it and cannot be read."""
+    refused = [name for name in archives.others(archive) if name.lower().endswith(REFUSED)]
     if refused:
         raise UserError(
             f"{archive}: found {', '.join(refused[:5])}, which cannot be read; expected tables such as train.csv, "
             "plain or packed as .zip, .gz, .bz2 or .xz",
             f"unpack them and put the tables into {archive} (`zip {archive} train.csv test.csv …`)",
         )
-    raise UserError(
-        f"{archive}: found no table; expected train.csv, test.csv and a sample submission, perhaps in a folder",
-        f"`unzip -l {archive.path}` lists what is in it",
-    )
 
 
 def _charset(archive: Archive, names: Sequence[str]) -> str:
@@ -222,9 +226,10 @@ def _sample(archive: Archive, left: Sequence[str], headers: dict[str, list[str]]
     named = [name for name in candidates if _words(name) & {"submission", "submissions", "submit"}]
     candidates = named or [name for name in candidates if not _words(name) & TRAIN]
     if not candidates:
+        _require_readable(archive)
         raise UserError(
-            f"{archive}: found no sample submission among {', '.join(headers)}; expected sample_submission.csv: it "
-            "says which columns a submission has",
+            f"{archive}: found no sample submission among {', '.join(headers) or 'no table'}; expected "
+            "sample_submission.csv: it says which columns a submission has",
             "name it (`--submission FILE`); if Kaggle gives none, write one with the id and a value for each target, "
             "and put it into the archive",
         )
@@ -241,6 +246,7 @@ def _one(
 ) -> str:
     """Return the one candidate that has most of the wanted columns, with the plainest name among equals."""
     if not candidates:
+        _require_readable(archive)
         found = ", ".join(headers) or "no table"
         raise UserError(
             f"{archive}: found no file with {what} among {found}; expected one such as "

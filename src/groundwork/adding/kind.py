@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from groundwork.errors import UserError
+from groundwork.features import numbers
 from groundwork.objectives import KINDS
 from groundwork.objectives.metrics import METRICS
 from groundwork.objectives.spelling import truth
@@ -83,7 +84,13 @@ def guess_kind(values: pd.DataFrame, asked: pd.DataFrame, per_class: bool, metri
     target = values.iloc[:, 0]
     distinct = target.nunique()
     if not is_number(target):
-        if distinct > MOST_LABELS and distinct > len(target) / 20:
+        if distinct > MOST_CLASSES and numbers(target).notna().all():
+            raise UserError(
+                f"column {target.name!r}: found numbers written as text, such as {target.iloc[0]!r}; expected plain "
+                "ones in a target, such as 1234.5",
+                "write them so into the table in the archive, or name another target (`--target COLUMN`)",
+            )
+        if distinct > min(max(MOST_LABELS, len(target) / 20), max(MOST_CLASSES, len(target) / 2)):
             raise UserError(
                 f"column {target.name!r}: found {distinct:,} different texts in {len(target):,} rows; expected classes",
                 "name another target (`--target COLUMN`); free text cannot be predicted yet",

@@ -10,6 +10,7 @@ from groundwork.adding.kind import Guess
 from groundwork.adding.relations import Relation
 from groundwork.adding.splits import Split
 from groundwork.adding.target import Target
+from groundwork.errors import UserError
 
 SIDE = (8, 512)  # pixels
 OF_LOGARITHMS = ("rmse_log", "rmsle")  # metrics
@@ -109,7 +110,15 @@ def propose(
         described = (day, *described)
     split = splits.find(train, test, described)
     joined = tuple(relation for relation, _ in related)
-    return Proposal(slug, lane, module, found, goal, described, split, joined=joined, unread=unread)
+    proposal = Proposal(slug, lane, module, found, goal, described, split, joined=joined, unread=unread)
+    if not proposal.texts and not any(column.is_read for column in proposal.of(*columns.READ)):
+        left = "; ".join(f"{column.name} ({column.role}: {column.reason})" for column in described[:10])
+        raise UserError(
+            f"{found.archive}: found no column to predict {', '.join(goal.targets)} from{left and f': {left}'}; "
+            "expected numbers, categories, dates or texts that training and test rows have",
+            "name other files (`--train FILE`, `--test FILE`), or write it by hand (docs/competitions.md)",
+        )
+    return proposal
 
 
 def _pixels(found: Found, left_out: Sequence[str]) -> tuple[int, int] | None:

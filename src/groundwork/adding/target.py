@@ -9,6 +9,7 @@ import pandas as pd
 
 from groundwork.adding.files import Found
 from groundwork.adding.kind import FITS, WANTED, Guess, guess_kind, is_binary, is_number
+from groundwork.data import tables
 from groundwork.errors import UserError, meant
 from groundwork.objectives import KINDS
 from groundwork.objectives.metrics import METRICS
@@ -64,6 +65,7 @@ def find(
             f"--kind: found {kind!r}{others}; expected one of: {', '.join(FITS)}", "`--kind classification`"
         )
     key, key_reason = _id(found, row_id)
+    _check_ids(found, key)
     names, reason, per_class = _targets(found, key, targets)
     values = found.train[list(names)]
     _check_targets(found, values)
@@ -74,6 +76,8 @@ def find(
             "leave --kind away to see what is proposed, or name another target (`--target COLUMN`)",
         )
     guess = Guess(kind, "--kind") if kind else guess_kind(values, asked, per_class, metric)
+    if metric:
+        _check_metric(metric, guess, values)
     wants, wants_reason = _wants(guess.value, values, asked, per_class)
     measured = metric or _metric(guess.value, wants)
     needs = METRICS[measured.value].needs
@@ -114,6 +118,37 @@ def _id(found: Found, given: str | None) -> tuple[str, str]:
             "name the id (`--id COLUMN`) or another file (`--test FILE`), or write it by hand (docs/competitions.md)",
         )
     return first, f"{found.files.test} has no id: rows are numbered as in {found.files.sample}"
+
+
+def _check_ids(found: Found, key: str) -> None:
+    """Refuse ids that the stage `prepare` would refuse: another archive of the same competition changes nothing."""
+    files, step = found.files, "name another id (`--id COLUMN`) or another file (`--test FILE`, `--submission FILE`)"
+    for file, frame in ((files.train, found.train), (files.test, found.test)):
+        if key in frame and (wrong := frame[key].isna() | frame[key].duplicated()).any():
+            raise UserError(
+                f"{found.archive}: {file}: column {key!r}: found {frame[key][wrong].iloc[0]} in row "
+                f"{int(wrong.argmax()) + 1}, missing or as in an earlier row; expected another id in each row; "
+                f"{int(wrong.sum()):,} such rows",
+                step,
+            )
+    if key not in found.test:
+        return
+    own, asked = _text_of(found, files.test, key), _text_of(found, files.sample, str(found.sample.columns[0]))
+    for here, file, there, other in ((asked, files.sample, own, files.test), (own, files.test, asked, files.sample)):
+        if (lacking := here[~here.isin(there)]).size:
+            raise UserError(
+                f"{found.archive}: {len(lacking):,} of the {len(here):,} ids of {file} are not in {other}, the first "
+                f"is {lacking.iloc[0]}; expected the same ids, written alike, such as {there.iloc[0]}",
+                step,
+            )
+
+
+def _text_of(found: Found, file: str, name: str) -> pd.Series:
+    """Return ids as they stand in the file."""
+    column = (found.test if file == found.files.test else found.sample)[name]
+    if pd.api.types.is_float_dtype(column):
+        return tables.read(found.archive, file, {name: str}, partial=True)[name]
+    return column.astype("str")
 
 
 # --- targets ---------------------------------------------------------------------------------------------------------
@@ -177,7 +212,7 @@ def _check_targets(found: Found, values: pd.DataFrame) -> None:
             )
         if values[name].nunique() < 2:
             raise UserError(
-                f"{found.archive}: {found.files.train}: column {name!r}: found {values[name].iloc[0]!r} in every row; "
+                f"{found.archive}: {found.files.train}: column {name!r}: found {values[name].iloc[0]} in every row; "
                 "expected two values or more: there is nothing to learn",
                 "name another target: `--target COLUMN`",
             )
@@ -199,6 +234,19 @@ def _wants(kind: str, values: pd.DataFrame, asked: pd.DataFrame, per_class: bool
             return "probabilities", f"the sample holds {example}"
         return "labels", f"the sample holds {example}"
     return "numbers", f"the sample holds {example}"
+
+
+def _check_metric(metric: Guess, kind: Guess, values: pd.DataFrame) -> None:
+    known = METRICS[metric.value]
+    if known.suits(KINDS[kind.value].judged_as):
+        return
+    suited = [name for name, fits in FITS.items() if known.suits(KINDS[name].judged_as) and fits(values)]
+    others = [name for name, other in METRICS.items() if other.suits(KINDS[kind.value].judged_as)]
+    raise UserError(
+        f"the metric {metric.value} ({metric.reason}) does not suit {kind.value} ({kind.reason}); expected one of: "
+        f"{', '.join(others)}",
+        "name another metric (`--metric NAME`)" + "".join(f", or `--kind {name}`" for name in suited),
+    )
 
 
 def _metric(kind: str, wants: str) -> Guess:
