@@ -2,14 +2,16 @@
 
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tests.adding.archives_of import CASES, write
+from tests.adding.archives_of import CASES, ROWS, Case, write
 from tests.services import kaggle_fixture
 
 from groundwork.adding import archive
@@ -156,8 +158,23 @@ def test_a_lane_that_is_not_there_or_the_last_one_is_not_removed(workspace):
     assert groundwork(workspace, "validate").returncode == 0
 
 
-def test_on_a_terminal_the_user_is_asked_where_nothing_was_told(workspace, tmp_path):
-    given = write(CASES["class-names"], tmp_path / "given.zip")
+FIFTEEN = Case({"stars": np.arange(ROWS) % 15 + 1}, {"stars": 3}, {})
+
+
+@pytest.mark.parametrize(
+    ("case", "typed", "asked", "right"),
+    [
+        (
+            CASES["class-names"],
+            b"f1_macro\n",
+            ["metric: labels are wanted; not told, so check it"],
+            "classification f1_macro",
+        ),
+        (FIFTEEN, b"regression\nmae\n", ["kind: 15 whole numbers", "metric: numbers are wanted"], "regression mae"),
+    ],
+)
+def test_on_a_terminal_the_user_is_asked_where_nothing_was_told(case, typed, asked, right, workspace, tmp_path):
+    given = write(case, tmp_path / "given.zip")
     main, terminal = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(workspace / "src"), "NO_COLOR": "1", "TERM": "dumb"}
     command = [sys.executable, "-c", "from groundwork.cli import main; main()", "add", "x-y", "--archive", str(given)]
@@ -165,16 +182,17 @@ def test_on_a_terminal_the_user_is_asked_where_nothing_was_told(workspace, tmp_p
         command, cwd=workspace, env=environment, stdin=terminal, stdout=terminal, stderr=terminal
     )
     os.close(terminal)
-    os.write(main, b"f1_macro\n")
+    os.write(main, typed + b"\x04")  # the end of the input, so that a further question ends the command
     said = b""
     with suppress(OSError):
         while chunk := os.read(main, 1 << 16):
             said += chunk
     os.close(main)
     assert process.wait() == 0, said.decode()
-    assert b"metric: labels are wanted; not told, so check it" in said
-    assert b"kind:" not in said
-    assert 'metric="f1_macro"' in (workspace / COMPETITIONS / "x_y.py").read_text()
+    assert all(question in said.decode() for question in asked)
+    assert said.count(b"kind:") + said.count(b"metric:") == len(asked)
+    written = (workspace / COMPETITIONS / "x_y.py").read_text()
+    assert " ".join(re.findall(r'^    (?:kind|metric)="(\w+)"', written, re.MULTILINE)) == right
 
 
 def test_outside_of_a_clone_nothing_is_added(workspace, tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from groundwork.adding.kind import Guess
 from groundwork.adding.proposal import Proposal
-from groundwork.adding.target import Target
+from groundwork.adding.target import Target, find
 
 NARROWEST = 100  # characters
 
@@ -85,8 +85,11 @@ def confirmed(proposal: Proposal, asking: bool) -> Proposal:
         return proposal
     goal = proposal.target
     kind = _asked("kind", goal.kind)
-    metric = _asked("metric", goal.metric)
-    changed: Target = replace(goal, kind=kind, metric=metric)
+    if kind.value != goal.kind.value:
+        # The metrics to choose from, and what is handed in, are those of the other kind.
+        told = goal.metric if goal.metric.is_sure else None
+        goal = find(proposal.found, row_id=goal.id, targets=goal.targets, kind=kind.value, metric=told)
+    changed: Target = replace(goal, kind=kind, metric=_asked("metric", goal.metric))
     return replace(proposal, target=changed)
 
 
