@@ -66,6 +66,11 @@ def test_an_unknown_kind_is_named(shipped: Params, monkeypatch: pytest.MonkeyPat
     assert problem.endswith("titanic.py: kind: found 'clasification'; did you mean 'classification'?")
 
 
+def test_a_suspicion_that_the_gate_does_not_have_is_named(shipped: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = problems(shipped, "titanic", monkeypatch, gate={"constant": "rare", "shifted": "sold later"})
+    assert problem.endswith("gate: found 'shifted'; did you mean 'shift'?; expected constant or shift")
+
+
 def test_an_unknown_kind_of_two_lanes_and_their_blend_is_named_once(
     shipped: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from groundwork.experiments.seal import CODE
 from groundwork.files import write_text, writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Objective
+from groundwork.objectives.columns import SUSPICIONS
 from groundwork.objectives.kaggle_names import named
 from groundwork.objectives.metrics import METRICS, Metric
 from groundwork.sections.encodings import EncodingSettings
@@ -107,7 +108,10 @@ def _mismatches(lane_name: str, lane: Lane) -> list[str]:
         hint = meant(competition.kind, KINDS) or f"; expected {' or '.join(KINDS)}"
         return [f"{file}: kind: found {competition.kind!r}{hint}"]
     return [
-        *(f"{file}: {problem}" for problem in (*_metrics(competition, kind), *_inputs(competition, kind))),
+        *(
+            f"{file}: {problem}"
+            for problem in (*_metrics(competition, kind), *_inputs(competition, kind), *_gate(competition))
+        ),
         *(f"{PARAMS}: competitions.{lane_name}.{problem}" for problem in _sections(lane, competition, kind)),
     ]
 
@@ -172,6 +176,15 @@ def _metric_problem(found: object, competition: Competition, kind: type[Objectiv
 def _or(names: Sequence[str]) -> str:
     """Join names: ``a, b or c``."""
     return " or ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
+def _gate(competition: Competition) -> list[str]:
+    """Check that the suspicions that the competition's file waives exist: a misspelt one would waive nothing."""
+    return [
+        f"gate: found {name!r}{meant(name, SUSPICIONS)}; expected {_or(SUSPICIONS)}"
+        for name in competition.gate
+        if name not in SUSPICIONS
+    ]
 
 
 def _inputs(competition: Competition, kind: type[Objective]) -> list[str]:
