@@ -121,8 +121,10 @@ def _remove(folder: Path, lock: "BaseFileLock | None") -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if lock is not None:
         lock.release()
-        # Windows keeps a file that is locked, and its folder.
-        shutil.rmtree(folder, ignore_errors=True)
+        # Windows keeps a file that is locked, and its folder. Elsewhere both are gone, and whoever waited for the lock
+        # has made them again.
+        if os.name == "nt":
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_back(folder: Path, path: Path) -> None:
