@@ -1,6 +1,7 @@
 """Locks between processes: waited for or not, free once their process is dead, on systems without `fcntl` too."""
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -96,3 +97,22 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         acquire(tmp_path / "file" / "lock")
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_error_and_no_endless_wait(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        acquire(tmp_path / "file" / "lock")
+
+
+def test_folders_that_others_remove_are_locked_all_the_same(tmp_path: Path, repository: Path) -> None:
+    # Each process takes the folders of the others for leftovers as long as they are not locked yet.
+    script = (
+        "from pathlib import Path; from groundwork.files import writing\n"
+        "for number in range(400):\n    with writing(Path('out.txt')) as path: path.write_text(str(number))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(repository / "src")}
+    command = [sys.executable, "-c", script]
+    processes = [subprocess.Popen(command, cwd=tmp_path, env=environment) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]

@@ -29,14 +29,17 @@ def acquire(path: Path, *, wait: bool = True) -> "BaseFileLock | None":
     from filelock import FileLock, Timeout  # loaded here: the command line starts without it
 
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, thread_local=False)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=wait, poll_interval=POLL)
         except Timeout:
             return None
-        except FileNotFoundError:
-            continue  # another process has just removed the folder
+        except (FileNotFoundError, FileExistsError):
+            # Another process has just removed the folder: perhaps while `mkdir` looked whether it is one.
+            if path.parent.exists() and not path.parent.is_dir():
+                raise
+            continue
         return lock
 
 
