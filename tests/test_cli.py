@@ -227,6 +227,31 @@ def test_a_refusal_of_disk_or_memory_is_one_message_wherever_it_is_raised(
     assert "untouched" not in done.stderr, "nobody looked"
 
 
+def test_a_ctrl_c_that_arrives_in_a_destructor_stops_all_the_same(folder: Path) -> None:
+    script = """if True:
+        import os, signal, sys, time
+        from groundwork import cli
+
+        class Freed:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)
+
+        @cli.app.command()
+        def wait():
+            Freed()
+            time.sleep(30)
+            print("nobody stopped it")
+
+        sys.argv = ["groundwork", "wait"]
+        cli.main()
+    """
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 130, done.stdout + done.stderr
+    assert "stopped; run the same command to continue" in done.stderr
+    assert "nobody" not in done.stdout
+
+
 @pytest.mark.parametrize("statement", ["raise OSError(5, 'Input/output error')", "raise RuntimeError('ours')"])
 def test_our_own_mistakes_keep_their_traceback(statement: str, folder: Path) -> None:
     done = raising(statement, folder)

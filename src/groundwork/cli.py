@@ -245,6 +245,7 @@ def main() -> None:
     # Threads that spin while they wait take the cores from other work: on a busy machine with two cores, a small
     # network trains 13 times as fast without. OpenMP reads this variable when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    processes.keep_ctrl_c()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("groundwork").setLevel(logging.INFO)
     try:

@@ -1,9 +1,11 @@
-"""Ends processes together: a stage ends when DVC ends, and DVC when the command that started it ends."""
+"""Ends processes: a stage when DVC ends, DVC when the command that started it ends, and all of them by one Ctrl-C."""
 
 import os
 import signal
+import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 # Environment variable with the process id of `groundwork repro`, for all processes that it starts.
@@ -11,6 +13,21 @@ MAIN = "GROUNDWORK_MAIN"
 LOOK_EVERY = 0.2
 # Seconds that a process may take to end by itself; W&B's timeouts are shorter.
 GRACE = 15.0
+
+
+def keep_ctrl_c() -> None:
+    """Let a Ctrl-C that arrives in a destructor arrive again a moment later: Python would print it and go on."""
+    print_it = sys.unraisablehook
+
+    def again(dropped: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            print_it(dropped)
+            return
+        # At its end, Python starts no thread, and has nothing left to stop.
+        with suppress(RuntimeError):
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    sys.unraisablehook = again
 
 
 def follow(pid: int) -> None:

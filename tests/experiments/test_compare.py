@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -269,9 +268,8 @@ def test_leaderboard_and_report_speak_with_the_same_voice(runs: list[str], capsy
     report(Path("page.html"))
     page = Path("page.html").read_text()
     assert sentence in page
-    # Runs that began in one second stand in the order of their ids.
-    pairs = permutations(runs, 2)
-    assert any(outcome(a, b).sentence in page for a, b in pairs), "what was tried from what"
+    nothing, first, _ = runs
+    assert outcome(first, nothing).sentence in page, "what was tried from what"
     remembered = list(Path("results/.verdicts/titanic").glob("*.json"))
     assert len(remembered) >= 3
     shutil.rmtree("results/.folds")

@@ -83,7 +83,7 @@ def test_a_fold_is_found_by_its_key_alone(store: FoldStore) -> None:
     loaded = store.find("titanic", KEYS[0], 2, nothing)
     assert isinstance(loaded, TrainedFold)
     assert loaded.origin == kept.origin == replace(FOLD.origin, key=KEYS[0])
-    assert store.seconds("titanic", KEYS[0]) == 1.2
+    assert store.seconds("titanic", KEYS[0]) == 1.25
     for missing in (("house-prices", KEYS[0], 2), ("titanic", KEYS[1], 2), ("titanic", KEYS[0], 1)):
         assert store.find(*missing, nothing) is None
 

@@ -157,7 +157,7 @@ def blend(
                 **config,
                 "run_id": run_id,
                 "wandb_dir": tracker.directory or former.get("wandb_dir"),
-                "started": started.isoformat(timespec="seconds"),
+                "started": started.isoformat(timespec="milliseconds"),
                 "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
                 "hardware": "",
                 "folds": {},

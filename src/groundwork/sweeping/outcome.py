@@ -11,7 +11,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from groundwork.errors import UserError
-from groundwork.stages.train import former_run
+from groundwork.stages.run_record import former_run
 from groundwork.sweeping.run import OutOfTimeError, Sides, Sweep
 from groundwork.sweeping.trials import PROBLEM
 from groundwork.training.replicates import replicates

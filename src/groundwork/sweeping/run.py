@@ -16,7 +16,7 @@ from groundwork.errors import UserError
 from groundwork.experiments.verdicts import verdict_between
 from groundwork.files import disk_error
 from groundwork.sections.base import size_in_bytes
-from groundwork.stages.train import former_run
+from groundwork.stages.run_record import former_run
 from groundwork.sweeping.plan import SweepPlan
 from groundwork.sweeping.promise import promising
 from groundwork.sweeping.trials import PROBLEM, Trials

@@ -101,7 +101,7 @@ class FoldStore:
         """Store a finished fold; return it as read from its file, without the data that it was fitted on."""
         path = self.path(lane_name, key, trained.fold)
         replace(trained, origin=replace(trained.origin, key=key)).save(path)
-        write_json(path.with_name(ABOUT), {"seconds": round(seconds, 1)})
+        write_json(path.with_name(ABOUT), {"seconds": round(seconds, 3)})
         return TrainedFold.load(path)
 
     def seconds(self, lane_name: str, key: str) -> float | None:

@@ -12,7 +12,8 @@ from groundwork.experiments import memory
 from groundwork.files import write_json
 from groundwork.settings import Hardware, Tracking
 from groundwork.stages.evaluate import experiment
-from groundwork.stages.train import facts_of, former_run, log, run_of, train_part
+from groundwork.stages.run_record import facts_of, former_run, run_of
+from groundwork.stages.train import log, train_part
 from groundwork.tracking.names import labels as named_labels
 from groundwork.tracking.tracker import Tracker
 from groundwork.training.checkpoint import part_name

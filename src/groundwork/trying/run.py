@@ -10,7 +10,8 @@ from typing import IO, Any
 import pandas as pd
 
 from groundwork.sections.base import size_in_bytes
-from groundwork.stages.train import files_of, first_process, former_run
+from groundwork.stages.run_record import files_of, former_run
+from groundwork.stages.train import first_process
 from groundwork.tracking.tracker import Tracker
 from groundwork.training.eviction import prune
 from groundwork.training.replicates import Fold, replicates
