@@ -158,7 +158,7 @@ def test_it_is_made_after_its_members_and_refused_when_they_change(repository: P
     ready = Seal.read(folder / SEALS / "weighed" / "blend", "blend-weighed")
     assert {"results/titanic", "results/other", "results/mean"} < set(ready.deps)
     seal = Seal.read(folder / SEALS / "mean" / "blend", "blend-mean")
-    assert set(seal.params) == {"blends.mean"}
+    assert set(seal.params) == {"blends.mean", "tracking"}
     assert set(seal.deps) == {"data/code/mean/blend", "data/prepared/titanic", "results/titanic", "results/other"}
     again = clone.groundwork(folder, "status", "mean")
     assert again.stdout.strip() == "nothing would run again except the report"

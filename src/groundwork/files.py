@@ -223,7 +223,7 @@ def taking_turns(lock: Path, doing: str) -> Iterator[None]:
     """Run the block while no other process runs one with the same `lock`; name the other process and wait for it.
 
     The system releases the lock when its process dies, for whatever reason. The file stays; another one beside it,
-    `HOLDER`, names the process that has the lock and is empty otherwise.
+    `HOLDER`, names the process that has the lock, or one that was killed when it had it.
 
     Parameters
     ----------
@@ -248,6 +248,15 @@ def taking_turns(lock: Path, doing: str) -> Iterator[None]:
             holder.write_text("", encoding="utf-8")
         if mine is not None:
             mine.release()
+
+
+def read_or_empty(path: Path) -> dict[str, Any]:
+    """Read a JSON object; return an empty one if it is missing or broken."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def write_text(path: Path, text: str) -> None:

@@ -29,7 +29,8 @@ def acquire(path: Path, *, wait: bool = True) -> "BaseFileLock | None":
     from filelock import FileLock, Timeout  # loaded here: the command line starts without it
 
     while True:
-        lock = FileLock(path, thread_local=False)
+        # A lock of the other kind, where a file's being there is the lock, would outlive its process.
+        lock = FileLock(path, thread_local=False, fallback_to_soft=False)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=wait, poll_interval=POLL)

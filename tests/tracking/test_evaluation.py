@@ -44,6 +44,7 @@ def test_numbers_have_residuals_and_their_worst_rows_with_columns() -> None:
     assert isinstance(table.data[1][5], float), "numbers can be sorted"
     residuals = np.array(made["oof/residuals"].table.data)
     assert sorted(residuals[:, 1]) == pytest.approx(sorted(predicted - true))
+    assert panels(own, frame, rows(price=true), most=0) == {}, "prediction and residual give the target away"
     scores = summary(own, frame)
     assert scores["cv/metric"] == "rmse"
     assert [f"cv/fold_{fold}" in scores for fold in range(4)] == [True, True, True, False]

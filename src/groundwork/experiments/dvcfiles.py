@@ -94,7 +94,7 @@ def of_blend(name: str, members: Sequence[str]) -> Declared:
     return Declared(
         BLEND,
         name,
-        (f"blends.{name}",),
+        ("tracking", f"blends.{name}"),
         (
             f"data/code/{name}/{BLEND}",
             f"data/prepared/{members[0]}",

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.experiments.selection import number
+from groundwork.experiments.sweeps import OUTCOME, folder
 from groundwork.reporting.charts import Chart, chart
 
-FOUND = "outcome.json"  # what `groundwork sweep` leaves beside its journal
 STATES = ("complete", "pruned", "failed")
 
 
@@ -23,7 +23,7 @@ def swept(lane_name: str, results: Path) -> tuple[dict[str, Any] | None, str]:
     problem
         Why it is not shown; empty if nothing is wrong.
     """
-    files = sorted((results / ".sweeps" / lane_name).glob(f"*/{FOUND}"), key=lambda path: path.stat().st_mtime_ns)
+    files = sorted(folder(lane_name, results).glob(f"*/{OUTCOME}"), key=lambda path: path.stat().st_mtime_ns)
     if not files:
         return None, ""
     try:

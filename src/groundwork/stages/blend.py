@@ -1,9 +1,7 @@
 """The blend stage weighs the predictions of a blend's members, scores their average, and writes its submission."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from groundwork.data.load import load
 from groundwork.data.prepared import Prepared, write_table
 from groundwork.errors import UserError
 from groundwork.experiments.provenance import git_state
-from groundwork.files import read_json, write_json, write_text, writing
+from groundwork.files import read_json, read_or_empty, write_json, write_text, writing
 from groundwork.objectives import KINDS
 from groundwork.objectives.base import Array
 from groundwork.objectives.oof import columns, groups, predictions, read_oof, same_values, targets
@@ -142,10 +140,8 @@ def blend(
         "data_sha256": facts["data_sha256"],
         "folds_sha256": facts["folds_sha256"],
     }
-    former: dict[str, Any] = {}
-    with suppress(OSError, ValueError):
-        former = json.loads((results / name / "run.json").read_text(encoding="utf-8"))
-    if tracking is None or former.get("run_id") == run_id:
+    former = read_or_empty(results / name / "run.json")
+    if tracking is None or (former.get("run_id") == run_id and former.get("wandb_dir")):
         # The same members are the same run, which W&B has.
         tracking = Tracking(mode="disabled", project="none")
     more = labels("blend", name, competition.kind, [*lanes], source=described["source"])

@@ -9,10 +9,11 @@ import pandas as pd
 import torch
 
 from groundwork.experiments.provenance import git_state
+from groundwork.files import read_or_empty
 from groundwork.tracking.tracker import Tracker
 from groundwork.training.checkpoint import fold_file, part_name
 from groundwork.training.replicates import Order, Part, by_seed
-from groundwork.training.store import FoldStore, read_or_empty, replicates_of
+from groundwork.training.store import FoldStore, replicates_of
 
 
 def facts_of(order: Order) -> dict[str, Any]:

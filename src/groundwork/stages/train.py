@@ -17,7 +17,7 @@ from groundwork.competitions import Competition
 from groundwork.data.load import load
 from groundwork.data.prepared import FINAL, Prepared
 from groundwork.errors import UserError
-from groundwork.files import write_json, writing
+from groundwork.files import read_or_empty, write_json, writing
 from groundwork.objectives.metrics import Metric
 from groundwork.objectives.oof import cross_validate
 from groundwork.sections.base import size_in_bytes
@@ -33,7 +33,7 @@ from groundwork.training.inference import Epoch
 from groundwork.training.origin import resolved
 from groundwork.training.progress import TrainingProgress
 from groundwork.training.replicates import Order, Part, averaged, history_of, mixed, replicates
-from groundwork.training.store import FoldStore, read_or_empty
+from groundwork.training.store import FoldStore
 
 
 def run(job: Job) -> None:

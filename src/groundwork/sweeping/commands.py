@@ -34,8 +34,8 @@ def sweep(
 
     wanted = plan(lane_name, seeds)
     # Loaded now, so that the fingerprints that are a part of the folds' keys cover all the code.
+    from groundwork.experiments.sweeps import OUTCOME
     from groundwork.files import write_json
-    from groundwork.reporting.sweeps import FOUND
     from groundwork.sweeping.outcome import outcome
     from groundwork.sweeping.run import Sweep
     from groundwork.sweeping.show import as_text, to_json
@@ -44,5 +44,5 @@ def sweep(
     running = Sweep(wanted, trials, note, minutes, stream)
     found = outcome(running, running.run())
     content = to_json(found)
-    write_json(running.trials.folder / FOUND, content)
+    write_json(running.trials.folder / OUTCOME, content)
     typer.echo(json.dumps(content, indent=2, allow_nan=False) if as_json else as_text(found))

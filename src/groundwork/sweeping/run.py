@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from groundwork.data.prepared import FINAL
 from groundwork.errors import UserError
+from groundwork.experiments import sweeps
 from groundwork.experiments.verdicts import verdict_between
 from groundwork.files import disk_error
 from groundwork.sections.base import size_in_bytes
@@ -29,7 +30,6 @@ from groundwork.trying.judge import evidence
 from groundwork.trying.plan import PREPARED, RESULTS, Candidate
 from groundwork.verdict.verdict import Verdict
 
-FOLDER = RESULTS / ".sweeps"
 STOPPED = 130  # the exit code of Ctrl-C
 
 
@@ -84,7 +84,7 @@ class Sweep:
         self.trained = 0
         self.name = f"{plan.plan.lane_name}-sweep-{self._digest()}"
         self.trials = Trials(
-            FOLDER / plan.plan.lane_name / self._digest(),
+            sweeps.folder(plan.plan.lane_name, RESULTS) / self._digest(),
             plan.space.distributions,
             higher_is_better=self.metric.higher_is_better,
             seed=plan.plan.settings.seed,

@@ -1,13 +1,12 @@
 """Makes a project's workspace and a report that compares its lanes, as code, with the package `wandb-workspaces`."""
 
 import importlib.util
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from groundwork.errors import UserError
-from groundwork.files import write_json
+from groundwork.files import read_or_empty, write_json
 from groundwork.settings import Tracking
 from groundwork.tracking.server import first_line
 from groundwork.tracking.sync import require_server
@@ -50,11 +49,11 @@ def dashboard(tracking: Tracking, metrics: Mapping[str, str], root: Path = Path(
 
     try:
         entity = str(tracking.entity or wandb.Api().default_entity)
-        kept, place = _kept(root), f"{entity}/{tracking.project}"
+        kept, place = read_or_empty(root / KEPT), f"{entity}/{tracking.project}"
         made = _workspace(entity, tracking.project, metrics, kept.get(place, {}).get("workspace", {}))
         # Each is kept as soon as it is there.
         write_json(root / KEPT, {**kept, place: {**kept.get(place, {}), "workspace": made}})
-        kept = _kept(root)
+        kept = read_or_empty(root / KEPT)
         report = _report(entity, tracking.project, metrics, kept.get(place, {}).get("report", {}))
         write_json(root / KEPT, {**kept, place: {**kept.get(place, {}), "report": report}})
     except Exception as error:
@@ -63,14 +62,6 @@ def dashboard(tracking: Tracking, metrics: Mapping[str, str], root: Path = Path(
             "check `entity` and `project` under `tracking` in params.yaml, and that `groundwork sync` has sent a run",
         ) from error
     return [made["url"], report["url"]]
-
-
-def _kept(root: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((root / KEPT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _band(name: str) -> Any:

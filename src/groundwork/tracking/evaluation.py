@@ -78,11 +78,11 @@ def panels(competition: Competition, oof: pd.DataFrame, rows: pd.DataFrame | Non
     rows
         The labelled rows of the prepared data, or None.
     most
-        Rows of the table.
+        Rows of the table; with 0, nothing is drawn that has a value for each row.
     """
     drawn = oof.sample(PLOTTED, random_state=0) if len(oof) > PLOTTED else oof
     found = None if rows is None else mistakes.judged(competition, oof, rows)
-    made = _plots(competition, targets(drawn), predictions(drawn), found)
+    made = _plots(competition, targets(drawn), predictions(drawn), found, of_rows=most > 0)
     return made if found is None or not most else {**_worst(found, most), **made}
 
 
@@ -119,13 +119,17 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float) and np.isfinite(value) else mistakes.cell(value)
 
 
-def _plots(competition: Competition, target: Array, predicted: Array, found: Judged | None) -> dict[str, Any]:
+def _plots(
+    competition: Competition, target: Array, predicted: Array, found: Judged | None, *, of_rows: bool
+) -> dict[str, Any]:
     import wandb
 
     if target.ndim == 1 and predicted.ndim == 2:
         return _of_classes(target.astype(int), predicted, mistakes.class_names(found) if found else {})
     drawing = KINDS[competition.kind].drawing(target, predicted, competition.task)
     if drawing["kind"] == "scatter":
+        if not of_rows:
+            return {}  # prediction and residual are the target
         pairs = zip(drawing["predicted"], drawing["actual"], strict=True)
         table = wandb.Table(columns=["predicted", "residual"], data=[[of, of - actual] for of, actual in pairs])
         return {

@@ -219,8 +219,9 @@ def _end_service() -> None:
     import wandb
 
     for child in psutil.Process().children():
-        if child.name().startswith("wandb-core"):
-            child.kill()
+        with suppress(psutil.Error):  # it may end by itself
+            if child.name().startswith("wandb-core"):
+                child.kill()
     # It reports the end of its process as an exit, and in its log.
     logging.getLogger("wandb.sdk.lib.asyncio_manager").setLevel(logging.CRITICAL)
     with suppress(Exception, SystemExit):

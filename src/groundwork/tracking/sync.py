@@ -96,8 +96,9 @@ def _clean(root: Path) -> None:
         return
     for file in (root / "wandb" / "artifacts" / "staging").glob("*"):
         # That of a run which starts just now is young.
-        if time.time() - file.stat().st_mtime > YOUNG_SECONDS:
-            file.unlink(missing_ok=True)
+        with suppress(OSError):
+            if time.time() - file.stat().st_mtime > YOUNG_SECONDS:
+                file.unlink()
 
 
 def _not_sent(folders: list[Path]) -> list[Path]:

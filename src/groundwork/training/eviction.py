@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.errors import UserError
+from groundwork.files import read_or_empty
 from groundwork.sections.base import UNITS
 from groundwork.training.checkpoint import has_weights, without_weights
-from groundwork.training.store import KEPT, LEASE, FoldStore, made_by, read_or_empty, unleased
+from groundwork.training.store import KEPT, LEASE, FoldStore, made_by, unleased
 
 
 @dataclass(frozen=True)

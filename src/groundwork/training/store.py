@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from groundwork.data.prepared import Prepared
 from groundwork.errors import UserError
-from groundwork.files import write_json, write_text, writing
+from groundwork.files import read_or_empty, write_json, write_text, writing
 from groundwork.locks import locked
 from groundwork.settings import Lane
 from groundwork.training.checkpoint import FoldRecord, TrainedFold, fold_file, has_weights, identity_of
@@ -188,12 +188,3 @@ def _by_part(folds: Any) -> dict[str, dict[str, Any]]:
 def made_by(run: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the ``key`` and ``seconds`` of all folds of a run, of all replicates."""
     return [made for folds in replicates_of(run) for made in folds.values()]
-
-
-def read_or_empty(path: Path) -> dict[str, Any]:
-    """Read a JSON object; return an empty one if it is missing or broken."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
