@@ -128,6 +128,7 @@ def test_commits_are_read_from_git_and_the_curves_from_the_cache_of_dvc(
     commit("base")
     results(0.8, 0.3, [0.5, 0.7])
     settings["competitions"] |= {"titanic": {"model": 2}, "house-prices": {"model": 2}}
+    settings["blends"] = {"mean": {"members": 2}}
     Path("params.yaml").write_text(json.dumps(settings))
     commit("new")
     text = markdown("new", "base", [Compared("titanic")], Finder(RESULTS))
@@ -135,8 +136,8 @@ def test_commits_are_read_from_git_and_the_curves_from_the_cache_of_dvc(
     assert "| `model.dropout` | `0.2` | `0.3` |" in text
     assert "line [0.5, 0.7]\n  line [0.4, 0.6]" in text
     assert text.endswith(
-        "`params.yaml` has other settings of house-prices, but no other results were committed: run "
-        "`groundwork repro house-prices`, and commit `dvc.lock` and `results/metrics`."
+        "`params.yaml` has other settings of house-prices, mean, but no other results were committed: run "
+        "`groundwork repro house-prices mean`, and commit `dvc.lock` and `results/metrics`."
     ), "titanic's were"
     text = markdown("new", "base", [], Finder(RESULTS))
     assert text.startswith(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from groundwork.experiments.compare import Compared, Finder, git, in_cache
+from groundwork.experiments.compare import Compared, Finder, git, in_cache, locked_at
 from groundwork.experiments.dvcfiles import BLEND, LOCK, dvc_name, hashes, parsed, recorded_params
 from groundwork.experiments.selection import number, setting
 from groundwork.naming import flat
@@ -52,7 +52,7 @@ def read(finder: Finder, name: str, lane_name: str) -> Committed:
         scores = (metrics["oof"], tuple(metrics["folds"]))
     except (ValueError, KeyError, TypeError):
         return Committed(name)
-    stages = parsed(git("show", f"{name}:{LOCK}") or "{}").get("stages") or {}
+    stages = locked_at(name)
     entry = stages.get(dvc_name("train", lane_name)) or stages.get(dvc_name(BLEND, lane_name)) or {}
     params = {_short(key, lane_name): value for key, value in flat(recorded_params(entry)).items()}
     history = in_cache(hashes(entry, "outs").get((finder.results / lane_name / "history.csv").as_posix(), ""))
@@ -113,9 +113,10 @@ def _unmade(lanes: Sequence[str]) -> str:
 
 
 def _edited(finder: Finder, a: str, b: str) -> list[str]:
-    """Return the lanes whose settings in params.yaml differ."""
-    lanes = [(parsed(git("show", f"{name}:{PARAMS}") or "{}") or {}).get("competitions") or {} for name in (a, b)]
-    return sorted(name for name in lanes[0] if lanes[0][name] != lanes[1].get(name))
+    """Return the lanes and blends whose settings in params.yaml differ."""
+    after, before = (parsed(git("show", f"{name}:{PARAMS}") or "{}") or {} for name in (a, b))
+    sections = [(after.get(key) or {}, before.get(key) or {}) for key in ("competitions", "blends")]
+    return sorted(name for here, there in sections for name in here if here[name] != there.get(name))
 
 
 def table(after: Committed, before: Committed) -> list[str]:

@@ -190,7 +190,7 @@ class Finder:
 
     def _cached(self, commit: str, name: str, lane_name: str) -> Evidence | None:
         """Find what a commit's dvc.lock records of a lane in DVC's cache; None if it is not there."""
-        stages = parsed(git("show", f"{commit}:{LOCK}") or "{}").get("stages") or {}
+        stages = locked_at(commit)
         outs = hashes(stages.get(f"train@{lane_name}", {}), "outs")
         params = recorded_params(stages.get(f"evaluate@{lane_name}", {}))
         oof, folder = (
@@ -204,6 +204,11 @@ class Finder:
         whole = {file: path for file, path in folds.items() if path}
         competition = str(params.get(f"competitions.{lane_name}.competition", ""))
         return of_files(name, lane_name, competition, oof, whole if len(whole) == len(folds) else {})
+
+
+def locked_at(commit: str) -> dict[str, Any]:
+    """Return the entries of a commit's dvc.lock by stage; none if it has no such file."""
+    return parsed(git("show", f"{commit}:{LOCK}") or "{}").get("stages") or {}
 
 
 def in_cache(md5: str) -> Path | None:
